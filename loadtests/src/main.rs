@@ -1,0 +1,2 @@
+//! Concurrency benchmarks.
+fn main() {}

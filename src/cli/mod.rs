@@ -1,0 +1,1 @@
+//! One file a subcommand; each parses nothing, it is handed its options.

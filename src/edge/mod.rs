@@ -1,0 +1,3 @@
+//! 1. Bytes in and out.
+
+pub mod wire;

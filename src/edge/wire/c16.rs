@@ -1,0 +1,1 @@
+//! C16 (placeholder filled by the wrapper).

@@ -1,0 +1,1 @@
+//! 2. Who hears what: the actors.

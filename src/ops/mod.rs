@@ -1,0 +1,4 @@
+//! Around the flow: configuration, logging, wiring, supervision, shutdown.
+
+pub mod config;
+pub mod logging;
