@@ -1,3 +1,10 @@
-//! Pure codecs: bytes to values and back. No I/O, no actors.
+//! Pure codecs: bytes to values and back. No I/O, no actors, nothing that waits.
+//!
+//! [`names`] and [`timestamp`] are the fields, [`escape`] and [`c16`] the two forms of a message's body,
+//! [`record`] the line of the log.
 
 pub mod c16;
+pub mod escape;
+pub mod names;
+pub mod record;
+pub mod timestamp;
