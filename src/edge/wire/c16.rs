@@ -1,1 +1,0 @@
-//! C16 (placeholder filled by the wrapper).
