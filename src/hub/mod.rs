@@ -1,1 +1,3 @@
 //! 2. Who hears what: the actors.
+
+pub mod rules;
