@@ -1,0 +1,270 @@
+//! Reading and merging the layers.
+//!
+//! In: a folder and the environment. Out: a [`Loaded`] configuration that remembers where each value came from. Keeps
+//! going after a mistake, so that one run shows them all.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use ::config::{Map, Value, ValueKind};
+
+use super::check;
+use super::layer::{Layer, Origin, VARIABLE_PREFIX, key_names};
+use super::{Config, ConfigError, DEFAULT_TEXT, Problem};
+
+/// Names of the files in a configuration folder, in the order in which they are read.
+const FILE_NAMES: [&str; 2] = ["default.toml", "local.toml"];
+
+/// Longest configuration file that is read, in bytes.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// Environment variables, name to value.
+pub type Environment = BTreeMap<OsString, OsString>;
+
+/// The variables of this process that are meant for the configuration.
+pub fn process_environment() -> Environment {
+    std::env::vars_os()
+        .filter(|(name, _)| name.to_string_lossy().starts_with(VARIABLE_PREFIX))
+        .collect()
+}
+
+/// One key as it is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The dotted name: `server.name`.
+    pub key: String,
+    /// The value in TOML, as it was written.
+    pub value: String,
+    /// `built in`, a file's path, or `environment variable NAME`.
+    pub origin: String,
+}
+
+/// A configuration and where it came from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The values.
+    pub config: Config,
+    /// Every key, in the order of `config/default.toml`.
+    pub settings: Vec<Setting>,
+    /// The files that were there and were read, in that order.
+    pub files: Vec<PathBuf>,
+}
+
+impl Config {
+    /// The configuration of the folder `dir`, with the environment of this process.
+    pub fn load(dir: &Path) -> Result<Self, ConfigError> {
+        Ok(Loaded::read(dir, &process_environment())?.config)
+    }
+
+    /// The defaults alone, as the embedded text gives them.
+    pub fn built_in() -> Self {
+        // The text is part of the program, and a test loads it: nothing from outside can make this fail.
+        merge(Vec::new(), &Environment::new())
+            .expect("the embedded default.toml is valid")
+            .config
+    }
+}
+
+impl Loaded {
+    /// The configuration of the folder `dir` with the given environment.
+    pub fn read(dir: &Path, environment: &Environment) -> Result<Self, ConfigError> {
+        if !dir.is_dir() {
+            return Err(missing(dir).into());
+        }
+        let mut files = Vec::new();
+        let mut problems = Vec::new();
+        for path in FILE_NAMES.map(|name| dir.join(name)) {
+            match read_table(&path) {
+                Ok(Some(table)) => files.push((path, table)),
+                Ok(None) => {}
+                Err(problem) => problems.push(problem),
+            }
+        }
+        match merge(files, environment) {
+            Ok(loaded) if problems.is_empty() => Ok(loaded),
+            Ok(_) => Err(ConfigError { problems }),
+            Err(more) => {
+                problems.extend(more.problems);
+                Err(ConfigError { problems })
+            }
+        }
+    }
+}
+
+/// The embedded text as a table: every key with its default.
+pub(super) fn defaults() -> toml::Table {
+    DEFAULT_TEXT
+        .parse()
+        .expect("the embedded default.toml is valid TOML")
+}
+
+fn missing(dir: &Path) -> Problem {
+    let name = dir.display();
+    let what = if dir.exists() {
+        "is not a folder; --config takes the folder that holds default.toml and local.toml"
+            .to_owned()
+    } else {
+        format!(
+            "no such folder; make it with `mkdir -p {name} && gencomm config default > {name}/default.toml`, \
+             or name another one with --config"
+        )
+    };
+    Problem::new(format_args!("configuration folder {name}"), what)
+}
+
+/// The table in a file, or nothing if there is no such file.
+fn read_table(path: &Path) -> Result<Option<toml::Table>, Problem> {
+    let file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(Problem::new(
+                path.display(),
+                format!("cannot be opened: {error}"),
+            ));
+        }
+    };
+    let mut bytes = Vec::new();
+    file.take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Problem::new(path.display(), format!("cannot be read: {error}")))?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        let what = format!("is longer than {FILE_BYTES_MAX} bytes; that is no configuration file");
+        return Err(Problem::new(path.display(), what));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let (line, column) = place(error.as_bytes(), error.utf8_error().valid_up_to());
+        Problem::new(
+            format_args!("{}:{line}:{column}", path.display()),
+            "is not UTF-8",
+        )
+    })?;
+    text.parse().map(Some).map_err(|error: toml::de::Error| {
+        let offset = error.span().map_or(0, |span| span.start);
+        let (line, column) = place(text.as_bytes(), offset);
+        let what = format!(
+            "not valid TOML: {}",
+            error.message().trim_end().replace('\n', ", ")
+        );
+        let subject = format!("{} line {line}, column {column}", path.display());
+        Problem::new(subject, what)
+    })
+}
+
+/// Line and column, both from 1, of a byte.
+fn place(text: &[u8], offset: usize) -> (usize, usize) {
+    let before = &text[..offset.min(text.len())];
+    let line_start = before
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |at| at + 1);
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let column = String::from_utf8_lossy(&before[line_start..])
+        .chars()
+        .count()
+        + 1;
+    (line, column)
+}
+
+/// Merges the defaults, the files in their order and the environment, and checks the result.
+fn merge(
+    files: Vec<(PathBuf, toml::Table)>,
+    environment: &Environment,
+) -> Result<Loaded, ConfigError> {
+    let known = defaults();
+    let mut layers = vec![Layer::from_table(&Origin::BuiltIn, known.clone(), &known)];
+    let mut names = Vec::new();
+    for (path, table) in files {
+        names.push(path.clone());
+        layers.push(Layer::from_table(&Origin::File(path), table, &known));
+    }
+    layers.push(Layer::from_variables(environment, &known));
+
+    let mut problems = Vec::new();
+    let mut bad_keys = BTreeSet::new();
+    let mut builder = ::config::Config::builder();
+    for mut layer in layers {
+        problems.append(&mut layer.problems);
+        bad_keys.append(&mut layer.bad_keys);
+        // The structs know a table that takes any name, the layers only its entries.
+        builder = builder.add_source(layer);
+    }
+    let merged = builder
+        .set_default("logging.levels", Map::<String, Value>::new())
+        .and_then(|builder| builder.build())
+        .map_err(|error| Problem::new("configuration", error.to_string()))?;
+    let settings = settings(&merged.cache, &known);
+    let config: Config = merged
+        .try_deserialize()
+        .map_err(|error| Problem::new("configuration", error.to_string()))?;
+
+    problems.extend(check::faults(&config, &settings, &bad_keys));
+    if problems.is_empty() {
+        Ok(Loaded {
+            config,
+            settings,
+            files: names,
+        })
+    } else {
+        Err(ConfigError { problems })
+    }
+}
+
+/// Every value below `root`, in the order in which the default text names the keys.
+fn settings(root: &Value, known: &toml::Table) -> Vec<Setting> {
+    let mut found = Vec::new();
+    flatten(root, "", &mut found);
+    let rank = |key: &str| {
+        let name = key.split('.').take(2).collect::<Vec<_>>();
+        let section = name
+            .first()
+            .and_then(|section| DEFAULT_TEXT.find(&format!("\n[{section}]\n")));
+        let line = section.and_then(|at| {
+            let key = name.get(1)?;
+            DEFAULT_TEXT[at..]
+                .find(&format!("\n{key} = "))
+                .map(|offset| at + offset)
+        });
+        (section.unwrap_or(usize::MAX), line.unwrap_or(usize::MAX))
+    };
+    debug_assert!(key_names(known, "").len() <= found.len() + 1);
+    found.sort_by_cached_key(|setting: &Setting| (rank(&setting.key), setting.key.clone()));
+    found
+}
+
+fn flatten(value: &Value, key: &str, found: &mut Vec<Setting>) {
+    let ValueKind::Table(table) = &value.kind else {
+        let origin = value.origin().unwrap_or("built in").to_owned();
+        return found.push(Setting {
+            key: key.to_owned(),
+            value: in_toml(value).to_string(),
+            origin,
+        });
+    };
+    for (name, inner) in table {
+        let name = if name.contains([':', '.']) {
+            format!("\"{name}\"")
+        } else {
+            name.clone()
+        };
+        let key = if key.is_empty() {
+            name
+        } else {
+            format!("{key}.{name}")
+        };
+        flatten(inner, &key, found);
+    }
+}
+
+fn in_toml(value: &Value) -> toml::Value {
+    match &value.kind {
+        ValueKind::Boolean(truth) => toml::Value::Boolean(*truth),
+        ValueKind::I64(number) => toml::Value::Integer(*number),
+        ValueKind::Float(number) => toml::Value::Float(*number),
+        ValueKind::Array(items) => toml::Value::Array(items.iter().map(in_toml).collect()),
+        other => toml::Value::String(other.to_string()),
+    }
+}
