@@ -225,7 +225,7 @@ impl Source for Layer {
 }
 
 /// The dotted names of all keys below `table`, tables that take any name included.
-pub(super) fn key_names(table: &toml::Table, above: &str) -> Vec<String> {
+fn key_names(table: &toml::Table, above: &str) -> Vec<String> {
     let mut names = Vec::new();
     for (name, value) in table {
         let full = format!("{above}{name}");

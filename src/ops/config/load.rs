@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use ::config::{Map, Value, ValueKind};
 
 use super::check;
-use super::layer::{Layer, Origin, VARIABLE_PREFIX, key_names};
+use super::layer::{Layer, Origin, VARIABLE_PREFIX};
 use super::{Config, ConfigError, DEFAULT_TEXT, Problem};
 
 /// Names of the files in a configuration folder, in the order in which they are read.
@@ -71,8 +71,9 @@ impl Config {
 impl Loaded {
     /// The configuration of the folder `dir` with the given environment.
     pub fn read(dir: &Path, environment: &Environment) -> Result<Self, ConfigError> {
-        if !dir.is_dir() {
-            return Err(missing(dir).into());
+        match fs::metadata(dir) {
+            Ok(found) if found.is_dir() => {}
+            found => return Err(no_folder(dir, found.err().as_ref()).into()),
         }
         let mut files = Vec::new();
         let mut problems = Vec::new();
@@ -101,16 +102,17 @@ pub(super) fn defaults() -> toml::Table {
         .expect("the embedded default.toml is valid TOML")
 }
 
-fn missing(dir: &Path) -> Problem {
+/// Why `dir` is no folder to read, with the system's `error` if it gave one.
+fn no_folder(dir: &Path, error: Option<&io::Error>) -> Problem {
     let name = dir.display();
-    let what = if dir.exists() {
-        "is not a folder; --config takes the folder that holds default.toml and local.toml"
-            .to_owned()
-    } else {
-        format!(
+    let what = match error {
+        None => "is not a folder; --config takes the folder that holds default.toml and local.toml"
+            .to_owned(),
+        Some(error) if error.kind() == io::ErrorKind::NotFound => format!(
             "no such folder; make it with `mkdir -p {name} && gencomm config default > {name}/default.toml`, \
              or name another one with --config"
-        )
+        ),
+        Some(error) => format!("cannot be looked into: {error}"),
     };
     Problem::new(format_args!("configuration folder {name}"), what)
 }
@@ -189,14 +191,14 @@ fn merge(
     for mut layer in layers {
         problems.append(&mut layer.problems);
         bad_keys.append(&mut layer.bad_keys);
-        // The structs know a table that takes any name, the layers only its entries.
         builder = builder.add_source(layer);
     }
+    // A layer holds the entries of a table that takes any name; the structs want the table even without entries.
     let merged = builder
         .set_default("logging.levels", Map::<String, Value>::new())
         .and_then(|builder| builder.build())
         .map_err(|error| Problem::new("configuration", error.to_string()))?;
-    let settings = settings(&merged.cache, &known);
+    let settings = settings(&merged.cache);
     let config: Config = merged
         .try_deserialize()
         .map_err(|error| Problem::new("configuration", error.to_string()))?;
@@ -214,7 +216,7 @@ fn merge(
 }
 
 /// Every value below `root`, in the order in which the default text names the keys.
-fn settings(root: &Value, known: &toml::Table) -> Vec<Setting> {
+fn settings(root: &Value) -> Vec<Setting> {
     let mut found = Vec::new();
     flatten(root, "", &mut found);
     let rank = |key: &str| {
@@ -230,7 +232,6 @@ fn settings(root: &Value, known: &toml::Table) -> Vec<Setting> {
         });
         (section.unwrap_or(usize::MAX), line.unwrap_or(usize::MAX))
     };
-    debug_assert!(key_names(known, "").len() <= found.len() + 1);
     found.sort_by_cached_key(|setting: &Setting| (rank(&setting.key), setting.key.clone()));
     found
 }

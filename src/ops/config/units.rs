@@ -194,3 +194,106 @@ where
         self.visit_u64(whole)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn any_text_gets_an_answer(text in "([0-9]{0,21} ?)?.{0,4}") {
+            let _ = (parse_duration(&text), parse_size(&text), parse_network(&text));
+        }
+
+        #[test]
+        fn a_printed_size_reads_back(bytes: u64) {
+            prop_assert_eq!(parse_size(&ByteSize(bytes).to_string()), Ok(bytes));
+        }
+    }
+
+    #[test]
+    fn units_read_and_print() {
+        let times = [
+            ("150ms", 150),
+            ("5s", 5_000),
+            ("10m", 600_000),
+            ("2h", 7_200_000),
+            ("7d", 604_800_000),
+            ("0", 0),
+        ];
+        for (text, millis) in times {
+            assert_eq!(
+                parse_duration(text),
+                Ok(Duration::from_millis(millis)),
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            "s",
+            "-5s",
+            "5",
+            "5 parsecs",
+            "1.5s",
+            "40000d",
+            "99999999999999999999s",
+            "5é",
+        ] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+        let sizes = [
+            ("0", 0),
+            ("512B", 512),
+            ("16KiB", 16 << 10),
+            ("64MiB", 64 << 20),
+            ("2 GiB", 2 << 30),
+            ("1TiB", 1 << 40),
+        ];
+        for (text, bytes) in sizes {
+            assert_eq!(parse_size(text), Ok(bytes), "{text}");
+        }
+        for text in [
+            "",
+            "KiB",
+            "-1",
+            "16kb",
+            "16K",
+            "20000000TiB",
+            "1.5MiB",
+            "1é",
+        ] {
+            assert!(parse_size(text).is_err(), "{text}");
+        }
+        for (bytes, text) in [
+            (0, "0B"),
+            (1000, "1000B"),
+            (16 << 10, "16KiB"),
+            (3 << 20, "3MiB"),
+            (5 << 40, "5TiB"),
+        ] {
+            assert_eq!(ByteSize(bytes).to_string(), text);
+            assert_eq!(parse_size(text), Ok(bytes));
+        }
+    }
+
+    #[test]
+    fn an_ipv4_address_counts_as_such_on_an_ipv6_socket() {
+        let loopback = ["127.0.0.0/8", "::1"].map(|text| parse_network(text).unwrap());
+        for (address, inside) in [
+            ("127.0.0.2", true),
+            ("::ffff:127.0.0.3", true),
+            ("::1", true),
+            ("10.0.0.1", false),
+        ] {
+            assert_eq!(
+                lists(&loopback, address.parse::<IpAddr>().unwrap()),
+                inside,
+                "{address}"
+            );
+        }
+    }
+}
