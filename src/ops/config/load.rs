@@ -9,10 +9,11 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use ::config::{Map, Value, ValueKind};
+use ::config::{Map, Value};
 
 use super::check;
 use super::layer::{Layer, Origin, VARIABLE_PREFIX};
+use super::settings::{Setting, settings};
 use super::{Config, ConfigError, DEFAULT_TEXT, Problem};
 
 /// Names of the files in a configuration folder, in the order in which they are read.
@@ -29,17 +30,6 @@ pub fn process_environment() -> Environment {
     std::env::vars_os()
         .filter(|(name, _)| name.to_string_lossy().starts_with(VARIABLE_PREFIX))
         .collect()
-}
-
-/// One key as it is in force.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Setting {
-    /// The dotted name: `server.name`.
-    pub key: String,
-    /// The value in TOML, as it was written.
-    pub value: String,
-    /// `built in`, a file's path, or `environment variable NAME`.
-    pub origin: String,
 }
 
 /// A configuration and where it came from.
@@ -212,60 +202,5 @@ fn merge(
         })
     } else {
         Err(ConfigError { problems })
-    }
-}
-
-/// Every value below `root`, in the order in which the default text names the keys.
-fn settings(root: &Value) -> Vec<Setting> {
-    let mut found = Vec::new();
-    flatten(root, "", &mut found);
-    let rank = |key: &str| {
-        let name = key.split('.').take(2).collect::<Vec<_>>();
-        let section = name
-            .first()
-            .and_then(|section| DEFAULT_TEXT.find(&format!("\n[{section}]\n")));
-        let line = section.and_then(|at| {
-            let key = name.get(1)?;
-            DEFAULT_TEXT[at..]
-                .find(&format!("\n{key} = "))
-                .map(|offset| at + offset)
-        });
-        (section.unwrap_or(usize::MAX), line.unwrap_or(usize::MAX))
-    };
-    found.sort_by_cached_key(|setting: &Setting| (rank(&setting.key), setting.key.clone()));
-    found
-}
-
-fn flatten(value: &Value, key: &str, found: &mut Vec<Setting>) {
-    let ValueKind::Table(table) = &value.kind else {
-        let origin = value.origin().unwrap_or("built in").to_owned();
-        return found.push(Setting {
-            key: key.to_owned(),
-            value: in_toml(value).to_string(),
-            origin,
-        });
-    };
-    for (name, inner) in table {
-        let name = if name.contains([':', '.']) {
-            format!("\"{name}\"")
-        } else {
-            name.clone()
-        };
-        let key = if key.is_empty() {
-            name
-        } else {
-            format!("{key}.{name}")
-        };
-        flatten(inner, &key, found);
-    }
-}
-
-fn in_toml(value: &Value) -> toml::Value {
-    match &value.kind {
-        ValueKind::Boolean(truth) => toml::Value::Boolean(*truth),
-        ValueKind::I64(number) => toml::Value::Integer(*number),
-        ValueKind::Float(number) => toml::Value::Float(*number),
-        ValueKind::Array(items) => toml::Value::Array(items.iter().map(in_toml).collect()),
-        other => toml::Value::String(other.to_string()),
     }
 }

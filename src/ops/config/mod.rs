@@ -9,7 +9,9 @@ mod error;
 mod layer;
 mod load;
 mod sections;
+mod settings;
 mod units;
+mod values;
 
 #[cfg(test)]
 mod tests;
@@ -17,11 +19,12 @@ mod tests;
 use serde::Deserialize;
 
 pub use error::{ConfigError, Problem};
-pub use load::{Environment, Loaded, Setting, process_environment};
+pub use load::{Environment, Loaded, process_environment};
 pub use sections::{
     Auth, Backend, Durability, Guests, Heartbeat, Legacy, Level, Limits, Listen, LogFormat,
     Logging, Rooms, Server, Storage,
 };
+pub use settings::Setting;
 pub use units::{ByteSize, lists, parse_duration, parse_size};
 
 /// The text of `config/default.toml`: every key with its unit, its default and the reason for it.

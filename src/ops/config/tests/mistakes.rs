@@ -16,7 +16,6 @@ fn local(text: &str) -> String {
 
 #[test]
 fn every_mistake_names_its_key_and_its_file() {
-    #[rustfmt::skip] // one case a line
     let table = [
         (
             "[server]\nnmae = \"x\"",
@@ -168,7 +167,6 @@ fn default_toml_and_the_environment_are_held_to_the_same_rules() {
         found,
         "auth.guest in default.toml: unknown key; did you mean auth.guests?"
     );
-    #[rustfmt::skip] // one case a line
     let table = [
         (
             "GENCOMM__SERVER__NMAE",
