@@ -1,1 +1,3 @@
 //! One file a subcommand; each parses nothing, it is handed its options.
+
+pub mod config;

@@ -1,1 +1,58 @@
 //! Configuration.
+//!
+//! In: the embedded text of `config/default.toml`, the two files of a configuration folder, the environment. Out: one
+//! [`Config`] with every key checked, or a [`ConfigError`] that lists every mistake at once. Owns nothing after that:
+//! the rest of the program takes `Arc<Config>` and nobody reads a setting from anywhere else.
+
+mod check;
+mod error;
+mod layer;
+mod load;
+mod sections;
+mod settings;
+mod units;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use serde::Deserialize;
+
+pub use error::{ConfigError, Problem};
+pub use load::{Environment, Loaded, process_environment};
+pub use sections::{
+    Auth, Backend, Durability, Guests, Heartbeat, Legacy, Level, Limits, Listen, LogFormat,
+    Logging, Rooms, Server, Storage,
+};
+pub use settings::Setting;
+pub use units::{ByteSize, lists, parse_duration, parse_size};
+
+/// The text of `config/default.toml`: every key with its unit, its default and the reason for it.
+pub const DEFAULT_TEXT: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/default.toml"));
+
+/// Everything that can be set, one field a section.
+///
+/// A new section is a struct in `sections.rs`, a field here and its keys in `config/default.toml`.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The process as a whole.
+    pub server: Server,
+    /// The native port.
+    pub listen: Listen,
+    /// Clients of the original system.
+    pub legacy: Legacy,
+    /// When silence means death.
+    pub heartbeat: Heartbeat,
+    /// The message log.
+    pub storage: Storage,
+    /// What rooms keep in memory.
+    pub rooms: Rooms,
+    /// What clients may ask for.
+    pub limits: Limits,
+    /// Logging in.
+    pub auth: Auth,
+    /// The program's own log lines.
+    pub logging: Logging,
+}

@@ -1,0 +1,226 @@
+//! The sections, one struct each. What each key means to an operator, with the reason for its default, stands in
+//! `config/default.toml`; here stand the types, units and the default once more for whoever writes code.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use super::units;
+
+/// `[server]`: the process as a whole.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// The name in WELCOME: 1 to 64 bytes, no semicolon or control character. Default "General Communications".
+    pub name: String,
+    /// The data folder, from the working directory if relative. Default "./data".
+    pub data_dir: PathBuf,
+    /// Threads that serve clients; 0 = one per core. Default 0.
+    pub shards: usize,
+    /// Longest ordered stop. Default 8 s.
+    #[serde(deserialize_with = "units::duration")]
+    pub shutdown_deadline: Duration,
+}
+
+/// `[listen]`: the native port.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Listen {
+    /// Address of the main port; port 0 = any free one. Default 127.0.0.1:10740.
+    pub main: SocketAddr,
+}
+
+/// `[legacy]`: clients of the original system.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Legacy {
+    /// Whether they are served. Default true.
+    pub enabled: bool,
+    /// Our port for `AuthRequest`; 0 = any free one. Default 9281.
+    pub auth_port: u16,
+    /// The client's port for `Authed`. Default 12090.
+    pub callback_port: u16,
+    /// The client's port for heartbeats. Default 8070.
+    pub heartbeat_port: u16,
+    /// The client's port for batches of records. Default 6090.
+    pub delivery_port: u16,
+    /// Our port for messages; 0 = any free one. Default 9980.
+    pub message_port: u16,
+    /// Who may log in this way; ask with [`lists`](super::lists). Default 127.0.0.0/8 and ::1/128.
+    #[serde(deserialize_with = "units::networks")]
+    pub allow: Vec<IpNet>,
+    /// Time between two heartbeats to one client. Default 2 s.
+    #[serde(deserialize_with = "units::duration")]
+    pub heartbeat_interval: Duration,
+    /// How long after a log-in a refused connection to the client is forgiven. Default 5 s.
+    #[serde(deserialize_with = "units::duration")]
+    pub grace: Duration,
+}
+
+/// `[heartbeat]`: when silence means death, for GC/2 clients.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Heartbeat {
+    /// Silence after which a PING is sent. Default 30 s.
+    #[serde(deserialize_with = "units::duration")]
+    pub interval: Duration,
+    /// Time to answer it, counted from the PING. Default 30 s.
+    #[serde(deserialize_with = "units::duration")]
+    pub timeout: Duration,
+}
+
+/// `[storage]`: the message log.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Storage {
+    /// Where the log is kept. Default embedded.
+    pub backend: Backend,
+    /// What precedes an OK. Default always.
+    pub durability: Durability,
+    /// Longest time between two fdatasyncs with [`Durability::Interval`]. Default 200 ms.
+    #[serde(deserialize_with = "units::duration")]
+    pub flush_interval: Duration,
+    /// Size at which a segment is closed, in bytes. Default 64 MiB.
+    #[serde(deserialize_with = "units::size")]
+    pub segment_bytes: u64,
+    /// Size of the journal, in bytes. At least 1 MiB. Default 64 MiB.
+    #[serde(deserialize_with = "units::size")]
+    pub journal_bytes: u64,
+    /// Messages kept; 0 = all. Default 0.
+    pub retain_messages: u64,
+    /// Age to which messages are kept; zero = for ever. Default zero.
+    #[serde(deserialize_with = "units::duration")]
+    pub retain_age: Duration,
+    /// Bytes of segments kept; 0 = all. Default 0.
+    #[serde(deserialize_with = "units::size")]
+    pub retain_bytes: u64,
+    /// Threads that read the log, 1 to 256. Default 2.
+    pub read_threads: usize,
+}
+
+/// Where the log is kept.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// Files in the data folder.
+    Embedded,
+    /// NATS JetStream. Known by name, and refused when the configuration is checked.
+    Nats,
+}
+
+/// What has to have happened to a message before its OK.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// It is on the disk.
+    Always,
+    /// The system has it; it is on the disk within `flush_interval`.
+    Interval,
+    /// The system has it.
+    Os,
+}
+
+/// `[rooms]`: what rooms keep in memory.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Rooms {
+    /// Size of a room's tail, in bytes, for all shards together. Default 4 MiB.
+    #[serde(deserialize_with = "units::size")]
+    pub tail_bytes: u64,
+}
+
+/// `[limits]`: what clients may ask for.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Longest line a client may send, in bytes, newline included. Default 16 KiB.
+    #[serde(deserialize_with = "units::size")]
+    pub line_bytes: u64,
+    /// Longest message, in bytes before escaping. Default 8 KiB.
+    #[serde(deserialize_with = "units::size")]
+    pub message_bytes: u64,
+    /// Connections at a time; 0 = what the descriptor limit allows. Default 0.
+    pub connections: usize,
+    /// Who is free of rates and per-address counts; ask with [`lists`](super::lists). Default 127.0.0.0/8 and ::1/128.
+    #[serde(deserialize_with = "units::networks")]
+    pub exempt: Vec<IpNet>,
+    /// Rooms the server knows. Default 100,000.
+    pub rooms: usize,
+    /// Rooms one client may be in. Default 20,000.
+    pub rooms_per_client: usize,
+    /// Messages waiting for the log, in bytes. Default 32 MiB.
+    #[serde(deserialize_with = "units::size")]
+    pub log_queue_bytes: u64,
+    /// Send-once tags remembered. Default 16,000,000.
+    pub tags: usize,
+}
+
+/// `[auth]`: logging in.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    /// Who may be a guest. Default loopback.
+    pub guests: Guests,
+    /// Longest log-in. Default 10 s.
+    #[serde(deserialize_with = "units::duration")]
+    pub deadline: Duration,
+    /// Log-ins under way at most. Default 4096.
+    pub pending: usize,
+}
+
+/// Who may log in with a nickname alone.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Guests {
+    /// Connections from this machine.
+    Loopback,
+    /// Everybody.
+    Always,
+    /// Nobody.
+    Never,
+}
+
+/// `[logging]`: the program's own log lines.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Logging {
+    /// The least important level logged. Default info.
+    pub level: Level,
+    /// For people or for machines. Default terminal.
+    pub format: LogFormat,
+    /// The file appended to; `None` (written `""`) = standard error. Default none.
+    #[serde(deserialize_with = "units::optional_path")]
+    pub file: Option<PathBuf>,
+    /// Module name (`hub::room`, with or without `gencomm::` before it) to level; the longest name wins. Default empty.
+    pub levels: BTreeMap<String, Level>,
+}
+
+/// How important a log line is.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Something was lost or refused that should not have been.
+    Error,
+    /// Something an operator should look at.
+    Warning,
+    /// What happens in the large.
+    Info,
+    /// What happens in the small.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// How a log line is written.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Terminal,
+    /// One JSON object a line.
+    Json,
+}

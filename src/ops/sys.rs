@@ -1,0 +1,198 @@
+//! The few questions to the kernel that no library above answers.
+//!
+//! In: descriptors and paths. Out: plain numbers, or the error that the kernel gave. Owns nothing. Linux only, as TCP_INFO
+//! and SIOCOUTQ are.
+#![allow(unsafe_code)]
+
+use std::ffi::CString;
+use std::io;
+use std::mem::{MaybeUninit, offset_of, size_of};
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
+
+/// What the kernel knows of a TCP connection's other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TcpState {
+    /// Time since the other end last acknowledged anything; the kernel counts in milliseconds.
+    pub since_last_ack: Duration,
+    /// Probes sent in a row without an answer: zero-window or keep-alive ones.
+    pub unanswered_probes: u32,
+    /// Retransmissions in a row of the oldest unacknowledged segment.
+    pub retransmits: u32,
+    /// Segments sent and not yet acknowledged.
+    pub unacked: u32,
+}
+
+/// How many descriptors this process may have: the limit in force, and the limit to which it may be raised.
+pub fn descriptor_limit() -> io::Result<(u64, u64)> {
+    let limit = get_descriptor_limit()?;
+    Ok((limit.rlim_cur, limit.rlim_max))
+}
+
+/// Raises the descriptor limit in force as far as it may be raised, and returns it.
+pub fn raise_descriptor_limit() -> io::Result<u64> {
+    let mut limit = get_descriptor_limit()?;
+    if limit.rlim_cur < limit.rlim_max {
+        limit.rlim_cur = limit.rlim_max;
+        // SAFETY: the pointer is to a live, initialised `rlimit` that the kernel only reads.
+        check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) })?;
+    }
+    Ok(limit.rlim_cur)
+}
+
+fn get_descriptor_limit() -> io::Result<libc::rlimit> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the pointer is to a live `rlimit` that nobody else uses during the call.
+    check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) })?;
+    Ok(limit)
+}
+
+/// Bytes written to a TCP socket that its other end has not acknowledged yet.
+pub fn unsent_bytes(socket: BorrowedFd<'_>) -> io::Result<u32> {
+    let mut bytes: libc::c_int = 0;
+    // On Linux TIOCOUTQ has the number of SIOCOUTQ, whose name libc does not carry.
+    // SAFETY: for this request the kernel writes one `int`, which `bytes` is; the descriptor is open while borrowed.
+    check(unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) })?;
+    Ok(u32::try_from(bytes).unwrap_or(0))
+}
+
+/// What the kernel knows of the other end of a connected TCP socket.
+pub fn tcp_state(socket: BorrowedFd<'_>) -> io::Result<TcpState> {
+    let mut info = MaybeUninit::<libc::tcp_info>::zeroed();
+    let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
+    // SAFETY: `info` is `length` bytes of writable memory and the kernel writes at most that many; the descriptor is open
+    // while borrowed.
+    check(unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            info.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    })?;
+    let needed = offset_of!(libc::tcp_info, tcpi_last_ack_recv) + size_of::<u32>();
+    if (length as usize) < needed {
+        return Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "the kernel's TCP_INFO is too short",
+        ));
+    }
+    // SAFETY: the structure consists of integers alone, for which zeroed memory is valid wherever the kernel left it.
+    let info = unsafe { info.assume_init() };
+    Ok(TcpState {
+        since_last_ack: Duration::from_millis(u64::from(info.tcpi_last_ack_recv)),
+        unanswered_probes: u32::from(info.tcpi_probes),
+        retransmits: u32::from(info.tcpi_retransmits),
+        unacked: info.tcpi_unacked,
+    })
+}
+
+/// Bytes that this user may still write to the file system that `path` is on. The path has to exist.
+pub fn free_disk_bytes(path: &Path) -> io::Result<u64> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mut stat = MaybeUninit::<libc::statvfs>::zeroed();
+    // SAFETY: `path` ends with NUL and outlives the call; `stat` is writable memory of the size the kernel fills.
+    check(unsafe { libc::statvfs(path.as_ptr(), stat.as_mut_ptr()) })?;
+    // SAFETY: the structure consists of integers alone, for which zeroed memory is valid, and the call has filled it.
+    let stat = unsafe { stat.assume_init() };
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+fn check(result: libc::c_int) -> io::Result<()> {
+    if result == -1 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::AsFd;
+    use std::time::Instant;
+
+    use super::*;
+
+    fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (far, _) = listener.accept().unwrap();
+        (near, far)
+    }
+
+    /// Polls until `done` or two seconds are over: acknowledgements take their time.
+    fn eventually(mut done: impl FnMut() -> bool) -> bool {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(2) {
+            if done() {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        false
+    }
+
+    #[test]
+    fn the_descriptor_limit_is_raised_to_what_is_allowed() {
+        let (_, most) = descriptor_limit().unwrap();
+        assert_eq!(raise_descriptor_limit().unwrap(), most);
+        assert_eq!(descriptor_limit().unwrap(), (most, most));
+    }
+
+    #[test]
+    fn bytes_count_as_unsent_until_the_reader_takes_them() {
+        let (mut near, mut far) = pair();
+        assert_eq!(unsent_bytes(near.as_fd()).unwrap(), 0);
+        near.set_nonblocking(true).unwrap();
+        let mut written = 0;
+        while let Ok(bytes) = near.write(&[7; 65536]) {
+            written += bytes;
+        }
+        assert!(
+            unsent_bytes(near.as_fd()).unwrap() > 0,
+            "{written} bytes all fit into the reader"
+        );
+        let mut all = vec![0; written];
+        far.read_exact(&mut all).unwrap();
+        assert!(eventually(|| unsent_bytes(near.as_fd()).unwrap() == 0));
+    }
+
+    #[test]
+    fn a_live_peer_acknowledges() {
+        let (mut near, _far) = pair();
+        std::thread::sleep(Duration::from_millis(60));
+        let before = tcp_state(near.as_fd()).unwrap();
+        assert!(
+            before.since_last_ack >= Duration::from_millis(40),
+            "{before:?}"
+        );
+        near.write_all(b"x").unwrap();
+        assert!(eventually(|| tcp_state(near.as_fd()).unwrap().unacked == 0));
+        let after = tcp_state(near.as_fd()).unwrap();
+        assert!(after.since_last_ack < Duration::from_secs(2), "{after:?}");
+        assert_eq!((after.unanswered_probes, after.retransmits), (0, 0));
+    }
+
+    #[test]
+    fn what_is_no_socket_is_an_error() {
+        let file = File::open("/dev/null").unwrap();
+        assert!(tcp_state(file.as_fd()).is_err());
+        assert!(unsent_bytes(file.as_fd()).is_err());
+    }
+
+    #[test]
+    fn free_space_is_known_where_the_path_exists() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(free_disk_bytes(dir.path()).unwrap() > 0);
+        assert!(free_disk_bytes(&dir.path().join("missing")).is_err());
+    }
+}
