@@ -1,10 +1,12 @@
 //! Pure codecs: bytes to values and back. No I/O, no actors, nothing that waits.
 //!
 //! [`names`] and [`timestamp`] are the fields, [`escape`] and [`c16`] the two forms of a message's body,
-//! [`record`] the line of the log.
+//! [`record`] the line of the log. [`first_bytes`] tells the protocols of a new connection apart; [`gc2`] is the native
+//! one, [`legacy`] that of the original clients.
 
 pub mod c16;
 pub mod escape;
+pub mod gc2;
 pub mod names;
 pub mod record;
 pub mod timestamp;

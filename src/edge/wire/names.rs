@@ -46,6 +46,12 @@ impl RoomName {
         }
     }
 
+    /// From text that is known to hold the grammar.
+    pub(super) fn of_checked(text: &str) -> Self {
+        debug_assert!(is_room(text.as_bytes()));
+        Self(text.into())
+    }
+
     /// The lobby.
     pub fn lobby() -> Self {
         Self(LOBBY.into())
@@ -80,6 +86,12 @@ impl UserName {
         } else {
             Err(NameError::User)
         }
+    }
+
+    /// From text that is known to hold the grammar.
+    pub(super) fn of_checked(text: &str) -> Self {
+        debug_assert!(is_user(text.as_bytes()));
+        Self(text.into())
     }
 
     /// A name from an original client or an import: each character outside the grammar becomes `_`, and what is
@@ -119,7 +131,13 @@ impl Tag {
         if !is_tag(text.as_bytes()) {
             return Err(NameError::Tag);
         }
-        Ok(Self((!text.is_empty()).then(|| text.into())))
+        Ok(Self::of_checked(text))
+    }
+
+    /// From text that is known to hold the grammar.
+    pub(super) fn of_checked(text: &str) -> Self {
+        debug_assert!(is_tag(text.as_bytes()));
+        Self((!text.is_empty()).then(|| text.into()))
     }
 
     /// The tag as text, empty if none was given.
