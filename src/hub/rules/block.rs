@@ -101,16 +101,6 @@ impl BlockBuilder {
     }
 }
 
-/// How a message's body is written on a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum BodyForm {
-    /// Escaped text, as in the log.
-    #[default]
-    Text,
-    /// C16, for any bytes.
-    C16,
-}
-
 /// Appends the line that members hear about `event`; `body` is the body in the form of the connection.
 pub fn write_member_line(event: &Event, body: &[u8], out: &mut Vec<u8>) {
     match &event.kind {
