@@ -6,6 +6,7 @@
 //! ids elsewhere too: ids are known when a commit returns, not when an event is staged.
 
 mod event;
+pub(crate) mod segment;
 pub(crate) mod stored;
 
 pub use event::{Event, EventKind, NewEvent, TagMark};
