@@ -15,6 +15,7 @@ use crate::edge::wire::gc2::options::BodyForm;
 use crate::edge::wire::names::UserName;
 
 use super::messages::{Answer, ClientRef};
+use super::room::JoinedRoom;
 
 /// Who a client is, once it is someone.
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub struct Identity {
     pub user: UserName,
     /// The name without regard to case.
     pub account: Arc<str>,
+    /// The account as one number, the same on all shards of this process.
+    pub key: u64,
     /// Whether anybody may bear this name when its connections are gone.
     pub is_guest: bool,
 }
@@ -59,6 +62,7 @@ pub struct Seat {
     waker: RefCell<Option<Waker>>,
     news: RefCell<Vec<u32>>,
     answers: RefCell<Vec<Answer>>,
+    joined: RefCell<Vec<JoinedRoom>>,
     notes: RefCell<Vec<u8>>,
     identity: RefCell<Option<Identity>>,
     heard_at: Cell<Duration>,
@@ -67,6 +71,7 @@ pub struct Seat {
     evict: Cell<Option<EvictReason>>,
     rejoin: Cell<bool>,
     has_unsent: Cell<bool>,
+    closing_since: Cell<Option<Duration>>,
     wants_presence: Cell<bool>,
     body_form: Cell<BodyForm>,
 }
@@ -85,6 +90,7 @@ impl Seat {
             waker: RefCell::default(),
             news: RefCell::default(),
             answers: RefCell::default(),
+            joined: RefCell::default(),
             notes: RefCell::default(),
             identity: RefCell::default(),
             heard_at: Cell::new(now),
@@ -93,6 +99,7 @@ impl Seat {
             evict: Cell::default(),
             rejoin: Cell::default(),
             has_unsent: Cell::default(),
+            closing_since: Cell::default(),
             wants_presence: Cell::default(),
             body_form: Cell::default(),
         })
@@ -139,6 +146,17 @@ impl Seat {
     /// Takes the log's answers.
     pub fn take_answers(&self) -> Vec<Answer> {
         std::mem::take(&mut *self.answers.borrow_mut())
+    }
+
+    /// A room let the client in.
+    pub fn leave_joined(&self, joined: JoinedRoom) {
+        self.joined.borrow_mut().push(joined);
+        self.wake();
+    }
+
+    /// Takes the rooms that let the client in.
+    pub fn take_joined(&self) -> Vec<JoinedRoom> {
+        std::mem::take(&mut *self.joined.borrow_mut())
     }
 
     /// Leaves presence lines, if the client asked for them.
@@ -222,6 +240,18 @@ impl Seat {
     /// Notes whether bytes for it wait to be sent.
     pub fn set_unsent(&self, unsent: bool) {
         self.has_unsent.set(unsent);
+    }
+
+    /// It ends once its last lines are written.
+    pub fn set_closing(&self, now: Duration) {
+        if self.closing_since.get().is_none() {
+            self.closing_since.set(Some(now));
+        }
+    }
+
+    /// Since when it is about to end.
+    pub fn closing_since(&self) -> Option<Duration> {
+        self.closing_since.get()
     }
 
     /// Whether it wants to hear who comes and goes.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use actix::Addr;
+use actix::{Addr, Recipient};
 use slab::Slab;
 use slog::Logger;
 
@@ -19,6 +19,7 @@ use crate::ops::config::Config;
 use super::auth::AuthSupervisor;
 use super::codec::Codec;
 use super::log::MessageLog;
+use super::legacy::LogInPinged;
 use super::log::read_pool::ReadPool;
 use super::messages::ClientRef;
 use super::room::Room;
@@ -51,7 +52,9 @@ impl LogQueue {
 
     /// Counts bytes out.
     pub fn leave(&self, bytes: usize) {
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        // A group that is told twice leaves twice; the count must not wrap.
+        let less = |now: usize| Some(now.saturating_sub(bytes));
+        let _ = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 
     /// Bytes in the queue.
@@ -77,6 +80,8 @@ pub struct Links {
     pub codec: Addr<Codec>,
     /// This shard's sessions.
     pub sessions: Addr<SessionSupervisor>,
+    /// The gate of original clients, if it is open.
+    pub legacy: Option<Recipient<LogInPinged>>,
 }
 
 /// See the module.

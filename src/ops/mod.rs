@@ -3,4 +3,5 @@
 pub mod config;
 pub mod logging;
 pub mod ports;
+pub mod supervise;
 pub mod sys;

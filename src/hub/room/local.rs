@@ -1,12 +1,12 @@
 //! One room on one shard: its tails and its members.
 
 use std::cell::{Cell, Ref, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::edge::wire::gc2::options::BodyForm;
 use crate::edge::wire::names::RoomName;
-use crate::hub::messages::ClientRef;
 use crate::hub::rules::block::Block;
 use crate::hub::rules::tail::Tail;
 use crate::hub::seat::{Identity, Seat};
@@ -69,6 +69,8 @@ pub struct LocalRoom {
     text: RefCell<Tail>,
     c16: RefCell<Tail>,
     members: RefCell<Vec<Rc<Membership>>>,
+    /// Connections of each account; one user may have several.
+    accounts: RefCell<HashMap<u64, u32>>,
     c16_members: Cell<u32>,
 }
 
@@ -80,6 +82,7 @@ impl LocalRoom {
             text: RefCell::new(Tail::new(newest, tail_bytes)),
             c16: RefCell::new(Tail::new(newest, tail_bytes / C16_TAIL_SHARE)),
             members: RefCell::default(),
+            accounts: RefCell::default(),
             c16_members: Cell::default(),
         }
     }
@@ -159,10 +162,6 @@ impl LocalRoom {
 
     /// Lets a client in; returns also whether its account was not here before.
     pub(super) fn admit(&self, seat: &Rc<Seat>, number: u32) -> (Rc<Membership>, bool) {
-        let newcomer = match seat.identity() {
-            Some(identity) => !self.holds(&identity),
-            None => true,
-        };
         let mut members = self.members.borrow_mut();
         let form = seat.body_form();
         if form == BodyForm::C16 {
@@ -179,32 +178,42 @@ impl LocalRoom {
             has_news: Cell::new(false),
         });
         members.push(membership.clone());
-        (membership, newcomer)
+        let account = seat.identity().map_or(0, |identity| identity.key);
+        let mut accounts = self.accounts.borrow_mut();
+        let connections = accounts.entry(account).or_default();
+        *connections += 1;
+        (membership, *connections == 1)
     }
 
-    /// Lets a client out; returns who it was, and whether it was its account's last connection here.
-    pub(super) fn dismiss(&self, client: ClientRef) -> Option<(Option<Identity>, bool)> {
-        let left = {
+    /// Lets a client out; returns who it was if that was its account's last connection here.
+    pub fn dismiss(&self, membership: &Rc<Membership>) -> Option<Identity> {
+        let at = membership.position.get() as usize;
+        {
             let mut members = self.members.borrow_mut();
-            let at = members.iter().position(|member| member.seat.client == client)?;
-            let left = members.swap_remove(at);
+            if !members.get(at).is_some_and(|member| Rc::ptr_eq(member, membership)) {
+                return None;
+            }
+            members.swap_remove(at);
             if let Some(moved) = members.get(at) {
                 moved.position.set(at as u32);
             }
-            left
-        };
-        if left.form == BodyForm::C16 {
+        }
+        if membership.form == BodyForm::C16 {
             self.c16_members.set(self.c16_members.get() - 1);
         }
-        let identity = left.seat.identity();
-        let was_last = identity.as_ref().is_none_or(|identity| !self.holds(identity));
-        Some((identity, was_last))
+        let identity = membership.seat.identity()?;
+        let mut accounts = self.accounts.borrow_mut();
+        let connections = accounts.get_mut(&identity.key)?;
+        *connections -= 1;
+        if *connections > 0 {
+            return None;
+        }
+        accounts.remove(&identity.key);
+        Some(identity)
     }
 
     /// Whether this account has a connection in the room, on this shard.
     pub fn holds(&self, identity: &Identity) -> bool {
-        self.members.borrow().iter().any(|member| {
-            member.seat.identity().is_some_and(|other| other.account == identity.account)
-        })
+        self.accounts.borrow().contains_key(&identity.key)
     }
 }

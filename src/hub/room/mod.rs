@@ -27,6 +27,7 @@ use crate::edge::wire::names::RoomName;
 use super::codec::EncodeBlocks;
 use super::log::{OpenRoom, Resync};
 use super::messages::{Answer, Batch, ClientRef, RoomBlocks};
+use super::seat::Identity;
 use super::rules::block::Block;
 use super::shard::Shard;
 
@@ -165,35 +166,26 @@ impl Handler<RoomOpened> for Room {
     }
 }
 
-/// Leave a room.
+/// A client let itself out of a room; see [`LocalRoom::dismiss`].
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct PartRoom {
-    /// Who.
-    pub client: ClientRef,
-    /// Which.
+pub struct MemberLeft {
+    /// Which room.
     pub room: RoomName,
+    /// Who, if that was the account's last connection in the room on this shard.
+    pub last_of: Option<Identity>,
 }
 
-impl Handler<PartRoom> for Room {
+impl Handler<MemberLeft> for Room {
     type Result = ();
 
-    fn handle(&mut self, part: PartRoom, _: &mut Context<Self>) {
-        let room = match self.rooms.get_mut(&part.room) {
-            Some(State::Open(room)) => room.clone(),
-            Some(State::Opening(waiting)) => {
-                waiting.retain(|join| join.client != part.client);
-                return;
-            }
-            None => return,
-        };
-        let Some((identity, was_last)) = room.dismiss(part.client) else { return };
-        if let (Some(identity), true) = (identity, was_last) {
-            self.announce(room.name(), &identity, false, None);
+    fn handle(&mut self, left: MemberLeft, _: &mut Context<Self>) {
+        if let Some(identity) = left.last_of {
+            self.announce(&left.room, &identity, false, None);
         }
-        if room.is_empty() {
-            debug!(self.log, "room left by its last member here"; "room" => %part.room);
-            self.rooms.remove(&part.room);
+        if matches!(self.rooms.get(&left.room), Some(State::Open(room)) if room.is_empty()) {
+            debug!(self.log, "room left by its last member here"; "room" => %left.room);
+            self.rooms.remove(&left.room);
         }
     }
 }

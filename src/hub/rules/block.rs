@@ -154,6 +154,22 @@ pub fn text_blocks<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<Block> {
     blocks
 }
 
+/// The lines of one page, as `write` writes them from an event and its stored body; `None` if there are none.
+pub fn text_page(
+    events: &[Event],
+    mut write: impl FnMut(&Event, &[u8], &mut Vec<u8>),
+) -> Option<Block> {
+    let mut builder = BlockBuilder::default();
+    for event in events {
+        let body: &[u8] = match &event.kind {
+            EventKind::Message(body) => body,
+            EventKind::Removal(_) => b"",
+        };
+        builder.push(event.id, |out| write(event, body, out));
+    }
+    builder.take()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
