@@ -6,7 +6,9 @@
 
 pub mod c16;
 pub mod escape;
+pub mod first_bytes;
 pub mod gc2;
+pub mod legacy;
 pub mod names;
 pub mod record;
 pub mod timestamp;

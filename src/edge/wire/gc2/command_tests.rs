@@ -40,7 +40,7 @@ fn send_keeps_its_body_raw() {
     else {
         panic!("no direct SEND");
     };
-    assert_eq!(user.to_owned().as_str(), "Bob");
+    assert_eq!(user.owned().as_str(), "Bob");
 }
 
 #[test]

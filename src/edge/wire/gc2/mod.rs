@@ -9,7 +9,11 @@ pub mod options;
 pub mod range;
 pub mod refusal;
 pub mod reply;
+pub mod request;
+pub mod server_line;
 pub mod text;
 
 #[cfg(test)]
 mod command_tests;
+#[cfg(test)]
+mod round_trip_tests;

@@ -85,7 +85,7 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal with the tag of the command that it answers.
     pub fn new(tag: TagText<'_>, code: ErrorCode, text: impl Into<Cow<'static, str>>) -> Self {
-        let (tag, text) = (tag.to_owned(), text.into());
+        let (tag, text) = (tag.owned(), text.into());
         Self { tag, code, text }
     }
 

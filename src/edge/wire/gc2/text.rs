@@ -25,8 +25,8 @@ macro_rules! checked_text {
                 self.0
             }
 
-            /// The same name, owned.
-            pub fn to_owned(self) -> $owned {
+            /// The same name, in memory of its own.
+            pub fn owned(self) -> $owned {
                 $owned::of_checked(self.0)
             }
         }
