@@ -1,3 +1,51 @@
 //! One file a subcommand; each parses nothing, it is handed its options.
+//!
+//! [`args`] is the command line itself, [`client`] what the three clients share, [`output`] their way out.
 
+pub mod args;
+pub mod client;
 pub mod config;
+pub mod input;
+pub mod output;
+pub mod send;
+pub mod tail;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command, ConfigAction};
+
+/// Runs the program with its arguments, its own name first. Exit codes: 0 done, 1 failed, 2 usage or configuration.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help for a reader that has gone away, or an error that nobody sees.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    ExitCode::from(dispatch(&cli))
+}
+
+fn dispatch(cli: &Cli) -> u8 {
+    let dir = cli.config_dir();
+    let result = match &cli.command {
+        Command::Send(args) => client::with_endpoint(cli, &args.client, |at| send::run(at, args)),
+        Command::Tail(args) => client::with_endpoint(cli, &args.client, |at| tail::run(at, args)),
+        Command::Config(args) => {
+            return match args.action {
+                ConfigAction::Check => config::check(dir),
+                ConfigAction::Default => config::default(),
+                ConfigAction::Show => config::show(dir),
+            };
+        }
+        // Their arms come with their modules: serve::run, log::run, doctor::run.
+        Command::Chat(_) | Command::Serve(_) | Command::Log(_) | Command::Doctor(_) => Err(
+            output::Failure::Usage("this build does not hold that subcommand".to_owned()),
+        ),
+    };
+    output::exit_code(result)
+}

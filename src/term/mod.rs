@@ -1,1 +1,15 @@
-//! The terminal client.
+//! The client's side of GC/2, for everything that people type into a terminal.
+//!
+//! From the socket up: [`endpoint`] says whom to call and as whom, [`connection`] carries lines, [`session`] stays in one room whatever happens to the connection, [`history`] pages
+//! through a room's past, [`render`] makes lines for people and programs.
+
+pub mod connection;
+pub mod endpoint;
+pub mod error;
+#[cfg(test)]
+pub(crate) mod fake;
+pub mod history;
+pub mod message;
+pub mod render;
+pub mod session;
+pub mod time;

@@ -1,0 +1,359 @@
+//! The whole command line, as clap reads it: help texts, defaults, checks of single values.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::edge::wire::names::UserName;
+use crate::edge::wire::timestamp::Timestamp;
+use crate::term::endpoint::{room_or_direct, server_address};
+use crate::term::render::Format;
+use crate::term::time;
+
+/// The configuration folder if none is named, from the working directory.
+pub const CONFIG_DIR: &str = "config";
+
+/// General Communications: a self-hosted chat server, and its client.
+///
+/// Run a server in one terminal and talk in another:
+///
+///     gencomm serve
+///     gencomm chat
+#[derive(Debug, Parser)]
+#[command(
+    name = "gencomm",
+    version,
+    verbatim_doc_comment,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.\nMore about a command: gencomm help COMMAND"
+)]
+pub struct Cli {
+    /// The folder of default.toml and local.toml [default: config]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+impl Cli {
+    /// The configuration folder.
+    pub fn config_dir(&self) -> &Path {
+        self.config.as_deref().unwrap_or(Path::new(CONFIG_DIR))
+    }
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server
+    ///
+    /// When it takes connections it prints one line that begins with READY and names its addresses. Its log goes to
+    /// standard error. SIGTERM or Ctrl-C ends it in order.
+    #[command(
+        after_help = "Examples:\n  gencomm serve\n  gencomm serve --config /etc/gencomm\n  GENCOMM__LISTEN__MAIN=0.0.0.0:10740 gencomm serve"
+    )]
+    Serve(ServeArgs),
+    /// Talk in a room
+    ///
+    /// Enter starts a new line; Alt+Enter (or Esc, then Enter) sends. Ctrl-D or /quit leaves, /help tells the rest.
+    /// With piped input, every line is a message, and what others say is printed.
+    #[command(
+        after_help = "Examples:\n  gencomm chat\n  gencomm chat --user alice --room dev\n  gencomm chat --server chat.example:10740\n  make 2>&1 | gencomm chat --user builder --room builds"
+    )]
+    Chat(ChatArgs),
+    /// Send a message and wait until the server has it for good
+    ///
+    /// Prints the message's id. A connection that breaks is no harm: the message is sent again and stored once.
+    #[command(
+        after_help = "Examples:\n  gencomm send 'the build is done'\n  gencomm send --room dev -- '--dashes first'\n  git log -1 | gencomm send -\n  tail -f app.log | gencomm send --lines --room logs"
+    )]
+    Send(SendArgs),
+    /// Print the newest messages of a room, and those to come
+    #[command(
+        after_help = "Examples:\n  gencomm tail\n  gencomm tail --room dev --last 100\n  gencomm tail --since 2h --format json | jq .text\n  gencomm tail --follow --last 0"
+    )]
+    Tail(TailArgs),
+    /// Look after the message log on disk
+    #[command(
+        after_help = "Reading works beside a running server; import and remove want it stopped.\n\nExamples:\n  gencomm log stats\n  gencomm log show --room dev --last 20\n  gencomm log import database.db\n  gencomm log export --format jsonl --output all.jsonl"
+    )]
+    Log(LogArgs),
+    /// Check, print or explain the configuration
+    #[command(
+        after_help = "Examples:\n  gencomm config check --config /etc/gencomm\n  mkdir -p config && gencomm config default > config/default.toml\n  GENCOMM__LOGGING__LEVEL=debug gencomm config show"
+    )]
+    Config(ConfigArgs),
+    /// Look for what would keep the server from working
+    ///
+    /// Ports, configuration, data folder, space, descriptors, log, codec, clock: ok, warn or fail, with what to do.
+    /// Exit code 1 if anything fails.
+    #[command(after_help = "Examples:\n  gencomm doctor\n  gencomm doctor --json")]
+    Doctor(DoctorArgs),
+}
+
+/// `serve` takes everything from the configuration.
+#[derive(Debug, Args)]
+pub struct ServeArgs {}
+
+/// Whom to call, and as whom.
+#[derive(Debug, Args)]
+pub struct ClientArgs {
+    /// The server [default: listen.main of the configuration, or 127.0.0.1:10740]
+    #[arg(long, value_name = "HOST:PORT", value_parser = server_address)]
+    pub server: Option<String>,
+    /// Your nickname [default: your login name]
+    #[arg(long, value_name = "NAME", value_parser = user_name)]
+    pub user: Option<UserName>,
+    /// The room, or @NAME for a direct conversation
+    #[arg(long, value_name = "ROOM", default_value = "lobby", value_parser = room_or_direct)]
+    pub room: String,
+}
+
+/// Options of `chat`.
+#[derive(Debug, Args)]
+pub struct ChatArgs {
+    /// Whom to call.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// Options of `send`.
+#[derive(Debug, Args)]
+pub struct SendArgs {
+    /// Whom to call.
+    #[command(flatten)]
+    pub client: ClientArgs,
+    /// Send each line of the input as a message of its own; empty lines are left out
+    #[arg(long)]
+    pub lines: bool,
+    /// Longest wait for an answer, over any number of connections
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = wait)]
+    pub timeout: Duration,
+    /// The message; several words are joined by spaces; - reads standard input
+    #[arg(value_name = "TEXT", required_unless_present = "lines")]
+    pub text: Vec<String>,
+}
+
+/// Options of `tail`.
+#[derive(Debug, Args)]
+pub struct TailArgs {
+    /// Whom to call.
+    #[command(flatten)]
+    pub client: ClientArgs,
+    /// How many of the newest messages
+    #[arg(long, value_name = "N", default_value_t = 10, conflicts_with = "since")]
+    pub last: u64,
+    /// Everything since then: unix seconds, or an age such as 90s, 10m, 2h, 1d
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    pub since: Option<Timestamp>,
+    /// Go on with what arrives
+    #[arg(long, short)]
+    pub follow: bool,
+    /// How to print
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: Format,
+}
+
+/// Options of `log`.
+#[derive(Debug, Args)]
+pub struct LogArgs {
+    /// The data folder [default: server.data_dir of the configuration]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// What to do with it.
+    #[command(subcommand)]
+    pub action: LogAction,
+}
+
+/// What `log` can do.
+#[derive(Debug, Subcommand)]
+pub enum LogAction {
+    /// Read everything, check every hash and chain link
+    Verify,
+    /// Print messages
+    Show(LogShowArgs),
+    /// Write all messages out
+    Export(LogExportArgs),
+    /// Take in a database.db of the original system
+    ///
+    /// Each line that is no record is reported with its number and kept in a file beside; the rest is taken in.
+    Import {
+        /// The file
+        file: PathBuf,
+    },
+    /// Remove one message for good; its content is overwritten on disk
+    Remove {
+        /// The message's id
+        #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+        id: u64,
+    },
+    /// Tell sizes, counts and times
+    Stats {
+        /// As one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Options of `log show`.
+#[derive(Debug, Args)]
+pub struct LogShowArgs {
+    /// Only this room
+    #[arg(long, value_name = "ROOM", value_parser = room_or_direct)]
+    pub room: Option<String>,
+    /// Only the newest so many
+    #[arg(long, value_name = "N")]
+    pub last: Option<u64>,
+    /// Only those behind this id
+    #[arg(long, value_name = "ID")]
+    pub after: Option<u64>,
+    /// Only those since then: unix seconds, or an age such as 90s, 10m, 2h, 1d
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    pub since: Option<Timestamp>,
+    /// How to print
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: Format,
+}
+
+/// Options of `log export`.
+#[derive(Debug, Args)]
+pub struct LogExportArgs {
+    /// As record lines or as JSON objects, one a line
+    #[arg(long, value_enum, default_value = "record")]
+    pub format: ExportFormat,
+    /// Where to [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Forms of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// The record of the log
+    Record,
+    /// One JSON object a line
+    Jsonl,
+}
+
+/// Options of `config`.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub action: ConfigAction,
+}
+
+/// What `config` can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum ConfigAction {
+    /// Say whether it is right
+    Check,
+    /// Print every key with its unit, its default and the reason for it
+    Default,
+    /// Print every value in force and where it came from
+    Show,
+}
+
+/// Options of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// As one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn user_name(text: &str) -> Result<UserName, String> {
+    UserName::parse(text).map_err(|error| error.to_string())
+}
+
+fn since(text: &str) -> Result<Timestamp, String> {
+    time::since(text, Timestamp::now())
+}
+
+fn wait(text: &str) -> Result<Duration, String> {
+    match time::age(text) {
+        Some(wait) if !wait.is_zero() => Ok(wait),
+        _ => Err("give a number and a unit, such as 500ms, 30s, 5m".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn config_works_in_every_place() {
+        for line in [
+            "gencomm --config d serve",
+            "gencomm serve --config d",
+            "gencomm log stats --config d",
+            "gencomm log --data x verify --config d",
+            "gencomm config check --config d",
+            "gencomm doctor --json --config d",
+            "gencomm send hi --config d",
+            "gencomm tail --config d -f",
+            "gencomm chat --config d",
+        ] {
+            let cli = parse(line).unwrap();
+            assert_eq!(cli.config_dir(), Path::new("d"), "{line}");
+        }
+        let cli = parse("gencomm serve").unwrap();
+        assert_eq!(cli.config_dir(), Path::new("config"));
+    }
+
+    #[test]
+    fn messages_may_begin_with_a_dash() {
+        let text = |line: &str| match parse(line).unwrap().command {
+            Command::Send(args) => args.text.join(" "),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(text("gencomm send -- --help me"), "--help me");
+        assert_eq!(text("gencomm send -"), "-");
+        assert_eq!(text("gencomm send a b --room dev c"), "a b c");
+        assert!(parse("gencomm send").is_err());
+        assert_eq!(text("gencomm send --lines"), "");
+    }
+
+    #[test]
+    fn mistakes_are_refused_before_anybody_is_called() {
+        for line in [
+            "gencomm chat --room Lobby",
+            "gencomm chat --user a;b",
+            "gencomm chat --server host:0",
+            "gencomm tail --since yesterday",
+            "gencomm tail --last 5 --since 1h",
+            "gencomm tail --format xml",
+            "gencomm send --timeout 0s x",
+            "gencomm log remove 0",
+            "gencomm log",
+            "gencomm fly",
+        ] {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_log_takes_what_it_needs() {
+        for line in [
+            "gencomm log show --room dev --last 5 --after 7 --since 1h --format json",
+            "gencomm log export --format jsonl --output f",
+            "gencomm log import f --data d",
+            "gencomm log remove 7",
+            "gencomm log stats --json",
+        ] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+    }
+}

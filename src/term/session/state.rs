@@ -1,0 +1,363 @@
+//! The decisions of a session, without I/O. In: what happened (connected, a line, lost). Out: lines to write, events, and
+//! whether to go on. Owns what has to outlive a connection: the last id seen and the messages without an answer.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use rand::Rng;
+use rand::distr::Alphanumeric;
+
+use super::backoff::Backoff;
+use super::{Event, Query, Refused};
+use crate::edge::wire::gc2::range::{HistoryRange, JoinFrom};
+use crate::edge::wire::gc2::reply::MessageLine;
+use crate::edge::wire::gc2::request;
+use crate::edge::wire::gc2::server_line::{OkFields, ServerLine};
+use crate::edge::wire::names::UserName;
+use crate::edge::wire::timestamp::Timestamp;
+use crate::term::error::TermError;
+
+const AUTH_TAG: &str = "auth";
+const JOIN_TAG: &str = "join";
+/// Random characters before the numbers of this process's tags: 47 bits, so that two processes of one name do not meet.
+const PREFIX_CHARS: usize = 8;
+/// Questions that may wait for their answers.
+const QUERIES_MAX: usize = 16;
+/// Deletions remembered, because a return replays those that came after the last message seen.
+const GONE_MAX: usize = 256;
+
+/// What follows from a line.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Nothing in particular.
+    GoOn,
+    /// This connection is of no use; try another.
+    Reconnect(TermError),
+    /// No other attempt would help.
+    End(TermError),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Offline,
+    Entering,
+    Live,
+}
+
+/// One user in one room, over any number of connections.
+#[derive(Debug)]
+pub struct Session {
+    user: UserName,
+    room: String,
+    /// Where to begin as long as nothing was seen; `None` does not join at all.
+    from: Option<JoinFrom>,
+    phase: Phase,
+    entered_before: bool,
+    last_seen: Option<u64>,
+    gone: VecDeque<u64>,
+    prefix: String,
+    next_number: u64,
+    unanswered: BTreeMap<u64, String>,
+    queries: VecDeque<(u64, Query)>,
+    backoff: Backoff,
+}
+
+impl Session {
+    /// A session of `user` in `room`, which is joined `from` there on. A direct conversation (`@name`) needs no joining.
+    pub fn new(user: UserName, room: String, from: JoinFrom) -> Self {
+        let prefix = rand::rng()
+            .sample_iter(Alphanumeric)
+            .take(PREFIX_CHARS)
+            .map(char::from)
+            .collect();
+        Self {
+            user,
+            from: (!room.starts_with('@')).then_some(from),
+            room,
+            phase: Phase::Offline,
+            entered_before: false,
+            last_seen: None,
+            gone: VecDeque::new(),
+            prefix,
+            next_number: 0,
+            unanswered: BTreeMap::new(),
+            queries: VecDeque::new(),
+            backoff: Backoff::default(),
+        }
+    }
+
+    /// Whether the room was reached at least once.
+    pub fn was_entered(&self) -> bool {
+        self.entered_before
+    }
+
+    /// Whether messages travel right now.
+    pub fn is_live(&self) -> bool {
+        self.phase == Phase::Live
+    }
+
+    /// Messages without an answer.
+    pub fn unanswered(&self) -> usize {
+        self.unanswered.len()
+    }
+
+    /// A connection stands: log in and join in one breath.
+    pub fn connected(&mut self, out: &mut Vec<u8>) {
+        self.phase = Phase::Entering;
+        request::auth_guest(out, AUTH_TAG, self.user.as_str());
+        self.join(out);
+    }
+
+    /// The connection is gone after it lived for `alive`. Returns how long to wait, with a `jitter` from 0 to 1.
+    pub fn lost(
+        &mut self,
+        error: &TermError,
+        alive: Duration,
+        jitter: f64,
+        events: &mut VecDeque<Event>,
+    ) -> Duration {
+        self.phase = Phase::Offline;
+        for (_, query) in self.queries.drain(..) {
+            events.push_back(not_connected(query));
+        }
+        let asked = match error {
+            TermError::Bye { seconds, .. } => Duration::from_secs(*seconds),
+            _ => Duration::ZERO,
+        };
+        let retry_in = self.backoff.next(alive, asked, jitter);
+        events.push_back(Event::Lost {
+            why: error.to_string(),
+            retry_in,
+        });
+        retry_in
+    }
+
+    /// Takes a message to send; returns its number.
+    pub fn send(&mut self, text: String, out: &mut Vec<u8>) -> u64 {
+        let number = self.next_number;
+        self.next_number += 1;
+        if self.is_live() {
+            request::send(out, &self.tag(number), &self.room, &text);
+        }
+        self.unanswered.insert(number, text);
+        number
+    }
+
+    /// Takes a question.
+    pub fn ask(&mut self, query: Query, out: &mut Vec<u8>, events: &mut VecDeque<Event>) {
+        if !self.is_live() || self.queries.len() >= QUERIES_MAX {
+            events.push_back(not_connected(query));
+            return;
+        }
+        let number = self.next_number_of_query();
+        let tag = format!("q{number}");
+        match query {
+            Query::Who => request::who(out, &tag, &self.room),
+            Query::Rooms => request::rooms(out, &tag),
+            Query::History(count) => {
+                let range = HistoryRange::Last(count);
+                request::history(out, &tag, &self.room, range, Some(count));
+            }
+        }
+        self.queries.push_back((number, query));
+    }
+
+    /// Takes a line of the server.
+    pub fn line(
+        &mut self,
+        line: ServerLine<'_>,
+        out: &mut Vec<u8>,
+        events: &mut VecDeque<Event>,
+    ) -> Verdict {
+        match line {
+            ServerLine::Msg { message } => self.message(message, events),
+            ServerLine::Ok { tag, fields } => return self.ok(tag, fields, out, events),
+            ServerLine::Err { tag, code, text } => {
+                let error = Refused {
+                    code: code.to_owned(),
+                    text: text.to_owned(),
+                };
+                return self.refused(tag, error, out, events);
+            }
+            ServerLine::Gone { room, id } if room == self.room && !self.gone.contains(&id) => {
+                if self.gone.len() == GONE_MAX {
+                    self.gone.pop_front();
+                }
+                self.gone.push_back(id);
+                events.push_back(Event::Gone { id });
+            }
+            ServerLine::Gap { room, first_kept } if room == self.room => {
+                events.push_back(Event::Gap { first_kept });
+            }
+            ServerLine::Topic { room, user, topic } if room == self.room => {
+                events.push_back(Event::Topic {
+                    user: user.to_owned(),
+                    topic: topic.to_owned(),
+                });
+            }
+            ServerLine::Left { room, reason } if room == self.room => {
+                return Verdict::End(TermError::Removed {
+                    room: room.to_owned(),
+                    reason: reason.to_owned(),
+                });
+            }
+            ServerLine::Hist { message, .. } => events.push_back(Event::Past(message.into())),
+            ServerLine::User { user, state, .. } => events.push_back(Event::User {
+                user: user.to_owned(),
+                state: state.to_owned(),
+            }),
+            ServerLine::Room {
+                room,
+                members,
+                newest,
+                ..
+            } => events.push_back(Event::Room {
+                room: room.to_owned(),
+                members,
+                newest,
+            }),
+            ServerLine::Bye { reason, seconds } => {
+                return Verdict::Reconnect(TermError::Bye {
+                    reason: reason.to_owned(),
+                    seconds,
+                });
+            }
+            _ => {}
+        }
+        Verdict::GoOn
+    }
+
+    fn message(&mut self, message: MessageLine<'_>, events: &mut VecDeque<Event>) {
+        // Messages of direct conversations come unasked and are not part of the room's order.
+        if message.room == self.room && self.from.is_some() {
+            if self.last_seen.is_some_and(|last| message.id <= last) {
+                return;
+            }
+            self.last_seen = Some(message.id);
+        }
+        events.push_back(Event::Message(message.into()));
+    }
+
+    fn ok(
+        &mut self,
+        tag: &str,
+        fields: OkFields<'_>,
+        out: &mut Vec<u8>,
+        events: &mut VecDeque<Event>,
+    ) -> Verdict {
+        if let Some(number) = self.number_of(tag) {
+            let id = fields.number(0);
+            if let (Some(id), Some(_)) = (id, self.unanswered.remove(&number)) {
+                let time = Timestamp::parse(fields.get(1)).unwrap_or_default();
+                events.push_back(Event::Sent { number, id, time });
+            }
+        } else if let Some(query) = self.take_query(tag) {
+            let count = fields.number(0).unwrap_or(0);
+            events.push_back(Event::Answered { query, count });
+        } else if tag == AUTH_TAG {
+            // Another spelling of the same account is possible; the server's counts.
+            if let Ok(user) = UserName::parse(fields.get(0)) {
+                self.user = user;
+            }
+            if self.from.is_none() {
+                self.enter(0, out, events);
+            }
+        } else if tag == JOIN_TAG {
+            let newest = fields.number(1).unwrap_or(0);
+            if self.last_seen.is_none() && (self.from == Some(JoinFrom::Now) || newest == 0) {
+                self.last_seen = Some(newest);
+            }
+            self.enter(newest, out, events);
+        }
+        Verdict::GoOn
+    }
+
+    fn refused(
+        &mut self,
+        tag: &str,
+        error: Refused,
+        out: &mut Vec<u8>,
+        events: &mut VecDeque<Event>,
+    ) -> Verdict {
+        if let Some(number) = self.number_of(tag) {
+            if error.code == "unavailable" {
+                return Verdict::Reconnect(error.into());
+            }
+            if self.unanswered.remove(&number).is_some() {
+                events.push_back(Event::SendRefused { number, error });
+            }
+        } else if let Some(query) = self.take_query(tag) {
+            events.push_back(Event::NotAnswered { query, error });
+        } else if tag == JOIN_TAG && error.code == "conflict" && self.last_seen.is_some() {
+            let last_seen = self.last_seen.take().unwrap_or(0);
+            self.from = Some(JoinFrom::Now);
+            events.push_back(Event::Restored { last_seen });
+            self.join(out);
+        } else if tag == AUTH_TAG || (tag == JOIN_TAG && self.phase == Phase::Entering) {
+            // A nickname that was ours a moment ago is held by our own lost connection or by its next owner; time tells.
+            let ours = self.entered_before && error.code == "conflict";
+            let error = TermError::from(error);
+            if error.is_passing() || ours {
+                return Verdict::Reconnect(error);
+            }
+            return Verdict::End(error);
+        } else {
+            events.push_back(Event::Complaint(error));
+        }
+        Verdict::GoOn
+    }
+
+    fn join(&self, out: &mut Vec<u8>) {
+        if let Some(from) = self.from {
+            let from = self.last_seen.map_or(from, JoinFrom::After);
+            request::join(out, JOIN_TAG, &self.room, from);
+        }
+    }
+
+    fn enter(&mut self, newest: u64, out: &mut Vec<u8>, events: &mut VecDeque<Event>) {
+        self.phase = Phase::Live;
+        events.push_back(Event::Entered {
+            user: self.user.to_string(),
+            newest,
+            again: self.entered_before,
+        });
+        self.entered_before = true;
+        for (number, text) in &self.unanswered {
+            request::send(out, &self.tag(*number), &self.room, text);
+        }
+    }
+
+    fn tag(&self, number: u64) -> String {
+        format!("{}.{number}", self.prefix)
+    }
+
+    fn number_of(&self, tag: &str) -> Option<u64> {
+        tag.strip_prefix(&self.prefix)?
+            .strip_prefix('.')?
+            .parse()
+            .ok()
+    }
+
+    fn next_number_of_query(&self) -> u64 {
+        self.queries.back().map_or(0, |(number, _)| number + 1)
+    }
+
+    fn take_query(&mut self, tag: &str) -> Option<Query> {
+        let number: u64 = tag.strip_prefix('q')?.parse().ok()?;
+        let at = self
+            .queries
+            .iter()
+            .position(|(other, _)| *other == number)?;
+        self.queries.remove(at).map(|(_, query)| query)
+    }
+}
+
+fn not_connected(query: Query) -> Event {
+    Event::NotAnswered {
+        query,
+        error: Refused {
+            code: "unavailable".to_owned(),
+            text: "not connected right now; ask again in a moment".to_owned(),
+        },
+    }
+}

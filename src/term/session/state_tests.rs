@@ -1,0 +1,292 @@
+use super::state::Verdict;
+use super::*;
+use crate::edge::wire::gc2::range::JoinFrom;
+use crate::edge::wire::gc2::server_line::parse;
+use crate::edge::wire::names::UserName;
+use std::collections::VecDeque;
+
+/// A session with what it wrote and told.
+struct Bench {
+    session: Session,
+    out: Vec<u8>,
+    events: VecDeque<Event>,
+}
+
+impl Bench {
+    fn new(room: &str, from: JoinFrom) -> Self {
+        let user = UserName::parse("ann").unwrap();
+        Self {
+            session: Session::new(user, room.to_owned(), from),
+            out: Vec::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    fn connect(&mut self) -> Vec<String> {
+        self.session.connected(&mut self.out);
+        self.written()
+    }
+
+    fn hear(&mut self, line: &str) -> Verdict {
+        let line = parse(line.as_bytes()).unwrap();
+        self.session.line(line, &mut self.out, &mut self.events)
+    }
+
+    fn go_on(&mut self, lines: &[&str]) {
+        for line in lines {
+            assert!(matches!(self.hear(line), Verdict::GoOn), "{line}");
+        }
+    }
+
+    fn lose(&mut self) {
+        let error = TermError::Bye {
+            reason: "restart".into(),
+            seconds: 0,
+        };
+        self.session
+            .lost(&error, Duration::ZERO, 0.5, &mut self.events);
+    }
+
+    fn send(&mut self, text: &str) -> u64 {
+        self.session.send(text.to_owned(), &mut self.out)
+    }
+
+    fn written(&mut self) -> Vec<String> {
+        let text = String::from_utf8(std::mem::take(&mut self.out)).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    fn ids(&mut self) -> Vec<u64> {
+        let ids = self.events.iter().filter_map(|event| match event {
+            Event::Message(message) => Some(message.id),
+            _ => None,
+        });
+        let ids = ids.collect();
+        self.events.clear();
+        ids
+    }
+}
+
+fn msg(id: u64) -> String {
+    format!("MSG;lobby;{id};1.000;bob;x")
+}
+
+#[test]
+fn logs_in_and_joins_in_one_breath() {
+    let mut bench = Bench::new("lobby", JoinFrom::Last(20));
+    assert_eq!(
+        bench.connect(),
+        ["AUTH;auth;GUEST;ann", "JOIN;join;lobby;last=20"]
+    );
+    bench.go_on(&["OK;auth;Ann;", "OK;join;lobby;7"]);
+    assert_eq!(
+        bench.events,
+        [Event::Entered {
+            user: "Ann".into(),
+            newest: 7,
+            again: false
+        }]
+    );
+}
+
+#[test]
+fn a_return_asks_for_what_was_missed_and_drops_doubles() {
+    let mut bench = Bench::new("lobby", JoinFrom::Last(20));
+    bench.connect();
+    bench.go_on(&["OK;auth;ann;", "OK;join;lobby;7", &msg(5), &msg(7), &msg(9)]);
+    assert_eq!(bench.ids(), [5, 7, 9]);
+    bench.lose();
+    assert_eq!(bench.connect()[1], "JOIN;join;lobby;after=9");
+    bench.go_on(&[
+        "OK;auth;ann;",
+        "OK;join;lobby;12",
+        &msg(7),
+        &msg(9),
+        &msg(12),
+        &msg(12),
+        &msg(13),
+    ]);
+    assert_eq!(bench.ids(), [12, 13]);
+}
+
+#[test]
+fn a_quiet_room_is_resumed_where_it_was_joined() {
+    let mut bench = Bench::new("lobby", JoinFrom::Now);
+    bench.connect();
+    bench.go_on(&["OK;auth;ann;", "OK;join;lobby;7"]);
+    bench.lose();
+    assert_eq!(bench.connect()[1], "JOIN;join;lobby;after=7");
+    let mut bench = Bench::new("lobby", JoinFrom::Last(3));
+    bench.connect();
+    bench.go_on(&["OK;auth;ann;", "OK;join;lobby;0"]);
+    bench.lose();
+    assert_eq!(bench.connect()[1], "JOIN;join;lobby;after=0");
+}
+
+#[test]
+fn what_was_not_answered_is_sent_again_with_its_tag() {
+    let mut bench = Bench::new("lobby", JoinFrom::Now);
+    assert_eq!(bench.send("early"), 0);
+    bench.connect();
+    assert_eq!(bench.written(), [""; 0]);
+    bench.go_on(&["OK;auth;ann;", "OK;join;lobby;0"]);
+    bench.send("two\nlines");
+    bench.send("three");
+    let first = bench.written();
+    assert!(first[1].ends_with(r";lobby;two\nlines"), "{first:?}");
+    let tag = |line: &str| line.split(';').nth(1).unwrap().to_owned();
+    bench.events.clear();
+    bench.go_on(&[&format!("OK;{};41;5.000", tag(&first[1]))]);
+    let sent = Event::Sent {
+        number: 1,
+        id: 41,
+        time: Timestamp::parse("5").unwrap(),
+    };
+    assert_eq!(bench.events, [sent]);
+    bench.lose();
+    assert_eq!(bench.connect().len(), 2);
+    bench.go_on(&["OK;auth;ann;", "OK;join;lobby;41"]);
+    assert_eq!(bench.written(), [&first[0][..], &first[2][..]]);
+    assert_eq!(bench.session.unanswered(), 2);
+    // A second answer to the same tag changes nothing.
+    bench.events.clear();
+    bench.go_on(&[&format!("OK;{};41;5.000", tag(&first[1]))]);
+    assert!(bench.events.is_empty());
+}
+
+#[test]
+fn refusals_end_a_message_and_unavailable_does_not() {
+    let mut bench = Bench::new("lobby", JoinFrom::Now);
+    bench.connect();
+    bench.go_on(&["OK;auth;ann;", "OK;join;lobby;0"]);
+    bench.send("a");
+    bench.send("b");
+    let lines = bench.written();
+    let tag = |n: usize| lines[n].split(';').nth(1).unwrap().to_owned();
+    bench.go_on(&[&format!("ERR;{};too-large;cut it; please", tag(0))]);
+    assert!(matches!(
+        bench.events.back(),
+        Some(Event::SendRefused { number: 0, error }) if error.text == "cut it; please"
+    ));
+    let verdict = bench.hear(&format!("ERR;{};unavailable;later", tag(1)));
+    assert!(matches!(verdict, Verdict::Reconnect(_)));
+    assert_eq!(bench.session.unanswered(), 1);
+}
+
+#[test]
+fn a_restored_log_is_told_and_followed_from_now() {
+    let mut bench = Bench::new("lobby", JoinFrom::Last(5));
+    bench.connect();
+    bench.go_on(&["OK;auth;ann;", "OK;join;lobby;90", &msg(90)]);
+    bench.lose();
+    bench.connect();
+    bench.events.clear();
+    bench.go_on(&["OK;auth;ann;", "ERR;join;conflict;the log ends at 50"]);
+    assert_eq!(bench.events, [Event::Restored { last_seen: 90 }]);
+    assert_eq!(bench.written(), ["JOIN;join;lobby;"]);
+    bench.go_on(&["OK;join;lobby;50", &msg(51)]);
+    assert_eq!(bench.ids(), [51]);
+}
+
+#[test]
+fn who_may_not_enter_is_told_and_who_may_later_comes_back() {
+    for (line, ends) in [
+        ("ERR;auth;conflict;taken", true),
+        ("ERR;auth;forbidden;no guests", true),
+        ("ERR;auth;unavailable;busy", false),
+        ("ERR;join;forbidden;private", true),
+        ("ERR;join;unavailable;starting", false),
+        ("LEFT;lobby;kicked", true),
+        ("BYE;restart;3", false),
+    ] {
+        let mut bench = Bench::new("lobby", JoinFrom::Now);
+        bench.connect();
+        let verdict = bench.hear(line);
+        assert_eq!(
+            matches!(verdict, Verdict::End(_)),
+            ends,
+            "{line}: {verdict:?}"
+        );
+        assert_eq!(matches!(verdict, Verdict::Reconnect(_)), !ends, "{line}");
+    }
+    // The server may still hold the connection that was just lost.
+    let mut bench = Bench::new("lobby", JoinFrom::Now);
+    bench.connect();
+    bench.go_on(&["OK;auth;ann;", "OK;join;lobby;0"]);
+    bench.lose();
+    bench.connect();
+    let verdict = bench.hear("ERR;auth;conflict;in use");
+    assert!(matches!(verdict, Verdict::Reconnect(_)));
+}
+
+#[test]
+fn the_server_names_the_time_of_return() {
+    let mut bench = Bench::new("lobby", JoinFrom::Now);
+    let error = TermError::Bye {
+        reason: "restart".into(),
+        seconds: 9,
+    };
+    let wait = bench
+        .session
+        .lost(&error, Duration::ZERO, 0.0, &mut bench.events);
+    assert_eq!(wait, Duration::from_secs(9));
+}
+
+#[test]
+fn gaps_and_deletions_are_told_once() {
+    let mut bench = Bench::new("lobby", JoinFrom::Last(5));
+    bench.connect();
+    bench.go_on(&["OK;auth;ann;", "OK;join;lobby;9"]);
+    bench.events.clear();
+    bench.go_on(&["GAP;lobby;4", "GONE;lobby;5", "GONE;lobby;5", "GONE;dev;6"]);
+    assert_eq!(
+        bench.events,
+        [Event::Gap { first_kept: 4 }, Event::Gone { id: 5 }]
+    );
+}
+
+#[test]
+fn questions_get_their_own_answers() {
+    let mut bench = Bench::new("lobby", JoinFrom::Now);
+    let ask = |bench: &mut Bench, query| {
+        bench.session.ask(query, &mut bench.out, &mut bench.events);
+    };
+    ask(&mut bench, Query::Who);
+    assert!(matches!(
+        bench.events.pop_back(),
+        Some(Event::NotAnswered { .. })
+    ));
+    bench.connect();
+    bench.go_on(&["OK;auth;ann;", "OK;join;lobby;0"]);
+    bench.events.clear();
+    ask(&mut bench, Query::Who);
+    ask(&mut bench, Query::History(5));
+    assert_eq!(
+        bench.written(),
+        ["WHO;q0;lobby", "HISTORY;q1;lobby;last=5;5"]
+    );
+    bench.go_on(&["USER;q0;bob;guest", "OK;q0;1", "ERR;q1;forbidden;no"]);
+    assert!(matches!(
+        bench.events.make_contiguous(),
+        [
+            Event::User { .. },
+            Event::Answered {
+                query: Query::Who,
+                count: 1
+            },
+            Event::NotAnswered {
+                query: Query::History(5),
+                ..
+            }
+        ]
+    ));
+}
+
+#[test]
+fn a_direct_conversation_is_not_joined() {
+    let mut bench = Bench::new("@bob", JoinFrom::Last(5));
+    assert_eq!(bench.connect(), ["AUTH;auth;GUEST;ann"]);
+    bench.send("psst");
+    bench.go_on(&["OK;auth;ann;"]);
+    assert!(bench.written()[0].ends_with(";@bob;psst"));
+}
