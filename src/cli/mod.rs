@@ -8,6 +8,7 @@ pub mod config;
 pub mod input;
 pub mod output;
 pub mod send;
+pub mod serve;
 pub mod tail;
 
 use std::ffi::OsString;
@@ -35,6 +36,7 @@ fn dispatch(cli: &Cli) -> u8 {
     let result = match &cli.command {
         Command::Send(args) => client::with_endpoint(cli, &args.client, |at| send::run(at, args)),
         Command::Tail(args) => client::with_endpoint(cli, &args.client, |at| tail::run(at, args)),
+        Command::Serve(_) => serve::run(dir),
         Command::Config(args) => {
             return match args.action {
                 ConfigAction::Check => config::check(dir),
@@ -43,9 +45,9 @@ fn dispatch(cli: &Cli) -> u8 {
             };
         }
         // Their arms come with their modules: serve::run, log::run, doctor::run.
-        Command::Chat(_) | Command::Serve(_) | Command::Log(_) | Command::Doctor(_) => Err(
-            output::Failure::Usage("this build does not hold that subcommand".to_owned()),
-        ),
+        Command::Chat(_) | Command::Log(_) | Command::Doctor(_) => Err(output::Failure::Usage(
+            "this build does not hold that subcommand".to_owned(),
+        )),
     };
     output::exit_code(result)
 }

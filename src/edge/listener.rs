@@ -23,9 +23,14 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Sockets for `count` shards on `address`; port 0 picks one for all.
 pub fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<StdListener>> {
     let probe = socket(address, false)?;
-    let address = probe.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
+    let address = probe
+        .local_addr()?
+        .as_socket()
+        .ok_or(io::ErrorKind::AddrNotAvailable)?;
     drop(probe);
-    (0..count).map(|_| socket(address, true).and_then(listening)).collect()
+    (0..count)
+        .map(|_| socket(address, true).and_then(listening))
+        .collect()
 }
 
 /// One socket that nobody shares.
@@ -34,7 +39,11 @@ pub fn bind_one(address: SocketAddr) -> io::Result<StdListener> {
 }
 
 fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
     socket.set_nonblocking(true)?;

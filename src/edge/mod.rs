@@ -3,6 +3,7 @@
 //! [`listener`] accepts and hands each connection to the hub; [`outbox`] is what waits for a client; [`legacy`] is the gate of the
 //! original clients; [`wire`] holds the pure codecs of all protocols.
 
+pub mod legacy;
 pub mod listener;
 pub mod outbox;
 pub mod wire;

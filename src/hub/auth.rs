@@ -3,7 +3,6 @@
 //!
 //! After a panic it starts empty and asks every shard who is there; until they have answered, log-ins wait.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -61,18 +60,28 @@ impl AuthSupervisor {
             return Err((ErrorCode::Forbidden, text.to_owned()));
         }
         let account = log_in.user.account();
-        self.guests.enter(&account, address).map_err(|refusal| match refusal {
-            Refusal::InUse => (
-                ErrorCode::Conflict,
-                format!("{} is in use from another address; choose another name", log_in.user),
-            ),
-        })?;
+        self.guests
+            .enter(&account, address)
+            .map_err(|refusal| match refusal {
+                Refusal::InUse => (
+                    ErrorCode::Conflict,
+                    format!(
+                        "{} is in use from another address; choose another name",
+                        log_in.user
+                    ),
+                ),
+            })?;
         Ok(self.identity(&log_in.user, account))
     }
 
     fn identity(&self, user: &UserName, account: String) -> Identity {
         let key = self.keys.hash_one(&account);
-        Identity { user: user.clone(), account: account.into(), key, is_guest: true }
+        Identity {
+            user: user.clone(),
+            account: account.into(),
+            key,
+            is_guest: true,
+        }
     }
 
     fn answer(&mut self, log_in: LogIn) {
@@ -95,7 +104,9 @@ impl Supervised for AuthSupervisor {
     fn restarting(&mut self, ctx: &mut Context<Self>) {
         if let Some(client) = self.current.take() {
             let text = "the log-in failed on our side; try again".to_owned();
-            client.do_send(LoggedIn { result: Err((ErrorCode::Unavailable, text)) });
+            client.do_send(LoggedIn {
+                result: Err((ErrorCode::Unavailable, text)),
+            });
         }
         self.guests = GuestTable::default();
         self.reports_due = self.sessions.len();
@@ -141,7 +152,9 @@ impl Handler<LogIn> for AuthSupervisor {
             self.waiting.push(log_in);
         } else {
             let text = "too many log-ins are under way (auth.pending); try again".to_owned();
-            log_in.client.do_send(LoggedIn { result: Err((ErrorCode::Unavailable, text)) });
+            log_in.client.do_send(LoggedIn {
+                result: Err((ErrorCode::Unavailable, text)),
+            });
         }
     }
 }

@@ -29,16 +29,32 @@ pub struct Codec {
 }
 
 enum Job {
-    Blocks { room: RoomName, behind: u64 },
-    Page { client: Addr<Client>, page: PageRead },
-    Bodies { client: Addr<Client>, count: usize },
-    Event { client: Addr<Client>, ticket: u32, tag: Tag },
+    Blocks {
+        room: RoomName,
+        behind: u64,
+    },
+    Page {
+        client: Addr<Client>,
+        page: PageRead,
+    },
+    Bodies {
+        client: Addr<Client>,
+        count: usize,
+    },
+    Event {
+        client: Addr<Client>,
+        ticket: u32,
+        tag: Tag,
+    },
 }
 
 impl Codec {
     /// A codec for `shard`.
     pub fn new(shard: Rc<Shard>) -> Self {
-        Self { shard, current: None }
+        Self {
+            shard,
+            current: None,
+        }
     }
 }
 
@@ -51,13 +67,23 @@ impl Supervised for Codec {
         match self.current.take() {
             Some(Job::Blocks { room, behind }) => {
                 let room_actor = &self.shard.links().room;
-                room_actor.do_send(BlocksEncoded { room, behind, blocks: None });
+                room_actor.do_send(BlocksEncoded {
+                    room,
+                    behind,
+                    blocks: None,
+                });
             }
             Some(Job::Page { client, page }) => client.do_send(page.failed("the codec failed")),
             Some(Job::Bodies { client, count }) => {
-                client.do_send(BodiesDecoded { bodies: vec![Err(BodyError::Codec); count] });
+                client.do_send(BodiesDecoded {
+                    bodies: vec![Err(BodyError::Codec); count],
+                });
             }
-            Some(Job::Event { client, ticket, tag }) => {
+            Some(Job::Event {
+                client,
+                ticket,
+                tag,
+            }) => {
                 let mut lines = Vec::new();
                 let text = "the codec failed; ask again";
                 reply::err(&mut lines, tag.as_str(), ErrorCode::Unavailable, text);
@@ -84,9 +110,16 @@ impl Handler<EncodeBlocks> for Codec {
     type Result = ();
 
     fn handle(&mut self, ask: EncodeBlocks, _: &mut Context<Self>) {
-        self.current = Some(Job::Blocks { room: ask.room.clone(), behind: ask.behind });
+        self.current = Some(Job::Blocks {
+            room: ask.room.clone(),
+            behind: ask.behind,
+        });
         let blocks = c16_blocks(&ask.events).into_iter().map(Arc::new).collect();
-        let done = BlocksEncoded { room: ask.room, behind: ask.behind, blocks: Some(blocks) };
+        let done = BlocksEncoded {
+            room: ask.room,
+            behind: ask.behind,
+            blocks: Some(blocks),
+        };
         self.shard.links().room.do_send(done);
         self.current = None;
     }
@@ -108,7 +141,10 @@ impl Handler<EncodePage> for Codec {
     type Result = ();
 
     fn handle(&mut self, ask: EncodePage, _: &mut Context<Self>) {
-        self.current = Some(Job::Page { client: ask.client.clone(), page: ask.page.clone() });
+        self.current = Some(Job::Page {
+            client: ask.client.clone(),
+            page: ask.page.clone(),
+        });
         let block = c16_page(&ask.events, &ask.page.purpose);
         ask.client.do_send(ask.page.with_block(block));
         self.current = None;
@@ -134,12 +170,24 @@ impl Handler<EncodeEvent> for Codec {
 
     fn handle(&mut self, ask: EncodeEvent, _: &mut Context<Self>) {
         let (client, ticket, tag) = (ask.client.clone(), ask.ticket, ask.tag.clone());
-        self.current = Some(Job::Event { client, ticket, tag });
+        self.current = Some(Job::Event {
+            client,
+            ticket,
+            tag,
+        });
         let (mut body, mut lines) = (Vec::new(), Vec::new());
         encode_body(&ask.event, &mut body);
-        write_page_line(&ask.event, &body, &PageFor::History(ask.tag.clone()), &mut lines);
+        write_page_line(
+            &ask.event,
+            &body,
+            &PageFor::History(ask.tag.clone()),
+            &mut lines,
+        );
         reply::ok_number(&mut lines, ask.tag.as_str(), 1);
-        ask.client.do_send(LinesReady { ticket: ask.ticket, lines });
+        ask.client.do_send(LinesReady {
+            ticket: ask.ticket,
+            lines,
+        });
         self.current = None;
     }
 }
@@ -169,14 +217,20 @@ impl Handler<DecodeBodies> for Codec {
     type Result = ();
 
     fn handle(&mut self, ask: DecodeBodies, _: &mut Context<Self>) {
-        self.current = Some(Job::Bodies { client: ask.client.clone(), count: ask.bodies.len() });
+        self.current = Some(Job::Bodies {
+            client: ask.client.clone(),
+            count: ask.bodies.len(),
+        });
         let mut raw = Vec::new();
         let decode = |text: &Bytes| {
             raw.clear();
             c16::decode_into(text, &mut raw)?;
             let mut body = Vec::with_capacity(raw.len());
             escape_into(&raw, &mut body);
-            Ok(DecodedBody { raw_bytes: raw.len(), body: body.into() })
+            Ok(DecodedBody {
+                raw_bytes: raw.len(),
+                body: body.into(),
+            })
         };
         let bodies = ask.bodies.iter().map(decode).collect();
         ask.client.do_send(BodiesDecoded { bodies });

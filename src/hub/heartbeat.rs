@@ -83,7 +83,9 @@ impl Heartbeat {
     /// A slow reader is no dead one: its kernel still acknowledges, be it only the probes of a closed window.
     fn check_transport(&self, seat: &Seat) {
         let patience = self.limits.interval + self.limits.timeout;
-        let Ok(state) = sys::tcp_state(&seat.socket) else { return };
+        let Ok(state) = sys::tcp_state(&seat.socket) else {
+            return;
+        };
         let waits = state.unanswered_probes > 0 || state.retransmits > 0;
         if waits && state.since_last_ack >= patience {
             info!(self.log, "client's TCP acknowledges nothing"; "peer" => %seat.peer,
@@ -99,7 +101,11 @@ impl Actor for Heartbeat {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        let shortest = self.limits.interval.min(self.limits.timeout).min(self.limits.log_in);
+        let shortest = self
+            .limits
+            .interval
+            .min(self.limits.timeout)
+            .min(self.limits.log_in);
         let tick = (shortest / 4).clamp(TICK_MIN, TICK_MAX);
         ctx.run_interval(tick, |heartbeat, _| heartbeat.tick());
     }

@@ -7,14 +7,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use actix::{Actor, ActorFutureExt, Addr, Context, Handler, Message, ResponseActFuture, Supervised, WrapFuture};
+use actix::{
+    Actor, ActorFutureExt, Addr, Context, Handler, Message, ResponseActFuture, Supervised,
+    WrapFuture,
+};
 use slog::{Logger, debug, error, info, warn};
 
 use super::auth::{AccountLeft, AccountsReported, AuthSupervisor};
 use super::client::Client;
 use super::messages::ClientRef;
 use super::seat::{EvictReason, Identity};
-use super::shard::Shard;
+use super::shard::{Links, Shard};
 
 /// Clients that leave because the server stops are told to come back within so many seconds, each after another time.
 const RESTART_SPREAD_SECONDS: u32 = 5;
@@ -29,7 +32,10 @@ pub struct ConnectionCount {
 impl ConnectionCount {
     /// None open.
     pub fn new(max: usize) -> Self {
-        Self { open: AtomicUsize::new(0), max }
+        Self {
+            open: AtomicUsize::new(0),
+            max,
+        }
     }
 
     /// The limit.
@@ -44,7 +50,9 @@ impl ConnectionCount {
 
     fn enter(&self) -> bool {
         let more = |open: usize| (open < self.max).then_some(open + 1);
-        self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+        self.open
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
+            .is_ok()
     }
 
     fn leave(&self) {
@@ -64,7 +72,12 @@ impl SessionSupervisor {
     /// Sessions of `shard`, counted in `connections`.
     pub fn new(shard: Rc<Shard>, connections: Arc<ConnectionCount>) -> Self {
         let log = shard.log.new(slog::o!("actor" => "sessions"));
-        Self { shard, log, connections, is_stopping: false }
+        Self {
+            shard,
+            log,
+            connections,
+            is_stopping: false,
+        }
     }
 }
 
@@ -74,6 +87,19 @@ impl Actor for SessionSupervisor {
 
 // The registry is the shard's and outlives this actor.
 impl Supervised for SessionSupervisor {}
+
+/// Tells the shard who else there is; before anything else.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Connect(pub Links);
+
+impl Handler<Connect> for SessionSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, connect: Connect, _: &mut Context<Self>) {
+        self.shard.connect(connect.0);
+    }
+}
 
 /// A connection was accepted.
 #[derive(Debug, Message)]
@@ -112,7 +138,8 @@ impl Handler<Accepted> for SessionSupervisor {
 /// One line, as far as it fits into the socket's empty buffer.
 fn refuse_politely(mut stream: &std::net::TcpStream) {
     use std::io::Write;
-    let _ = stream.write_all(b"ERR;;unavailable;too many connections; try again later\nBYE;full;10\n");
+    let _ =
+        stream.write_all(b"ERR;;unavailable;too many connections; try again later\nBYE;full;10\n");
 }
 
 /// How a client ended.
@@ -149,18 +176,26 @@ impl Handler<ClientEnded> for SessionSupervisor {
 
     fn handle(&mut self, ended: ClientEnded, _: &mut Context<Self>) {
         self.connections.leave();
-        let user = ended.identity.as_ref().map_or("-", |who| who.user.as_str()).to_owned();
+        let user = ended
+            .identity
+            .as_ref()
+            .map_or("-", |who| who.user.as_str())
+            .to_owned();
         let session = format!("{:016x}", ended.client.session);
         match &ended.ending {
-            Ending::Panicked => error!(self.log, "client panicked; its connection is lost, no other";
-                "peer" => %ended.peer, "user" => user, "session" => session),
+            Ending::Panicked => {
+                error!(self.log, "client panicked; its connection is lost, no other";
+                "peer" => %ended.peer, "user" => user, "session" => session)
+            }
             Ending::Left => debug!(self.log, "client left";
                 "peer" => %ended.peer, "user" => user, "session" => session),
             how => info!(self.log, "client ended"; "how" => ?how,
                 "peer" => %ended.peer, "user" => user, "session" => session),
         }
         if let Some(identity) = ended.identity {
-            self.shard.links().auth.do_send(AccountLeft { account: identity.account });
+            self.shard.links().auth.do_send(AccountLeft {
+                account: identity.account,
+            });
         }
     }
 }

@@ -18,8 +18,9 @@ use crate::ops::config::Config;
 
 use super::auth::AuthSupervisor;
 use super::codec::Codec;
-use super::log::MessageLog;
+use super::heartbeat::Heartbeat;
 use super::legacy::LogInPinged;
+use super::log::MessageLog;
 use super::log::read_pool::ReadPool;
 use super::messages::ClientRef;
 use super::room::Room;
@@ -37,7 +38,10 @@ pub struct LogQueue {
 impl LogQueue {
     /// An empty queue; `bytes_max` is `limits.log_queue_bytes`.
     pub fn new(bytes_max: usize) -> Self {
-        Self { bytes: AtomicUsize::new(0), bytes_max }
+        Self {
+            bytes: AtomicUsize::new(0),
+            bytes_max,
+        }
     }
 
     /// Whether no more should be put in.
@@ -54,7 +58,9 @@ impl LogQueue {
     pub fn leave(&self, bytes: usize) {
         // A group that is told twice leaves twice; the count must not wrap.
         let less = |now: usize| Some(now.saturating_sub(bytes));
-        let _ = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        let _ = self
+            .bytes
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 
     /// Bytes in the queue.
@@ -98,6 +104,7 @@ pub struct Shard {
     seats: RefCell<Slab<Rc<Seat>>>,
     waiting_for_log: RefCell<Vec<Rc<Seat>>>,
     links: OnceCell<Links>,
+    heartbeat: OnceCell<Addr<Heartbeat>>,
 }
 
 impl Shard {
@@ -112,13 +119,17 @@ impl Shard {
             seats: RefCell::default(),
             waiting_for_log: RefCell::default(),
             links: OnceCell::new(),
+            heartbeat: OnceCell::new(),
         })
     }
 
     /// Tells the shard who else there is; once.
     pub fn connect(&self, links: Links) {
         if self.links.set(links).is_err() {
-            slog::error!(self.log, "shard was connected twice; the first connection holds");
+            slog::error!(
+                self.log,
+                "shard was connected twice; the first connection holds"
+            );
         }
     }
 
@@ -133,6 +144,11 @@ impl Shard {
         }
     }
 
+    /// Keeps the heartbeat: an actor that nobody has the address of ends.
+    pub fn keep_heartbeat(&self, heartbeat: Addr<Heartbeat>) {
+        let _ = self.heartbeat.set(heartbeat);
+    }
+
     /// Time on the shard's clock.
     pub fn now(&self) -> Duration {
         self.clock.elapsed()
@@ -143,7 +159,11 @@ impl Shard {
         let mut seats = self.seats.borrow_mut();
         let entry = seats.vacant_entry();
         let slot = entry.key() as u32;
-        let client = ClientRef { shard: self.id, slot, session: rand::random() };
+        let client = ClientRef {
+            shard: self.id,
+            slot,
+            session: rand::random(),
+        };
         let seat = Seat::new(client, peer, socket, self.now());
         entry.insert(seat.clone());
         seat
@@ -152,13 +172,18 @@ impl Shard {
     /// The seat of `client`, if it still sits there.
     pub fn find(&self, client: ClientRef) -> Option<Rc<Seat>> {
         let seats = self.seats.borrow();
-        seats.get(client.slot as usize).filter(|seat| seat.client == client).cloned()
+        seats
+            .get(client.slot as usize)
+            .filter(|seat| seat.client == client)
+            .cloned()
     }
 
     /// Takes the seat away; returns whether it was there.
     pub fn unseat(&self, client: ClientRef) -> bool {
         let mut seats = self.seats.borrow_mut();
-        let sits = seats.get(client.slot as usize).is_some_and(|seat| seat.client == client);
+        let sits = seats
+            .get(client.slot as usize)
+            .is_some_and(|seat| seat.client == client);
         if sits {
             seats.remove(client.slot as usize);
         }

@@ -29,7 +29,10 @@ pub struct RestartLimit {
 
 impl Default for RestartLimit {
     fn default() -> Self {
-        Self { restarts_max: 5, within: Duration::from_secs(10) }
+        Self {
+            restarts_max: 5,
+            within: Duration::from_secs(10),
+        }
     }
 }
 
@@ -81,7 +84,9 @@ impl<A: Actor<Context = Context<A>> + Supervised> Future for PanicSupervisor<A> 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
         let this = self.get_mut();
         loop {
-            let Some(running) = this.running.as_mut() else { return Poll::Ready(()) };
+            let Some(running) = this.running.as_mut() else {
+                return Poll::Ready(());
+            };
             let polled =
                 std::panic::catch_unwind(AssertUnwindSafe(|| Pin::new(&mut *running).poll(cx)));
             match polled {
@@ -102,7 +107,8 @@ impl<A: Actor<Context = Context<A>> + Supervised> PanicSupervisor<A> {
     /// Returns whether the actor goes on.
     fn restart(&mut self, panic: &(dyn std::any::Any + Send)) -> bool {
         let now = Instant::now();
-        self.panics.retain(|at| now.duration_since(*at) < self.limit.within);
+        self.panics
+            .retain(|at| now.duration_since(*at) < self.limit.within);
         self.panics.push(now);
         error!(self.log, "actor panicked"; "actor" => self.name, "reason" => panic_text(panic),
             "panics" => self.panics.len());
@@ -181,7 +187,10 @@ mod tests {
         let seen = gave_up.clone();
         actix_rt::System::new().block_on(async move {
             let log = Logger::root(slog::Discard, slog::o!());
-            let limit = RestartLimit { restarts_max: 2, within: Duration::from_secs(60) };
+            let limit = RestartLimit {
+                restarts_max: 2,
+                within: Duration::from_secs(60),
+            };
             let give_up = Box::new(move || {
                 seen.fetch_add(1, Ordering::SeqCst);
             });
@@ -190,7 +199,10 @@ mod tests {
             let boom = addr.send(Boom);
             let queued = (addr.send(Count), addr.send(Count));
             assert!(boom.await.is_err());
-            assert_eq!((queued.0.await.ok(), queued.1.await.ok()), (Some(101), Some(102)));
+            assert_eq!(
+                (queued.0.await.ok(), queued.1.await.ok()),
+                (Some(101), Some(102))
+            );
             assert!(addr.send(Boom).await.is_err());
             assert_eq!(addr.send(Count).await.ok(), Some(101));
             assert!(addr.send(Boom).await.is_err());

@@ -34,14 +34,28 @@ impl Client {
             return;
         }
         match command {
-            Command::Hello { tag, version: _, client: _, options } => self.greet(tag, options),
-            Command::Auth { tag, mechanism: Mechanism::Guest, data } => {
+            Command::Hello {
+                tag,
+                version: _,
+                client: _,
+                options,
+            } => self.greet(tag, options),
+            Command::Auth {
+                tag,
+                mechanism: Mechanism::Guest,
+                data,
+            } => {
                 self.log_in(tag, data, ctx);
             }
             Command::Join { tag, room, from } => self.join(tag, room, from, ctx),
             Command::Part { tag, room } => self.part(tag, room.as_str()),
             Command::Send { .. } => {}
-            Command::History { tag, target: RoomTarget::Room(room), range, limit } => {
+            Command::History {
+                tag,
+                target: RoomTarget::Room(room),
+                range,
+                limit,
+            } => {
                 self.read_history(tag, room, range, limit, ctx);
             }
             Command::History { tag, .. } => {
@@ -91,14 +105,22 @@ impl Client {
 
     fn log_in(&mut self, tag: TagText<'_>, nickname: &str, ctx: &mut Context<Self>) {
         if self.seat.is_known() {
-            self.refuse(tag.as_str(), ErrorCode::Conflict, "you are logged in already");
+            self.refuse(
+                tag.as_str(),
+                ErrorCode::Conflict,
+                "you are logged in already",
+            );
             return;
         }
         match UserName::parse(nickname) {
             Ok(user) => {
                 self.busy = Some(Box::new(Busy::LogIn { tag: tag.owned() }));
                 let address = self.seat.peer.ip();
-                let log_in = LogIn { client: ctx.address(), address, user };
+                let log_in = LogIn {
+                    client: ctx.address(),
+                    address,
+                    user,
+                };
                 self.shard.links().auth.do_send(log_in);
             }
             Err(error) => self.refuse(tag.as_str(), ErrorCode::BadRequest, &error.to_string()),

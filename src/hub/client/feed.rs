@@ -10,7 +10,7 @@ use crate::edge::wire::gc2::options::BodyForm;
 use crate::edge::wire::gc2::reply;
 use crate::edge::wire::timestamp::Timestamp;
 use crate::hub::codec::EncodePage;
-use crate::hub::rules::block::{Block, BLOCK_BYTES, text_page};
+use crate::hub::rules::block::{BLOCK_BYTES, Block, text_page};
 use crate::hub::rules::cursor::Next;
 use crate::hub::session::Ending;
 use crate::store::log::PageQuery;
@@ -54,7 +54,9 @@ impl Client {
             return Ok(Work::Ready);
         }
         while let Some(number) = self.rooms.first() {
-            let Some(feed) = self.rooms.get_mut(number) else { continue };
+            let Some(feed) = self.rooms.get_mut(number) else {
+                continue;
+            };
             // Before looking, so that news that come after the look are told.
             feed.membership.seen();
             let next = feed.cursor.next(&feed.room.tail(feed.membership.form()));
@@ -93,7 +95,9 @@ impl Client {
             self.outbox.consume(written);
             return Ok(());
         };
-        let Some(feed) = self.rooms.get(number) else { return Ok(()) };
+        let Some(feed) = self.rooms.get(number) else {
+            return Ok(());
+        };
         let (room, form, mut cursor) = (feed.room.clone(), feed.membership.form(), feed.cursor);
         let tail = room.tail(form);
         let mut slices = Vec::with_capacity(4);
@@ -123,17 +127,27 @@ impl Client {
     }
 
     fn write_page(&mut self) -> std::io::Result<()> {
-        let Some(page) = self.page.take() else { return Ok(()) };
+        let Some(page) = self.page.take() else {
+            return Ok(());
+        };
         let answers = self.outbox.len();
-        let slices = [IoSlice::new(self.outbox.waiting()), IoSlice::new(page.block.bytes())];
-        let sent = if answers > 0 { self.send(&slices) } else { self.send(&slices[1..]) };
+        let slices = [
+            IoSlice::new(self.outbox.waiting()),
+            IoSlice::new(page.block.bytes()),
+        ];
+        let sent = if answers > 0 {
+            self.send(&slices)
+        } else {
+            self.send(&slices[1..])
+        };
         self.rooms.enqueue(page.number);
         let written = sent?;
         self.outbox.consume(written.min(answers));
         if written > answers
             && let Some(feed) = self.rooms.get_mut(page.number)
             && let Some(rest) =
-                feed.cursor.advance_page(&page.block, page.scanned_to, written - answers)
+                feed.cursor
+                    .advance_page(&page.block, page.scanned_to, written - answers)
         {
             self.outbox.lines().extend_from_slice(&rest);
         }
@@ -141,7 +155,9 @@ impl Client {
     }
 
     fn read_page(&mut self, number: u32, after: u64, ctx: &mut Context<Self>) {
-        let Some(feed) = self.rooms.get(number) else { return };
+        let Some(feed) = self.rooms.get(number) else {
+            return;
+        };
         let query = PageQuery {
             room: Some(feed.room.name().clone()),
             after,
@@ -199,7 +215,11 @@ impl Client {
                         }
                         BodyForm::C16 => {
                             let events = found.events;
-                            codec.do_send(EncodePage { client, page, events });
+                            codec.do_send(EncodePage {
+                                client,
+                                page,
+                                events,
+                            });
                         }
                     }
                 }
@@ -211,7 +231,9 @@ impl Client {
 
     /// A page for a room that has to catch up.
     pub(super) fn take_feed_page(&mut self, page: PageRead, _: &mut Context<Self>) {
-        let PageFor::Feed(number) = page.purpose else { return };
+        let PageFor::Feed(number) = page.purpose else {
+            return;
+        };
         if page.ticket != self.feed_ticket || !self.page_is_due {
             return;
         }
@@ -221,10 +243,16 @@ impl Client {
             self.give_up_reading(&why);
             return;
         }
-        let Some(feed) = self.rooms.get_mut(number) else { return };
+        let Some(feed) = self.rooms.get_mut(number) else {
+            return;
+        };
         match page.block {
             Some(block) if block.last_id() > feed.cursor.last_id() => {
-                let in_hand = PageInHand { number, block, scanned_to: page.scanned_to };
+                let in_hand = PageInHand {
+                    number,
+                    block,
+                    scanned_to: page.scanned_to,
+                };
                 self.page = Some(Box::new(in_hand));
             }
             _ if page.scanned_to > feed.cursor.last_id() => feed.cursor.skip_to(page.scanned_to),

@@ -92,7 +92,11 @@ impl Client {
     /// thousand, is in memory for that on one reading thread, and not with every client that asks.
     fn find_newest(&mut self, mut walk: HistoryWalk, ctx: &mut Context<Self>) {
         use actix::AsyncContext;
-        let query = PageQuery { events_max: walk.left, bytes_max: usize::MAX, ..walk.query.clone() };
+        let query = PageQuery {
+            events_max: walk.left,
+            bytes_max: usize::MAX,
+            ..walk.query.clone()
+        };
         walk.is_page_due = true;
         walk.query.newest_first = false;
         self.ticket = self.ticket.wrapping_add(1);
@@ -115,7 +119,11 @@ impl Client {
                     Some(Ok(found)) => {
                         let more = !found.events.is_empty();
                         let scanned_to = found.events.first().map_or(0, |first| first.id - 1);
-                        PageRead { scanned_to, more, ..page }
+                        PageRead {
+                            scanned_to,
+                            more,
+                            ..page
+                        }
                     }
                     Some(Err(why)) => page.failed(&why),
                     None => page.failed("reading the log failed"),
@@ -127,7 +135,9 @@ impl Client {
 
     /// Asks for the next page, or ends with the count; called when everything before is written.
     pub(super) fn continue_history(&mut self, ctx: &mut Context<Self>) {
-        let Some(Busy::History(walk)) = self.busy.as_deref_mut() else { return };
+        let Some(Busy::History(walk)) = self.busy.as_deref_mut() else {
+            return;
+        };
         if walk.is_page_due {
             return;
         }
@@ -147,7 +157,9 @@ impl Client {
         if page.ticket != self.ticket {
             return;
         }
-        let Some(Busy::History(walk)) = self.busy.as_deref_mut() else { return };
+        let Some(Busy::History(walk)) = self.busy.as_deref_mut() else {
+            return;
+        };
         walk.is_page_due = false;
         if let Some(why) = page.error {
             let tag = walk.tag.clone();

@@ -56,7 +56,9 @@ impl Client {
             self.submit(batch, ctx);
             return true;
         }
-        let Some(mut held) = self.held.take() else { return false };
+        let Some(mut held) = self.held.take() else {
+            return false;
+        };
         let (at, bytes) = (held.at, std::mem::take(&mut held.bytes));
         let consumed = self.take_lines(&bytes[at..], ctx);
         self.hold(bytes, at + consumed);
@@ -128,7 +130,11 @@ impl Client {
         let mut batch = SendBatch::default();
         let consumed = splitter.feed(input, |line| {
             let flow = self.carry_out(line, &mut batch, ctx);
-            if flow.is_continue() && self.must_pause(&batch) { ControlFlow::Break(()) } else { flow }
+            if flow.is_continue() && self.must_pause(&batch) {
+                ControlFlow::Break(())
+            } else {
+                flow
+            }
         });
         self.splitter = splitter;
         self.submit(batch, ctx);
@@ -154,7 +160,8 @@ impl Client {
         let line = match line {
             Line::Whole(line) => line,
             Line::Oversized { head } => {
-                let max = usize::try_from(self.shard.config.limits.line_bytes).unwrap_or(usize::MAX);
+                let max =
+                    usize::try_from(self.shard.config.limits.line_bytes).unwrap_or(usize::MAX);
                 let refusal = Refusal::oversized(head, max);
                 self.reply(|out| reply::refusal(out, &refusal));
                 return ControlFlow::Continue(());

@@ -45,14 +45,20 @@ impl Client {
         }
         let rooms_max = self.shard.config.limits.rooms_per_client;
         if self.rooms.len() >= rooms_max {
-            let text = format!("at most {rooms_max} rooms at once (limits.rooms_per_client); leave one");
+            let text =
+                format!("at most {rooms_max} rooms at once (limits.rooms_per_client); leave one");
             self.refuse(tag.as_str(), ErrorCode::RateLimited, &text);
             return;
         }
         self.ticket = self.ticket.wrapping_add(1);
         let (room, ticket) = (room.owned(), self.ticket);
-        let joining =
-            Joining { tag: tag.owned(), room: room.clone(), start: None, is_asked: false, ticket };
+        let joining = Joining {
+            tag: tag.owned(),
+            room: room.clone(),
+            start: None,
+            is_asked: false,
+            ticket,
+        };
         self.busy = Some(Box::new(Busy::Join(joining)));
         let from = match from {
             JoinFrom::Now => return self.ask_room(None),
@@ -74,7 +80,9 @@ impl Client {
     }
 
     pub(super) fn take_start(&mut self, resolved: StartResolved) {
-        let Some(Busy::Join(joining)) = self.busy.as_deref() else { return };
+        let Some(Busy::Join(joining)) = self.busy.as_deref() else {
+            return;
+        };
         if joining.ticket != resolved.ticket {
             return;
         }
@@ -95,18 +103,30 @@ impl Client {
 
     fn ask_room(&mut self, start: Option<Start>) {
         let membership = self.rooms.next_number();
-        let Some(Busy::Join(joining)) = self.busy.as_deref_mut() else { return };
+        let Some(Busy::Join(joining)) = self.busy.as_deref_mut() else {
+            return;
+        };
         joining.start = start;
         joining.is_asked = true;
         let room = joining.room.clone();
         let client = self.seat.client;
-        let join = JoinRoom { client, membership, room, again: false };
+        let join = JoinRoom {
+            client,
+            membership,
+            room,
+            again: false,
+        };
         self.shard.links().room.do_send(join);
     }
 
     /// The fan-out started anew before it answered.
     pub(super) fn join_again(&mut self) {
-        if let Some(Busy::Join(Joining { start, is_asked: true, .. })) = self.busy.as_deref() {
+        if let Some(Busy::Join(Joining {
+            start,
+            is_asked: true,
+            ..
+        })) = self.busy.as_deref()
+        {
             let start = *start;
             self.ask_room(start);
         }
@@ -131,22 +151,32 @@ impl Client {
             self.leave(&joined.room, &joined.membership);
             return;
         }
-        let Some(Busy::Join(joining)) = self.busy.take().map(|busy| *busy) else { return };
+        let Some(Busy::Join(joining)) = self.busy.take().map(|busy| *busy) else {
+            return;
+        };
         let newest = joined.newest;
         let room = joined.room.name().clone();
         let (tag, room) = (joining.tag.as_str(), room.as_str());
         self.reply(|out| reply::ok_join(out, tag, room, newest));
-        let start = joining.start.unwrap_or(Start { after: newest, gap: None });
+        let start = joining.start.unwrap_or(Start {
+            after: newest,
+            gap: None,
+        });
         if let Some(first_kept) = start.gap {
             self.reply(|out| reply::gap(out, room, first_kept));
         }
         let cursor = Cursor::behind(start.after);
-        self.rooms.insert(RoomFeed::new(joined.room, joined.membership, cursor));
+        self.rooms
+            .insert(RoomFeed::new(joined.room, joined.membership, cursor));
     }
 
     pub(super) fn part(&mut self, tag: TagText<'_>, room: &str) {
         let Some(number) = self.rooms.find(room) else {
-            self.refuse(tag.as_str(), ErrorCode::Conflict, "you are not in this room");
+            self.refuse(
+                tag.as_str(),
+                ErrorCode::Conflict,
+                "you are not in this room",
+            );
             return;
         };
         self.forget_reading(number);
@@ -161,7 +191,10 @@ impl Client {
     pub(super) fn leave(&self, room: &LocalRoom, membership: &Rc<Membership>) {
         let last_of = room.dismiss(membership);
         if last_of.is_some() || room.is_empty() {
-            let left = MemberLeft { room: room.name().clone(), last_of };
+            let left = MemberLeft {
+                room: room.name().clone(),
+                last_of,
+            };
             self.shard.links().room.do_send(left);
         }
     }

@@ -20,7 +20,9 @@ use super::{Busy, Client, LinesReady, PageFor};
 impl Client {
     fn await_lines(&mut self) -> u32 {
         self.ticket = self.ticket.wrapping_add(1);
-        self.busy = Some(Box::new(Busy::Lines { ticket: self.ticket }));
+        self.busy = Some(Box::new(Busy::Lines {
+            ticket: self.ticket,
+        }));
         self.ticket
     }
 
@@ -34,7 +36,12 @@ impl Client {
                 let tag_text = tag.as_str();
                 match found.unwrap_or_else(|| Err("reading the log failed".into())) {
                     Ok(Some(event)) if form == BodyForm::C16 => {
-                        codec.do_send(EncodeEvent { client, ticket, tag, event });
+                        codec.do_send(EncodeEvent {
+                            client,
+                            ticket,
+                            tag,
+                            event,
+                        });
                         return;
                     }
                     Ok(Some(event)) => {
@@ -73,7 +80,11 @@ impl Client {
             }
             for shard in links.rooms.iter() {
                 for count in shard.send(CountMembers).await.unwrap_or_default() {
-                    rooms.entry(count.room).or_default().0.extend(count.accounts);
+                    rooms
+                        .entry(count.room)
+                        .or_default()
+                        .0
+                        .extend(count.accounts);
                 }
             }
             let (mut lines, count) = (Vec::new(), rooms.len() as u64);
@@ -97,8 +108,15 @@ impl Client {
         actix_rt::spawn(async move {
             let mut users = BTreeMap::new();
             for shard in links.rooms.iter() {
-                let members = shard.send(ListMembers(room.clone())).await.unwrap_or_default();
-                users.extend(members.into_iter().map(|member| (member.account.clone(), member)));
+                let members = shard
+                    .send(ListMembers(room.clone()))
+                    .await
+                    .unwrap_or_default();
+                users.extend(
+                    members
+                        .into_iter()
+                        .map(|member| (member.account.clone(), member)),
+                );
             }
             let lines = member_lines(&tag, users.values().map(|m| (m.user.as_str(), m.state)));
             client.do_send(LinesReady { ticket, lines });
@@ -106,7 +124,10 @@ impl Client {
     }
 }
 
-fn member_lines<'a>(tag: &Tag, users: impl ExactSizeIterator<Item = (&'a str, &'a str)>) -> Vec<u8> {
+fn member_lines<'a>(
+    tag: &Tag,
+    users: impl ExactSizeIterator<Item = (&'a str, &'a str)>,
+) -> Vec<u8> {
     let (mut lines, count) = (Vec::new(), users.len() as u64);
     for (user, state) in users {
         reply::user(&mut lines, tag.as_str(), user, state);

@@ -180,8 +180,8 @@ impl Drop for Client {
         for joined in self.seat.take_joined() {
             self.leave(&joined.room, &joined.membership);
         }
-        for room in self.rooms.drain() {
-            self.leave(&room.room, &room.membership);
+        for feed in std::mem::take(&mut self.rooms).into_feeds() {
+            self.leave(&feed.room, &feed.membership);
         }
         let ending = if std::thread::panicking() {
             Ending::Panicked
@@ -190,7 +190,12 @@ impl Drop for Client {
         };
         let (peer, identity) = (self.seat.peer, self.seat.identity());
         let sessions = &self.shard.links().sessions;
-        sessions.do_send(ClientEnded { client, peer, identity, ending });
+        sessions.do_send(ClientEnded {
+            client,
+            peer,
+            identity,
+            ending,
+        });
     }
 }
 
@@ -206,7 +211,9 @@ impl Handler<LoggedIn> for Client {
     type Result = ();
 
     fn handle(&mut self, answer: LoggedIn, _: &mut Context<Self>) {
-        let Some(Busy::LogIn { tag }) = self.busy.take().map(|busy| *busy) else { return };
+        let Some(Busy::LogIn { tag }) = self.busy.take().map(|busy| *busy) else {
+            return;
+        };
         match answer.result {
             Ok(identity) => {
                 let user: UserName = identity.user.clone();
@@ -255,7 +262,11 @@ impl PageRead {
 
     /// A page that could not be read.
     pub fn failed(self, why: &str) -> Self {
-        Self { block: None, error: Some(why.into()), ..self }
+        Self {
+            block: None,
+            error: Some(why.into()),
+            ..self
+        }
     }
 }
 

@@ -83,17 +83,28 @@ impl Client {
         let room_actor = &self.shard.links().room;
         for (number, feed) in self.rooms.iter() {
             let room = feed.room.name().clone();
-            room_actor.do_send(JoinRoom { client, membership: number, room, again: true });
+            room_actor.do_send(JoinRoom {
+                client,
+                membership: number,
+                room,
+                again: true,
+            });
         }
         self.join_again();
     }
 
     fn take_answer(&mut self, answer: Answer) {
-        let Some(at) = self.pending.iter().position(|waits| waits.number == answer.number) else {
+        let Some(at) = self
+            .pending
+            .iter()
+            .position(|waits| waits.number == answer.number)
+        else {
             // Told twice after a restart of the log.
             return;
         };
-        let Some(request) = self.pending.remove(at) else { return };
+        let Some(request) = self.pending.remove(at) else {
+            return;
+        };
         self.pending_bytes -= request.cost_bytes;
         if self.pending.is_empty() && self.pending.capacity() > 64 {
             self.pending.shrink_to(0);
@@ -115,17 +126,21 @@ fn explain(refused: &Refused) -> (ErrorCode, String) {
     match refused {
         Refused::TagConflict => (
             ErrorCode::Conflict,
-            "this tag was used for another message in the last ten minutes; choose a new tag".into(),
+            "this tag was used for another message in the last ten minutes; choose a new tag"
+                .into(),
         ),
         Refused::NotFound => (ErrorCode::NotFound, "there is no such message".into()),
-        Refused::Forbidden => {
-            (ErrorCode::Forbidden, "only what this connection has sent can be deleted".into())
-        }
-        Refused::Limit(key) => {
-            (ErrorCode::Unavailable, format!("the server's limit {key} is reached; try again later"))
-        }
-        Refused::Unavailable(why) => {
-            (ErrorCode::Unavailable, format!("not stored, try again later: {why}"))
-        }
+        Refused::Forbidden => (
+            ErrorCode::Forbidden,
+            "only what this connection has sent can be deleted".into(),
+        ),
+        Refused::Limit(key) => (
+            ErrorCode::Unavailable,
+            format!("the server's limit {key} is reached; try again later"),
+        ),
+        Refused::Unavailable(why) => (
+            ErrorCode::Unavailable,
+            format!("not stored, try again later: {why}"),
+        ),
     }
 }

@@ -22,7 +22,13 @@ pub(super) struct RoomFeed {
 
 impl RoomFeed {
     pub(super) fn new(room: Rc<LocalRoom>, membership: Rc<Membership>, cursor: Cursor) -> Self {
-        Self { room, membership, cursor, is_parked: false, is_queued: false }
+        Self {
+            room,
+            membership,
+            cursor,
+            is_parked: false,
+            is_queued: false,
+        }
     }
 }
 
@@ -62,7 +68,9 @@ impl Rooms {
         if let Some(index) = &mut self.index {
             index.insert(name, number);
         } else if self.feeds.len() > SCANNED_ROOMS_MAX {
-            let all = self.iter().map(|(number, feed)| (feed.room.name().clone(), number));
+            let all = self
+                .iter()
+                .map(|(number, feed)| (feed.room.name().clone(), number));
             self.index = Some(Box::new(all.collect()));
         }
         self.enqueue(number);
@@ -73,7 +81,9 @@ impl Rooms {
         match &self.index {
             Some(index) => index.get(name).copied(),
             None => {
-                let found = self.iter().find(|(_, feed)| feed.room.name().as_str() == name);
+                let found = self
+                    .iter()
+                    .find(|(_, feed)| feed.room.name().as_str() == name);
                 found.map(|(number, _)| number)
             }
         }
@@ -101,8 +111,8 @@ impl Rooms {
         numbered.filter_map(|(number, feed)| Some((number as u32, feed.as_ref()?)))
     }
 
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = RoomFeed> {
-        std::mem::take(&mut self.feeds).into_iter().flatten()
+    pub(super) fn into_feeds(self) -> impl Iterator<Item = RoomFeed> {
+        self.feeds.into_iter().flatten()
     }
 
     /// This room may have something.
@@ -147,7 +157,9 @@ impl Rooms {
     /// A page was read: whoever waited for the reading may ask again.
     pub(super) fn unpark(&mut self) {
         for number in 0..self.feeds.len() as u32 {
-            let parked = self.get_mut(number).is_some_and(|f| std::mem::take(&mut f.is_parked));
+            let parked = self
+                .get_mut(number)
+                .is_some_and(|f| std::mem::take(&mut f.is_parked));
             if parked {
                 self.enqueue(number);
             }

@@ -55,7 +55,11 @@ impl SendBatch {
         self.text.extend_from_slice(tag.as_bytes());
         let tag_end = self.text.len();
         self.text.extend_from_slice(body);
-        self.items.push(Item { room, tag_end, body_end: self.text.len() });
+        self.items.push(Item {
+            room,
+            tag_end,
+            body_end: self.text.len(),
+        });
     }
 
     /// Room, tag and body of each.
@@ -92,7 +96,10 @@ impl Client {
         body: &'b [u8],
     ) -> Result<(RoomName, std::borrow::Cow<'b, [u8]>), (ErrorCode, String)> {
         if !self.seat.is_known() {
-            return Err((ErrorCode::Unauthenticated, super::commands::LOG_IN_FIRST.to_owned()));
+            return Err((
+                ErrorCode::Unauthenticated,
+                super::commands::LOG_IN_FIRST.to_owned(),
+            ));
         }
         let room = match target {
             RoomTarget::Direct(_) => {
@@ -100,7 +107,10 @@ impl Client {
             }
             RoomTarget::Room(room) => room.as_str(),
         };
-        let feed = self.rooms.find(room).and_then(|number| self.rooms.get(number));
+        let feed = self
+            .rooms
+            .find(room)
+            .and_then(|number| self.rooms.get(number));
         let Some(feed) = feed else {
             let text = format!("join the room before you send: JOIN;;{room}");
             return Err((ErrorCode::Forbidden, text));
@@ -142,9 +152,15 @@ impl Client {
         }
         if self.seat.body_form() == BodyForm::C16 {
             let text = Bytes::copy_from_slice(&batch.text);
-            let bodies = batch.items.iter().map(|item| text.slice(item.tag_end..item.body_end));
+            let bodies = batch
+                .items
+                .iter()
+                .map(|item| text.slice(item.tag_end..item.body_end));
             let bodies = bodies.collect();
-            self.shard.links().codec.do_send(DecodeBodies { client: ctx.address(), bodies });
+            self.shard.links().codec.do_send(DecodeBodies {
+                client: ctx.address(),
+                bodies,
+            });
             self.busy = Some(Box::new(Busy::Decode(batch)));
             return;
         }
@@ -185,15 +201,26 @@ impl Client {
 
     /// DELETE.
     pub(super) fn remove(&mut self, tag: TagText<'_>, id: u64) {
-        let Some(identity) = self.seat.identity() else { return };
-        let action = Action::Remove { id, user: identity.user, is_guest: identity.is_guest };
+        let Some(identity) = self.seat.identity() else {
+            return;
+        };
+        let action = Action::Remove {
+            id,
+            user: identity.user,
+            is_guest: identity.is_guest,
+        };
         let tag = Bytes::copy_from_slice(tag.as_str().as_bytes());
         let request = self.enroll(action, tag, Wanted::Remove);
         self.shard.links().log.do_send(Requests(vec![request]));
     }
 
     fn request(&mut self, room: RoomName, user: &UserName, tag: Bytes, body: Bytes) -> Request {
-        let action = Action::Say { room, user: user.clone(), tag: tag.clone(), body };
+        let action = Action::Say {
+            room,
+            user: user.clone(),
+            tag: tag.clone(),
+            body,
+        };
         self.enroll(action, tag, Wanted::Say)
     }
 
@@ -202,9 +229,18 @@ impl Client {
         self.shard.queue.enter(cost_bytes);
         self.next_request = self.next_request.wrapping_add(1);
         let number = self.next_request;
-        self.pending.push_back(Pending { number, tag, wanted, cost_bytes });
+        self.pending.push_back(Pending {
+            number,
+            tag,
+            wanted,
+            cost_bytes,
+        });
         self.pending_bytes += cost_bytes;
-        Request { client: self.seat.client, number, action }
+        Request {
+            client: self.seat.client,
+            number,
+            action,
+        }
     }
 
     fn user(&self) -> Option<UserName> {
@@ -213,5 +249,8 @@ impl Client {
 }
 
 fn too_large(max: usize) -> (ErrorCode, String) {
-    (ErrorCode::TooLarge, format!("a message is at most {max} bytes (limits.message_bytes); send less"))
+    (
+        ErrorCode::TooLarge,
+        format!("a message is at most {max} bytes (limits.message_bytes); send less"),
+    )
 }

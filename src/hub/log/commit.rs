@@ -7,9 +7,7 @@ use slog::{error, info, warn};
 
 use crate::edge::wire::names::RoomName;
 use crate::edge::wire::timestamp::Timestamp;
-use crate::hub::messages::{
-    Action, Answer, Batch, Done, Refused, Request, RoomBlocks,
-};
+use crate::hub::messages::{Action, Answer, Batch, Done, Refused, Request, RoomBlocks};
 use crate::hub::rules::access::may_delete;
 use crate::hub::rules::block::text_blocks;
 use crate::store::log::{Commit, Event, EventKind, LogError, LogStore, NewEvent, Outcome};
@@ -49,18 +47,29 @@ impl MessageLog {
         if self.ledger.is_empty() && self.in_hand.is_none() {
             return;
         }
-        let Some(store) = self.store.as_mut() else { return };
+        let Some(store) = self.store.as_mut() else {
+            return;
+        };
         let in_hand = self.in_hand.get_or_insert_with(|| InHand {
             requests: Vec::new(),
             group: store.group() + 1,
             decided: None,
         });
+        // One more message may come on top.
+        let group_bytes = GROUP_BYTES.min(store.group_bytes_max() / 2);
         // Moved one by one, so that a panic finds every request in exactly one place.
-        while in_hand.requests.len() < GROUP_REQUESTS && store.staged_bytes() < GROUP_BYTES {
-            let Some(request) = self.ledger.pop_front() else { break };
+        while in_hand.requests.len() < GROUP_REQUESTS && store.staged_bytes() < group_bytes {
+            let Some(request) = self.ledger.pop_front() else {
+                break;
+            };
             self.next_nonce = self.next_nonce.wrapping_add(1);
             let nonce = self.next_nonce;
-            in_hand.requests.push(Planned { request, nonce, result: None, is_staged: false });
+            in_hand.requests.push(Planned {
+                request,
+                nonce,
+                result: None,
+                is_staged: false,
+            });
             if let Some(planned) = in_hand.requests.last_mut() {
                 stage(store.as_mut(), planned);
             }
@@ -86,11 +95,18 @@ impl MessageLog {
 
     /// Tells every shard that has not been told yet, then lets go of the group.
     fn tell(&mut self) {
-        let Some(in_hand) = &mut self.in_hand else { return };
-        let Some(decided) = &mut in_hand.decided else { return };
+        let Some(in_hand) = &mut self.in_hand else {
+            return;
+        };
+        let Some(decided) = &mut in_hand.decided else {
+            return;
+        };
         while let Some(shard) = self.shards.get_mut(decided.told) {
             panic_at::point("half-told");
-            let (answers, bytes) = (&decided.answers[decided.told], decided.queue_bytes[decided.told]);
+            let (answers, bytes) = (
+                &decided.answers[decided.told],
+                decided.queue_bytes[decided.told],
+            );
             shard.tell(decided.batch.clone(), answers.clone(), bytes);
             // Counted last: a shard that is told twice knows what it has, one that is never told does not.
             decided.told += 1;
@@ -100,9 +116,13 @@ impl MessageLog {
 
     /// After a panic and with the store open again: finishes the group that was in hand, or puts it back.
     pub(super) fn settle_in_hand(&mut self) {
-        let Some(mut in_hand) = self.in_hand.take() else { return };
+        let Some(mut in_hand) = self.in_hand.take() else {
+            return;
+        };
         if in_hand.decided.is_none() {
-            let Some(store) = self.store.as_mut() else { return };
+            let Some(store) = self.store.as_mut() else {
+                return;
+            };
             if store.group() < in_hand.group {
                 info!(self.log, "interrupted group was not committed; it is written again";
                     "requests" => in_hand.requests.len());
@@ -132,7 +152,11 @@ impl MessageLog {
             }
             self.put_back(again);
             let decided = Some(decide(&stored, events, self.shards.len()));
-            in_hand = InHand { requests: stored, group: in_hand.group, decided };
+            in_hand = InHand {
+                requests: stored,
+                group: in_hand.group,
+                decided,
+            };
         }
         self.in_hand = Some(in_hand);
         self.tell();
@@ -150,7 +174,12 @@ fn stage(store: &mut dyn LogStore, planned: &mut Planned) {
     let request = &planned.request;
     let origin = request.client.session;
     let event = match &request.action {
-        Action::Say { room, user, tag, body } => {
+        Action::Say {
+            room,
+            user,
+            tag,
+            body,
+        } => {
             let tag = std::str::from_utf8(tag).ok().filter(|tag| !tag.is_empty());
             let mark = tag.map(|tag| store.tag_mark(&user.account(), tag, room, body));
             NewEvent {
@@ -218,7 +247,11 @@ fn refuse_all(requests: &mut [Planned], error: &LogError) {
 
 /// A removal is answered with the id of what was removed.
 fn done(id: u64, time: Timestamp, request: &Request) -> Done {
-    let id = if let Action::Remove { id: target, .. } = request.action { target } else { id };
+    let id = if let Action::Remove { id: target, .. } = request.action {
+        target
+    } else {
+        id
+    };
     Done { id, time }
 }
 
@@ -227,14 +260,29 @@ fn decide(requests: &[Planned], events: Vec<Event>, shards: usize) -> Decided {
     let mut queue_bytes = vec![0; shards];
     for planned in requests {
         let client = planned.request.client;
-        let Some(list) = answers.get_mut(usize::from(client.shard)) else { continue };
+        let Some(list) = answers.get_mut(usize::from(client.shard)) else {
+            continue;
+        };
         queue_bytes[usize::from(client.shard)] += planned.request.action.cost_bytes();
-        let gone = || Err(Refused::Unavailable("the log lost this request; send it again".into()));
+        let gone = || {
+            Err(Refused::Unavailable(
+                "the log lost this request; send it again".into(),
+            ))
+        };
         let result = planned.result.clone().unwrap_or_else(gone);
-        list.push(Answer { client, number: planned.request.number, result });
+        list.push(Answer {
+            client,
+            number: planned.request.number,
+            result,
+        });
     }
     let answers = answers.into_iter().map(Arc::from).collect();
-    Decided { batch: Arc::new(encode(events)), answers, queue_bytes, told: 0 }
+    Decided {
+        batch: Arc::new(encode(events)),
+        answers,
+        queue_bytes,
+        told: 0,
+    }
 }
 
 /// Encodes each room's part once, for all shards and readers.
@@ -256,10 +304,20 @@ fn encode(events: Vec<Event>) -> Batch {
             EventKind::Message(_) => None,
         });
         let removed_up_to = removed.max().unwrap_or(0);
-        let blocks = text_blocks(events.iter()).into_iter().map(Arc::new).collect();
-        Some(RoomBlocks { room, blocks, events: events.into(), removed_up_to })
+        let blocks = text_blocks(events.iter())
+            .into_iter()
+            .map(Arc::new)
+            .collect();
+        Some(RoomBlocks {
+            room,
+            blocks,
+            events: events.into(),
+            removed_up_to,
+        })
     });
-    Batch { rooms: rooms.collect() }
+    Batch {
+        rooms: rooms.collect(),
+    }
 }
 
 /// Places where a test may make the log panic.

@@ -24,20 +24,34 @@ pub struct ShardLink {
 impl ShardLink {
     /// A shard that has heard nothing yet; `heard` is shared with its fan-out.
     pub fn new(room: Addr<Room>, heard: Arc<AtomicU64>) -> Self {
-        Self { room, heard, unheard: VecDeque::new(), told: 0 }
+        Self {
+            room,
+            heard,
+            unheard: VecDeque::new(),
+            told: 0,
+        }
     }
 
     pub(super) fn tell(&mut self, batch: Arc<Batch>, answers: Arc<[Answer]>, queue_bytes: usize) {
         self.forget_heard();
         self.told += 1;
-        let committed = Committed { number: self.told, batch, answers, queue_bytes };
+        let committed = Committed {
+            number: self.told,
+            batch,
+            answers,
+            queue_bytes,
+        };
         self.unheard.push_back(committed.clone());
         self.room.do_send(committed);
     }
 
     pub(super) fn forget_heard(&mut self) {
         let heard = self.heard.load(Ordering::Acquire);
-        while self.unheard.front().is_some_and(|committed| committed.number <= heard) {
+        while self
+            .unheard
+            .front()
+            .is_some_and(|committed| committed.number <= heard)
+        {
             self.unheard.pop_front();
         }
     }

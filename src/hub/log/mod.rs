@@ -195,7 +195,10 @@ impl Handler<OpenRoom> for MessageLog {
         // Whatever is committed has been told to the shard by now: commits and tellings are one step here.
         let newest = self.reader.current().room_newest(&open.room);
         if let Some(shard) = self.shards.get(usize::from(open.shard)) {
-            shard.room.do_send(RoomOpened { room: open.room, newest });
+            shard.room.do_send(RoomOpened {
+                room: open.room,
+                newest,
+            });
         }
     }
 }
@@ -255,5 +258,9 @@ impl Handler<super::Provoke> for MessageLog {
 }
 
 fn asker<'a>(account: &'a str, is_guest: bool, session: u64) -> Asker<'a> {
-    Asker { account, is_guest, session }
+    Asker {
+        account,
+        is_guest,
+        session,
+    }
 }

@@ -24,7 +24,10 @@ impl SharedReader {
 
     /// The current one.
     pub fn current(&self) -> Arc<dyn LogReader> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(super) fn replace(&self, reader: Arc<dyn LogReader>) {
@@ -56,7 +59,9 @@ impl ReadPool {
                 .name(format!("log-read-{number}"))
                 .spawn(move || work(&queue, &reader, &log))
         };
-        let handles = (0..threads.max(1)).map(spawn).collect::<Result<Vec<_>, _>>()?;
+        let handles = (0..threads.max(1))
+            .map(spawn)
+            .collect::<Result<Vec<_>, _>>()?;
         Ok((Self { jobs }, handles))
     }
 

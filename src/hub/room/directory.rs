@@ -36,7 +36,11 @@ impl Handler<ListMembers> for Room {
             room.each_member(|seat| {
                 if let Some(identity) = seat.identity() {
                     let state = if identity.is_guest { "guest" } else { "member" };
-                    members.push(Member { user: identity.user, account: identity.account, state });
+                    members.push(Member {
+                        user: identity.user,
+                        account: identity.account,
+                        state,
+                    });
                 }
             });
         }
@@ -69,7 +73,10 @@ impl Handler<CountMembers> for Room {
         let counts = open.map(|(name, room)| {
             let mut accounts = Vec::new();
             room.each_member(|seat| accounts.extend(seat.identity().map(|who| who.account)));
-            RoomCount { room: name.clone(), accounts }
+            RoomCount {
+                room: name.clone(),
+                accounts,
+            }
         });
         MessageResult(counts.collect())
     }
@@ -109,7 +116,11 @@ impl Room {
         came: bool,
         except: Option<ClientRef>,
     ) {
-        let change = PresenceChanged { room: room.clone(), identity: identity.clone(), came };
+        let change = PresenceChanged {
+            room: room.clone(),
+            identity: identity.clone(),
+            came,
+        };
         self.tell_presence(&change, except);
         for (shard, other) in self.shard.links().rooms.iter().enumerate() {
             if shard != usize::from(self.shard.id) {
@@ -119,7 +130,9 @@ impl Room {
     }
 
     fn tell_presence(&self, change: &PresenceChanged, except: Option<ClientRef>) {
-        let Some(State::Open(room)) = self.rooms.get(&change.room) else { return };
+        let Some(State::Open(room)) = self.rooms.get(&change.room) else {
+            return;
+        };
         let mut line = Vec::new();
         let (room_name, user) = (change.room.as_str(), change.identity.user.as_str());
         if change.came {

@@ -190,7 +190,10 @@ impl LocalRoom {
         let at = membership.position.get() as usize;
         {
             let mut members = self.members.borrow_mut();
-            if !members.get(at).is_some_and(|member| Rc::ptr_eq(member, membership)) {
+            if !members
+                .get(at)
+                .is_some_and(|member| Rc::ptr_eq(member, membership))
+            {
                 return None;
             }
             members.swap_remove(at);

@@ -27,8 +27,8 @@ use crate::edge::wire::names::RoomName;
 use super::codec::EncodeBlocks;
 use super::log::{OpenRoom, Resync};
 use super::messages::{Answer, Batch, ClientRef, RoomBlocks};
-use super::seat::Identity;
 use super::rules::block::Block;
+use super::seat::Identity;
 use super::shard::Shard;
 
 /// See the module.
@@ -50,11 +50,18 @@ impl Room {
     /// `heard` is shared with the log.
     pub fn new(shard: Rc<Shard>, heard: Arc<AtomicU64>) -> Self {
         let log = shard.log.new(slog::o!("actor" => "room"));
-        Self { shard, log, rooms: HashMap::new(), heard }
+        Self {
+            shard,
+            log,
+            rooms: HashMap::new(),
+            heard,
+        }
     }
 
     fn hear(&self, part: &RoomBlocks) {
-        let Some(State::Open(room)) = self.rooms.get(&part.room) else { return };
+        let Some(State::Open(room)) = self.rooms.get(&part.room) else {
+            return;
+        };
         if part.removed_up_to > 0 {
             room.drop_through(part.removed_up_to);
         }
@@ -76,11 +83,17 @@ impl Room {
     }
 
     fn admit(&self, room: &Rc<LocalRoom>, join: JoinRoom) {
-        let Some(seat) = self.shard.find(join.client) else { return };
+        let Some(seat) = self.shard.find(join.client) else {
+            return;
+        };
         let identity = seat.identity();
         let (membership, newcomer) = room.admit(&seat, join.membership);
         let newest = room.end_id();
-        seat.leave_joined(JoinedRoom { room: room.clone(), membership, newest });
+        seat.leave_joined(JoinedRoom {
+            room: room.clone(),
+            membership,
+            newest,
+        });
         if let (true, Some(identity), false) = (newcomer, identity, join.again) {
             self.announce(room.name(), &identity, true, Some(join.client));
         }
@@ -100,7 +113,10 @@ impl Supervised for Room {
         // In this order: the rooms are asked for before the batches come again, and both come in the log's order.
         self.shard.each_seat(|seat| seat.order_rejoin());
         let room = ctx.address();
-        self.shard.links().log.do_send(Resync { shard: self.shard.id, room });
+        self.shard.links().log.do_send(Resync {
+            shard: self.shard.id,
+            room,
+        });
     }
 }
 
@@ -130,7 +146,10 @@ impl Handler<JoinRoom> for Room {
             Some(State::Opening(waiting)) => waiting.push(join),
             None => {
                 let room = join.room.clone();
-                self.shard.links().log.do_send(OpenRoom { shard: self.shard.id, room: room.clone() });
+                self.shard.links().log.do_send(OpenRoom {
+                    shard: self.shard.id,
+                    room: room.clone(),
+                });
                 self.rooms.insert(room, State::Opening(vec![join]));
             }
         }
@@ -151,11 +170,19 @@ impl Handler<RoomOpened> for Room {
     type Result = ();
 
     fn handle(&mut self, opened: RoomOpened, _: &mut Context<Self>) {
-        let Some(state) = self.rooms.get_mut(&opened.room) else { return };
-        let State::Opening(waiting) = state else { return };
+        let Some(state) = self.rooms.get_mut(&opened.room) else {
+            return;
+        };
+        let State::Opening(waiting) = state else {
+            return;
+        };
         let waiting = std::mem::take(waiting);
         let tail_bytes = usize::try_from(self.shard.config.rooms.tail_bytes).unwrap_or(usize::MAX);
-        let room = Rc::new(LocalRoom::new(opened.room.clone(), opened.newest, tail_bytes));
+        let room = Rc::new(LocalRoom::new(
+            opened.room.clone(),
+            opened.newest,
+            tail_bytes,
+        ));
         *state = State::Open(room.clone());
         for join in waiting {
             self.admit(&room, join);

@@ -32,7 +32,13 @@ impl GuestTable {
                 Ok(())
             }
             None => {
-                self.names.insert(account.into(), InUse { address, connections: 1 });
+                self.names.insert(
+                    account.into(),
+                    InUse {
+                        address,
+                        connections: 1,
+                    },
+                );
                 Ok(())
             }
         }
