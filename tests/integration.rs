@@ -7,4 +7,10 @@
 
 mod support;
 
+mod crash;
+mod gc2;
+mod hostile;
+#[cfg(feature = "fault-injection")]
+mod panics;
 mod serve;
+mod tidy;
