@@ -149,6 +149,11 @@ impl Shard {
         let _ = self.heartbeat.set(heartbeat);
     }
 
+    /// The heartbeat, once it runs.
+    pub fn heartbeat(&self) -> Option<&Addr<Heartbeat>> {
+        self.heartbeat.get()
+    }
+
     /// Time on the shard's clock.
     pub fn now(&self) -> Duration {
         self.clock.elapsed()

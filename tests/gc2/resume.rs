@@ -5,7 +5,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::support::{Gc2, PATIENCE, Senders, Server, number};
+use crate::support::{Gc2, PATIENCE, Senders, Server, assert_same_ids, number};
 
 /// A reader at work, and the way to tell it which id is the last.
 type Reader = (JoinHandle<Vec<u64>>, Sender<u64>);
@@ -65,7 +65,7 @@ fn every_id_comes_once_and_in_order_however_often_the_reader_is_cut_off() {
     readers.push(read_in_pieces(server.address(), 99));
     for (reader, told) in readers {
         told.send(end).expect("a reader");
-        assert_eq!(reader.join().expect("a reader"), expected);
+        assert_same_ids(&reader.join().expect("a reader"), &expected, "a reader");
     }
 }
 
@@ -91,7 +91,7 @@ fn a_reader_that_stays_sees_the_same_as_the_log() {
     server.member("closer", "den").say("den", "end", "the end");
     let mut expected: Vec<u64> = report.kept.iter().map(|said| said.id).collect();
     expected.sort_unstable();
-    assert_eq!(reader.join().expect("the reader"), expected);
+    assert_same_ids(&reader.join().expect("the reader"), &expected, "the reader");
 }
 
 #[test]

@@ -167,6 +167,10 @@ impl Client {
                 return ControlFlow::Continue(());
             }
         };
+        #[cfg(feature = "fault-injection")]
+        if self.provoke(line) {
+            return ControlFlow::Continue(());
+        }
         match command::parse(line) {
             Err(refusal) => {
                 debug!(self.shard.log, "bad line"; "peer" => %self.seat.peer, "why" => &*refusal.text);

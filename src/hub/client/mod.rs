@@ -13,6 +13,8 @@ mod io;
 mod join;
 mod lists;
 mod orders;
+#[cfg(feature = "fault-injection")]
+mod provoke;
 mod rooms;
 mod sends;
 

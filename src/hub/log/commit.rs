@@ -329,10 +329,10 @@ pub(super) mod panic_at {
             static PLACE: Cell<&'static str> = const { Cell::new("") };
         }
         /// The next pass of `place` panics.
-        pub(in super::super) fn set(place: &'static str) {
+        pub(in crate::hub::log) fn set(place: &'static str) {
             PLACE.set(place);
         }
-        pub(in super::super) fn point(place: &'static str) {
+        pub(in crate::hub::log) fn point(place: &'static str) {
             if PLACE.get() == place {
                 PLACE.set("");
                 panic!("provoked {place}");
@@ -340,7 +340,7 @@ pub(super) mod panic_at {
         }
     }
     #[cfg(feature = "fault-injection")]
-    pub(in super::super) use armed::{point, set};
+    pub(in crate::hub::log) use armed::{point, set};
 
     #[cfg(not(feature = "fault-injection"))]
     pub(super) fn point(_: &'static str) {}

@@ -75,6 +75,11 @@ impl Cursor {
                     after: self.last_id,
                 };
             }
+            // What was read from the log may be newer than what this shard has been told. The next block then begins with lines that
+            // are known already, so its place can only be looked up once it is there.
+            if self.last_id > tail.end_id() {
+                return Next::Wait;
+            }
             let (number, offset) = tail.locate(self.last_id);
             self.place = Place::Tail { number, offset };
         }
