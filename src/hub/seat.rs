@@ -12,6 +12,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use crate::edge::wire::gc2::options::BodyForm;
+use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::names::UserName;
 
 use super::messages::{Answer, ClientRef};
@@ -63,6 +64,8 @@ pub struct Seat {
     news: RefCell<Vec<u32>>,
     answers: RefCell<Vec<Answer>>,
     joined: RefCell<Vec<JoinedRoom>>,
+    log_in: RefCell<Option<LogInResult>>,
+    waits_for_log: Cell<bool>,
     notes: RefCell<Vec<u8>>,
     identity: RefCell<Option<Identity>>,
     heard_at: Cell<Duration>,
@@ -75,6 +78,9 @@ pub struct Seat {
     wants_presence: Cell<bool>,
     body_form: Cell<BodyForm>,
 }
+
+/// What became of a log-in: `None` if the client is in, else why not.
+pub type LogInResult = Option<(ErrorCode, String)>;
 
 /// Presence lines that may wait for a client, in bytes; more are dropped, since they tell of a moment that has passed.
 const NOTES_BYTES_MAX: usize = 16 * 1024;
@@ -91,6 +97,8 @@ impl Seat {
             news: RefCell::default(),
             answers: RefCell::default(),
             joined: RefCell::default(),
+            log_in: RefCell::default(),
+            waits_for_log: Cell::default(),
             notes: RefCell::default(),
             identity: RefCell::default(),
             heard_at: Cell::new(now),
@@ -157,6 +165,22 @@ impl Seat {
     /// Takes the rooms that let the client in.
     pub fn take_joined(&self) -> Vec<JoinedRoom> {
         std::mem::take(&mut *self.joined.borrow_mut())
+    }
+
+    /// The log-in was decided.
+    pub fn leave_log_in(&self, result: LogInResult) {
+        *self.log_in.borrow_mut() = Some(result);
+        self.wake();
+    }
+
+    /// Takes what became of the log-in, if that is known.
+    pub fn take_log_in(&self) -> Option<LogInResult> {
+        self.log_in.borrow_mut().take()
+    }
+
+    /// Notes whether the client waits for room in the log's queue; returns what it was.
+    pub fn set_waits_for_log(&self, waits: bool) -> bool {
+        self.waits_for_log.replace(waits)
     }
 
     /// Leaves presence lines, if the client asked for them.

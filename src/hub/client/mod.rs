@@ -31,12 +31,12 @@ use crate::edge::outbox::Outbox;
 use crate::edge::wire::gc2::lines::LineSplitter;
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
-use crate::edge::wire::names::{Tag, UserName};
+use crate::edge::wire::names::Tag;
 
 use super::codec::{BodyError, DecodedBody};
 use super::messages::ClientRef;
 use super::rules::block::Block;
-use super::seat::{Identity, Seat};
+use super::seat::Seat;
 use super::session::{ClientEnded, Ending};
 use super::shard::Shard;
 use feed::PageInHand;
@@ -69,7 +69,6 @@ pub struct Client {
     next_request: u32,
     ending: Option<Box<Ending>>,
     said_hello: bool,
-    is_waiting_for_log: bool,
     is_blocked: bool,
 }
 
@@ -134,7 +133,6 @@ impl Client {
             next_request: 0,
             ending: None,
             said_hello: false,
-            is_waiting_for_log: false,
             is_blocked: false,
         };
         actor.start_here();
@@ -154,8 +152,25 @@ impl Client {
         reply::err(self.outbox.lines(), tag, code, text);
     }
 
-    /// Reads nothing more; ends as `how` once what waits for it is written.
+    /// Leaves its rooms and reads nothing more; ends as `how` once what waits for it is written.
     fn close(&mut self, how: Ending) {
+        self.leave_all();
+        self.finish(how);
+    }
+
+    fn leave_all(&mut self) {
+        for joined in self.seat.take_joined() {
+            self.leave(&joined.room, &joined.membership);
+        }
+        for feed in std::mem::take(&mut self.rooms).into_feeds() {
+            self.leave(&feed.room, &feed.membership);
+        }
+        self.page = None;
+        self.page_is_due = false;
+    }
+
+    /// Reads nothing more; ends as `how` once everything that is there for it is written.
+    fn finish(&mut self, how: Ending) {
         self.phase = Phase::Closing;
         self.seat.set_closing(self.shard.now());
         self.held = None;
@@ -177,12 +192,7 @@ impl Drop for Client {
     fn drop(&mut self) {
         let client = self.seat.client;
         self.shard.unseat(client);
-        for joined in self.seat.take_joined() {
-            self.leave(&joined.room, &joined.membership);
-        }
-        for feed in std::mem::take(&mut self.rooms).into_feeds() {
-            self.leave(&feed.room, &feed.membership);
-        }
+        self.leave_all();
         let ending = if std::thread::panicking() {
             Ending::Panicked
         } else {
@@ -196,32 +206,6 @@ impl Drop for Client {
             identity,
             ending,
         });
-    }
-}
-
-/// The log-in was decided.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct LoggedIn {
-    /// Who it is now, or why not.
-    pub result: Result<Identity, (ErrorCode, String)>,
-}
-
-impl Handler<LoggedIn> for Client {
-    type Result = ();
-
-    fn handle(&mut self, answer: LoggedIn, _: &mut Context<Self>) {
-        let Some(Busy::LogIn { tag }) = self.busy.take().map(|busy| *busy) else {
-            return;
-        };
-        match answer.result {
-            Ok(identity) => {
-                let user: UserName = identity.user.clone();
-                self.seat.set_identity(identity);
-                self.reply(|out| reply::ok_auth(out, tag.as_str(), user.as_str(), ""));
-            }
-            Err((code, text)) => self.refuse(tag.as_str(), code, &text),
-        }
     }
 }
 

@@ -15,6 +15,9 @@ impl Client {
         if self.seat.take_rejoin_order() {
             self.join_all_again();
         }
+        if let Some(result) = self.seat.take_log_in() {
+            self.take_log_in(result);
+        }
         for joined in self.seat.take_joined() {
             self.enter(joined);
         }

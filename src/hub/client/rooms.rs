@@ -38,7 +38,7 @@ pub(super) struct Rooms {
     feeds: Vec<Option<RoomFeed>>,
     free: Vec<u32>,
     /// Only once there are many.
-    index: Option<Box<HashMap<RoomName, u32>>>,
+    index: Option<HashMap<RoomName, u32>>,
     queue: VecDeque<u32>,
 }
 
@@ -71,7 +71,7 @@ impl Rooms {
             let all = self
                 .iter()
                 .map(|(number, feed)| (feed.room.name().clone(), number));
-            self.index = Some(Box::new(all.collect()));
+            self.index = Some(all.collect());
         }
         self.enqueue(number);
         number

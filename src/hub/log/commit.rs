@@ -12,6 +12,7 @@ use crate::hub::rules::access::may_delete;
 use crate::hub::rules::block::text_blocks;
 use crate::store::log::{Commit, Event, EventKind, LogError, LogStore, NewEvent, Outcome};
 
+use super::panic_at;
 use super::{GROUP_BYTES, GROUP_REQUESTS, MessageLog, asker};
 
 /// The group that is being committed and told.
@@ -318,30 +319,4 @@ fn encode(events: Vec<Event>) -> Batch {
     Batch {
         rooms: rooms.collect(),
     }
-}
-
-/// Places where a test may make the log panic.
-pub(super) mod panic_at {
-    #[cfg(feature = "fault-injection")]
-    mod armed {
-        use std::cell::Cell;
-        thread_local! {
-            static PLACE: Cell<&'static str> = const { Cell::new("") };
-        }
-        /// The next pass of `place` panics.
-        pub(in super::super) fn set(place: &'static str) {
-            PLACE.set(place);
-        }
-        pub(in super::super) fn point(place: &'static str) {
-            if PLACE.get() == place {
-                PLACE.set("");
-                panic!("provoked {place}");
-            }
-        }
-    }
-    #[cfg(feature = "fault-injection")]
-    pub(in super::super) use armed::{point, set};
-
-    #[cfg(not(feature = "fault-injection"))]
-    pub(super) fn point(_: &'static str) {}
 }

@@ -5,13 +5,13 @@ use super::TagMark;
 use super::event::{Event, EventKind};
 
 /// The salt that marks removed content; no torn or zero-filled sector looks like it.
-pub const REMOVED_SALT: [u8; 16] = [0xFF; 16];
+pub(crate) const REMOVED_SALT: [u8; 16] = [0xFF; 16];
 /// What overwrites removed content.
-pub const REMOVED_FILL: u8 = b'-';
+pub(crate) const REMOVED_FILL: u8 = b'-';
 
 /// An event with everything the files hold about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredRecord {
+pub(crate) struct StoredRecord {
     /// The event itself. Removed content reads as all [`REMOVED_FILL`].
     pub event: Event,
     /// Id of the room's previous record, 0 if none.
@@ -26,7 +26,7 @@ pub struct StoredRecord {
 
 /// One committed group.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group {
+pub(crate) struct Group {
     /// Rising by one from 1.
     pub number: u64,
     /// The chain up to and including this group.
@@ -88,7 +88,7 @@ impl StoredRecord {
 }
 
 /// The link of a group: what ties it to all before it.
-pub fn chain_link(
+pub(crate) fn chain_link(
     previous: &[u8; 32],
     number: u64,
     hashes: impl ExactSizeIterator<Item = [u8; 32]>,
