@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use super::super::super::LogReader;
+use super::super::super::{From, LogReader};
 use super::super::{JournalIds, SegmentOptions, Segments};
 use super::support::*;
 use crate::edge::wire::timestamp::Timestamp;
@@ -78,6 +78,19 @@ fn a_removal_cut_short_is_completed_when_repeated() {
     assert_eq!(segments.reader().get(1).unwrap(), None);
     segments.redact(1).unwrap();
     assert!(!holds(folder.path(), b"half removed"));
+    // The other way round, in the part that is checked: no reason to cut the record off.
+    append(
+        &mut segments,
+        vec![message(2, 2000, "dev", "half removed too")],
+    );
+    let index = folder.path().join(format!("{:020}.idx", 1));
+    let before = fs::read(&index).unwrap();
+    segments.redact(2).unwrap();
+    fs::write(&index, before).unwrap();
+    let mut segments = Segments::open(options(folder.path()), NO_JOURNAL, &log()).unwrap();
+    assert_eq!(segments.newest_id(), 2);
+    assert!(segments.redact(2).unwrap());
+    assert_eq!(segments.reader().get(2).unwrap(), None);
 }
 
 #[test]
@@ -97,11 +110,31 @@ fn age_takes_everything_off_the_disk_and_ids_go_on() {
     let at = |seconds: u64| Timestamp::from_micros(seconds * 1_000_000);
     assert_eq!(segments.retain(at(30)).unwrap(), 20);
     assert_eq!(all(&segments), (20..=30).collect::<Vec<_>>());
+    let since = |seconds| {
+        let start = segments
+            .reader()
+            .resolve(&room("dev"), From::Since(at(seconds)));
+        let start = start.unwrap();
+        (start.after, start.gap)
+    };
+    assert_eq!(since(5), (19, Some(20)));
+    assert_eq!(since(20), (19, None));
+    assert_eq!(since(25), (24, None));
     // The clock steps back: what has gone does not return.
     assert_eq!(segments.retain(at(5)).unwrap(), 20);
     assert_eq!(segments.retain(at(100)).unwrap(), 31);
     assert_eq!(all(&segments), []);
     assert!(!holds(folder.path(), b"soon forgotten"));
+    let start = segments
+        .reader()
+        .resolve(&room("dev"), From::After(3))
+        .unwrap();
+    assert_eq!((start.after, start.gap), (3, Some(31)));
+    let start = segments
+        .reader()
+        .resolve(&room("dev"), From::Last(2))
+        .unwrap();
+    assert_eq!((start.after, start.gap), (30, Some(31)));
     let link = segments.newest_link();
     drop(segments);
     let mut segments = Segments::open(options, ALL_SYNCED, &log()).unwrap();

@@ -28,10 +28,7 @@ pub(super) fn options(folder: &Path) -> SegmentOptions {
 }
 
 /// Nothing in the journal, everything synced.
-pub(super) const ALL_SYNCED: JournalIds = JournalIds {
-    first: u64::MAX,
-    last: 0,
-};
+pub(super) const ALL_SYNCED: JournalIds = JournalIds::NOTHING;
 /// Nothing known to be synced, nothing in the journal.
 pub(super) const NO_JOURNAL: JournalIds = JournalIds { first: 1, last: 0 };
 
