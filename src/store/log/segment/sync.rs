@@ -22,7 +22,7 @@ pub(super) struct Unsynced {
     files: Vec<(u64, Arc<Files>)>,
     /// Files were created.
     pub(super) names: bool,
-    /// A segment was sealed, so the room table is due.
+    /// The room table is to be written: a segment was sealed, or the one on disk is of no use.
     table: bool,
 }
 
@@ -37,7 +37,7 @@ impl Unsynced {
         }
     }
 
-    pub(super) fn sealed(&mut self) {
+    pub(super) fn table_due(&mut self) {
         self.table = true;
     }
 
@@ -157,7 +157,7 @@ impl Segments {
             return Ok(());
         }
         self.publish();
-        self.unsynced.sealed();
+        self.unsynced.table_due();
         match self.sync_handle() {
             Some(job) => job.run(),
             None => Ok(()),
