@@ -3,9 +3,11 @@
 //! [`args`] is the command line itself, [`client`] what the three clients share, [`output`] their way out.
 
 pub mod args;
+pub mod chat;
 pub mod client;
 pub mod config;
 pub mod input;
+mod notes;
 pub mod output;
 pub mod send;
 pub mod tail;
@@ -33,6 +35,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(cli: &Cli) -> u8 {
     let dir = cli.config_dir();
     let result = match &cli.command {
+        Command::Chat(args) => client::with_endpoint(cli, &args.client, |at| chat::run(at, args)),
         Command::Send(args) => client::with_endpoint(cli, &args.client, |at| send::run(at, args)),
         Command::Tail(args) => client::with_endpoint(cli, &args.client, |at| tail::run(at, args)),
         Command::Config(args) => {
@@ -43,9 +46,9 @@ fn dispatch(cli: &Cli) -> u8 {
             };
         }
         // Their arms come with their modules: serve::run, log::run, doctor::run.
-        Command::Chat(_) | Command::Serve(_) | Command::Log(_) | Command::Doctor(_) => Err(
-            output::Failure::Usage("this build does not hold that subcommand".to_owned()),
-        ),
+        Command::Serve(_) | Command::Log(_) | Command::Doctor(_) => Err(output::Failure::Usage(
+            "this build does not hold that subcommand".to_owned(),
+        )),
     };
     output::exit_code(result)
 }
