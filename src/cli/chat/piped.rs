@@ -81,7 +81,10 @@ impl Piped {
                 }
                 event = live.events.recv() => {
                     let Some(event) = event else { break };
-                    progress = Instant::now();
+                    // Trying in vain is no progress.
+                    if !matches!(event, Event::Lost { .. }) {
+                        progress = Instant::now();
+                    }
                     self.note(event)?;
                     if live.events.is_empty() {
                         self.out.flush()?;
