@@ -10,6 +10,7 @@ pub mod input;
 mod notes;
 pub mod output;
 pub mod send;
+pub mod serve;
 pub mod tail;
 
 use std::ffi::OsString;
@@ -38,6 +39,7 @@ fn dispatch(cli: &Cli) -> u8 {
         Command::Chat(args) => client::with_endpoint(cli, &args.client, |at| chat::run(at, args)),
         Command::Send(args) => client::with_endpoint(cli, &args.client, |at| send::run(at, args)),
         Command::Tail(args) => client::with_endpoint(cli, &args.client, |at| tail::run(at, args)),
+        Command::Serve(_) => serve::run(dir),
         Command::Config(args) => {
             return match args.action {
                 ConfigAction::Check => config::check(dir),
@@ -45,8 +47,8 @@ fn dispatch(cli: &Cli) -> u8 {
                 ConfigAction::Show => config::show(dir),
             };
         }
-        // Their arms come with their modules: serve::run, log::run, doctor::run.
-        Command::Serve(_) | Command::Log(_) | Command::Doctor(_) => Err(output::Failure::Usage(
+        // Their arms come with their modules: log::run, doctor::run.
+        Command::Log(_) | Command::Doctor(_) => Err(output::Failure::Usage(
             "this build does not hold that subcommand".to_owned(),
         )),
     };

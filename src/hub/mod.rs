@@ -1,3 +1,24 @@
 //! 2. Who hears what: the actors.
+//!
+//! A message comes in at its sender's [`client`], goes to [`log`], which is one, and from there once to each shard's [`room`], which wakes
+//! the members' clients. [`session`] and [`auth`] are above the clients, [`heartbeat`] watches them, [`codec`] is C16. What they decide is in
+//! [`rules`], without actors; what a shard's actors share is in [`shard`] and, for each client, its [`seat`].
 
+pub mod auth;
+pub mod client;
+pub mod codec;
+pub mod heartbeat;
+pub mod legacy;
+pub mod log;
+pub mod messages;
+pub mod room;
 pub mod rules;
+pub mod seat;
+pub mod session;
+pub mod shard;
+
+/// Makes an actor panic, to show that it is survived; the text says where, for actors that have several places.
+#[cfg(feature = "fault-injection")]
+#[derive(Debug, Clone, Copy, actix::Message)]
+#[rtype(result = "()")]
+pub struct Provoke(pub &'static str);

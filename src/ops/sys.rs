@@ -7,7 +7,7 @@
 use std::ffi::CString;
 use std::io;
 use std::mem::{MaybeUninit, offset_of, size_of};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
@@ -53,20 +53,21 @@ fn get_descriptor_limit() -> io::Result<libc::rlimit> {
 }
 
 /// Bytes written to a TCP socket that its other end has not acknowledged yet.
-pub fn unsent_bytes(socket: BorrowedFd<'_>) -> io::Result<u32> {
+pub fn unsent_bytes(socket: &impl AsRawFd) -> io::Result<u32> {
     let mut bytes: libc::c_int = 0;
     // On Linux TIOCOUTQ has the number of SIOCOUTQ, whose name libc does not carry.
-    // SAFETY: for this request the kernel writes one `int`, which `bytes` is; the descriptor is open while borrowed.
+    // SAFETY: for this request the kernel writes one `int`, which `bytes` is; a wrong descriptor is an error
+    // or another socket's figures, never harm.
     check(unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) })?;
     Ok(u32::try_from(bytes).unwrap_or(0))
 }
 
 /// What the kernel knows of the other end of a connected TCP socket.
-pub fn tcp_state(socket: BorrowedFd<'_>) -> io::Result<TcpState> {
+pub fn tcp_state(socket: &impl AsRawFd) -> io::Result<TcpState> {
     let mut info = MaybeUninit::<libc::tcp_info>::zeroed();
     let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
-    // SAFETY: `info` is `length` bytes of writable memory and the kernel writes at most that many; the descriptor is open
-    // while borrowed.
+    // SAFETY: `info` is `length` bytes of writable memory and the kernel writes at most that many; a wrong
+    // descriptor is an error or another socket's figures, never harm.
     check(unsafe {
         libc::getsockopt(
             socket.as_raw_fd(),

@@ -101,16 +101,6 @@ impl BlockBuilder {
     }
 }
 
-/// How a message's body is written on a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum BodyForm {
-    /// Escaped text, as in the log.
-    #[default]
-    Text,
-    /// C16, for any bytes.
-    C16,
-}
-
 /// Appends the line that members hear about `event`; `body` is the body in the form of the connection.
 pub fn write_member_line(event: &Event, body: &[u8], out: &mut Vec<u8>) {
     match &event.kind {
@@ -162,6 +152,22 @@ pub fn text_blocks<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<Block> {
     }
     blocks.extend(builder.take());
     blocks
+}
+
+/// The lines of one page, as `write` writes them from an event and its stored body; `None` if there are none.
+pub fn text_page(
+    events: &[Event],
+    mut write: impl FnMut(&Event, &[u8], &mut Vec<u8>),
+) -> Option<Block> {
+    let mut builder = BlockBuilder::default();
+    for event in events {
+        let body: &[u8] = match &event.kind {
+            EventKind::Message(body) => body,
+            EventKind::Removal(_) => b"",
+        };
+        builder.push(event.id, |out| write(event, body, out));
+    }
+    builder.take()
 }
 
 #[cfg(test)]

@@ -7,4 +7,5 @@ pub mod access;
 pub mod beat;
 pub mod block;
 pub mod cursor;
+pub mod guests;
 pub mod tail;

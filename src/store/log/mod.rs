@@ -5,7 +5,9 @@
 //! threads. Both may block on the disk, so neither is ever called on a shard. The traits hold for a back end that assigns
 //! ids elsewhere too: ids are known when a commit returns, not when an event is staged.
 
+pub mod embedded;
 mod event;
+pub(crate) mod segment;
 pub(crate) mod stored;
 
 pub use event::{Event, EventKind, NewEvent, TagMark};
@@ -23,14 +25,19 @@ pub trait LogStore: Send {
     /// Bytes that the staged events will take in the journal.
     fn staged_bytes(&self) -> usize;
 
+    /// Bytes that a group may take; the caller keeps [`LogStore::staged_bytes`] at or below it.
+    fn group_bytes_max(&self) -> usize;
+
     /// Commits the staged events as one group: when this returns they are as durable as configured and can be read.
-    /// Outcomes stand in the order of staging. After an error nothing of the group was kept, and nothing is staged.
+    /// Outcomes stand in the order of staging. After an error nothing is staged, and nothing of the group was kept unless
+    /// [`LogStore::group`] has risen: then the group is committed, but a removal in it is not carried out everywhere yet.
     fn commit(&mut self, now: Timestamp) -> Result<Commit, LogError>;
 
     /// Number of the newest committed group, 0 in an empty log.
     fn group(&self) -> u64;
 
-    /// The events of the newest committed group, for a writer that lost its memory between commit and answer.
+    /// The events of the newest committed group, for a writer that lost its memory between commit and answer. Empty if the
+    /// log holds no journal of it any more.
     fn last_group(&mut self) -> Result<Vec<Event>, LogError>;
 
     /// The send-once mark of a tagged message; the same for the same account (compared without regard to case), tag, room

@@ -1,0 +1,129 @@
+//! The verbs that are answered at once, and where the others go.
+
+use actix::{AsyncContext, Context};
+
+use crate::edge::wire::gc2::command::{Command, Mechanism, VERSION};
+use crate::edge::wire::gc2::options::Options;
+use crate::edge::wire::gc2::refusal::ErrorCode;
+use crate::edge::wire::gc2::reply;
+use crate::edge::wire::gc2::text::{RoomTarget, TagText};
+use crate::edge::wire::names::UserName;
+use crate::hub::auth::LogIn;
+use crate::hub::session::Ending;
+
+use super::{Busy, Client};
+
+pub(super) const LOG_IN_FIRST: &str = "log in first, for example: AUTH;1;GUEST;yourname";
+pub(super) const NO_DIRECT: &str = "guests have no direct conversations; use a room";
+
+impl Client {
+    /// Carries out any command but SEND.
+    pub(super) fn obey(&mut self, command: Command<'_>, ctx: &mut Context<Self>) {
+        let tag = command.tag();
+        let needs_log_in = !matches!(
+            command,
+            Command::Hello { .. }
+                | Command::Auth { .. }
+                | Command::Ping { .. }
+                | Command::Pong { .. }
+                | Command::Bye { .. }
+                | Command::Register { .. }
+        );
+        if needs_log_in && !self.seat.is_known() {
+            self.refuse(tag.as_str(), ErrorCode::Unauthenticated, LOG_IN_FIRST);
+            return;
+        }
+        match command {
+            Command::Hello {
+                tag,
+                version: _,
+                client: _,
+                options,
+            } => self.greet(tag, options),
+            Command::Auth {
+                tag,
+                mechanism: Mechanism::Guest,
+                data,
+            } => {
+                self.log_in(tag, data, ctx);
+            }
+            Command::Join { tag, room, from } => self.join(tag, room, from, ctx),
+            Command::Part { tag, room } => self.part(tag, room.as_str()),
+            Command::Send { .. } => {}
+            Command::History {
+                tag,
+                target: RoomTarget::Room(room),
+                range,
+                limit,
+            } => {
+                self.read_history(tag, room, range, limit, ctx);
+            }
+            Command::History { tag, .. } => {
+                self.refuse(tag.as_str(), ErrorCode::Forbidden, NO_DIRECT);
+            }
+            Command::Get { tag, id } => self.get(tag, id, ctx),
+            Command::Delete { tag, id } => self.remove(tag, id),
+            Command::Rooms { tag } => self.list_rooms(tag, ctx),
+            Command::Who { tag, room } => self.list_members(tag, room, ctx),
+            Command::Ping { tag, text } => {
+                let (tag, text) = (tag.as_str(), text);
+                self.reply(|out| reply::pong(out, tag, text));
+            }
+            // That a line came was noted when it was read.
+            Command::Pong { .. } => {}
+            Command::Bye { .. } => {
+                self.reply(|out| reply::bye(out, "bye", 0));
+                self.close(Ending::Left);
+            }
+            Command::Room { tag, .. } | Command::Register { tag } | Command::Passwd { tag } => {
+                let text = "this server has no accounts and no room administration yet";
+                self.refuse(tag.as_str(), ErrorCode::Unsupported, text);
+            }
+        }
+    }
+
+    fn greet(&mut self, tag: TagText<'_>, options: Options) {
+        let problem = if self.said_hello {
+            Some("HELLO is said once")
+        } else if self.seat.is_known() {
+            Some("HELLO comes before AUTH")
+        } else {
+            None
+        };
+        if let Some(text) = problem {
+            self.refuse(tag.as_str(), ErrorCode::Conflict, text);
+            return;
+        }
+        self.said_hello = true;
+        self.seat.set_body_form(options.body);
+        self.seat.set_presence(options.presence);
+        let session = format!("{:016x}", self.seat.client.session);
+        let (tag, server) = (tag.as_str(), self.shard.config.server.name.clone());
+        self.reply(|out| reply::welcome(out, tag, &server, &session, options));
+        debug_assert_eq!(VERSION, "2");
+    }
+
+    fn log_in(&mut self, tag: TagText<'_>, nickname: &str, ctx: &mut Context<Self>) {
+        if self.seat.is_known() {
+            self.refuse(
+                tag.as_str(),
+                ErrorCode::Conflict,
+                "you are logged in already",
+            );
+            return;
+        }
+        match UserName::parse(nickname) {
+            Ok(user) => {
+                self.busy = Some(Box::new(Busy::LogIn { tag: tag.owned() }));
+                let address = self.seat.peer.ip();
+                let log_in = LogIn {
+                    client: ctx.address(),
+                    address,
+                    user,
+                };
+                self.shard.links().auth.do_send(log_in);
+            }
+            Err(error) => self.refuse(tag.as_str(), ErrorCode::BadRequest, &error.to_string()),
+        }
+    }
+}

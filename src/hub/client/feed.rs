@@ -1,0 +1,291 @@
+//! What goes out: answers, then the rooms' lines from the tail, or from the log where the tail does not reach back.
+
+use std::io::IoSlice;
+use std::task::Context as TaskContext;
+
+use actix::{AsyncContext, Context};
+use slog::warn;
+
+use crate::edge::wire::gc2::options::BodyForm;
+use crate::edge::wire::gc2::reply;
+use crate::edge::wire::timestamp::Timestamp;
+use crate::hub::codec::EncodePage;
+use crate::hub::rules::block::{BLOCK_BYTES, Block, text_page};
+use crate::hub::rules::cursor::Next;
+use crate::hub::session::Ending;
+use crate::store::log::PageQuery;
+
+use super::{Busy, Client, PageFor, PageRead, Phase};
+
+/// At most about so many bytes go into one write.
+const WRITE_BYTES: usize = 1024 * 1024;
+/// Events that one page of the log holds at most.
+pub(super) const PAGE_EVENTS: usize = 4096;
+
+/// What [`Client::find_work`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Work {
+    /// Something to write.
+    Ready,
+    /// Something to read for it, once the socket takes more.
+    Blocked,
+    /// Nothing.
+    Nothing,
+}
+
+/// A page of the log that waits for its first write. One that the socket takes only in part is dropped and read again.
+pub(super) struct PageInHand {
+    number: u32,
+    block: Block,
+    scanned_to: u64,
+}
+
+impl Client {
+    /// Looks for something to write; asks the log for it where that is needed, but only once the socket would take it.
+    pub(super) fn find_work(
+        &mut self,
+        ctx: &mut Context<Self>,
+        cx: &mut TaskContext<'_>,
+    ) -> std::io::Result<Work> {
+        if self.outbox.is_empty() {
+            self.continue_history(ctx);
+        }
+        if !self.outbox.is_empty() || self.page.is_some() {
+            return Ok(Work::Ready);
+        }
+        while let Some(number) = self.rooms.first() {
+            let Some(feed) = self.rooms.get_mut(number) else {
+                continue;
+            };
+            // Before looking, so that news that come after the look are told.
+            feed.membership.seen();
+            let next = feed.cursor.next(&feed.room.tail(feed.membership.form()));
+            match next {
+                Next::Write => return Ok(Work::Ready),
+                Next::Wait => self.rooms.dequeue_first(),
+                Next::ReadLog { after } => {
+                    if self.stream.poll_write_ready(cx)?.is_pending() {
+                        return Ok(Work::Blocked);
+                    }
+                    feed.is_parked = true;
+                    self.rooms.dequeue_first();
+                    if !self.page_is_due {
+                        self.read_page(number, after, ctx);
+                    }
+                }
+            }
+        }
+        Ok(Work::Nothing)
+    }
+
+    /// The socket takes nothing: a page is not held for it, but read again later.
+    pub(super) fn drop_page(&mut self) {
+        if let Some(page) = self.page.take() {
+            self.rooms.enqueue(page.number);
+        }
+    }
+
+    /// One system call; what the socket did not take is kept at line borders.
+    pub(super) fn write_once(&mut self) -> std::io::Result<()> {
+        if self.page.is_some() {
+            return self.write_page();
+        }
+        let Some(number) = self.rooms.first() else {
+            let written = self.send(&[IoSlice::new(self.outbox.waiting())])?;
+            self.outbox.consume(written);
+            return Ok(());
+        };
+        let Some(feed) = self.rooms.get(number) else {
+            return Ok(());
+        };
+        let (room, form, mut cursor) = (feed.room.clone(), feed.membership.form(), feed.cursor);
+        let tail = room.tail(form);
+        let mut slices = Vec::with_capacity(4);
+        let answers = self.outbox.len();
+        if answers > 0 {
+            slices.push(IoSlice::new(self.outbox.waiting()));
+        }
+        if cursor.next(&tail) == Next::Write {
+            cursor.gather(&tail, WRITE_BYTES, &mut slices);
+        }
+        if slices.is_empty() {
+            return Ok(());
+        }
+        let written = self.send(&slices)?;
+        drop(slices);
+        self.outbox.consume(written.min(answers));
+        if written > answers {
+            if let Some(rest) = cursor.advance(&tail, written - answers) {
+                self.outbox.lines().extend_from_slice(&rest);
+            }
+            if let Some(feed) = self.rooms.get_mut(number) {
+                feed.cursor = cursor;
+            }
+            self.rooms.rotate();
+        }
+        Ok(())
+    }
+
+    fn write_page(&mut self) -> std::io::Result<()> {
+        let Some(page) = self.page.take() else {
+            return Ok(());
+        };
+        let answers = self.outbox.len();
+        let slices = [
+            IoSlice::new(self.outbox.waiting()),
+            IoSlice::new(page.block.bytes()),
+        ];
+        let sent = if answers > 0 {
+            self.send(&slices)
+        } else {
+            self.send(&slices[1..])
+        };
+        self.rooms.enqueue(page.number);
+        let written = sent?;
+        self.outbox.consume(written.min(answers));
+        if written > answers
+            && let Some(feed) = self.rooms.get_mut(page.number)
+            && let Some(rest) =
+                feed.cursor
+                    .advance_page(&page.block, page.scanned_to, written - answers)
+        {
+            self.outbox.lines().extend_from_slice(&rest);
+        }
+        Ok(())
+    }
+
+    fn read_page(&mut self, number: u32, after: u64, ctx: &mut Context<Self>) {
+        let Some(feed) = self.rooms.get(number) else {
+            return;
+        };
+        let query = PageQuery {
+            room: Some(feed.room.name().clone()),
+            after,
+            before: u64::MAX,
+            since: Timestamp::default(),
+            newest_first: false,
+            with_removals: true,
+            events_max: PAGE_EVENTS,
+            bytes_max: BLOCK_BYTES,
+        };
+        self.page_is_due = true;
+        self.submit_page(query, PageFor::Feed(number), ctx);
+    }
+
+    /// Has a page read and encoded in this connection's form; it comes as [`PageRead`].
+    pub(super) fn submit_page(
+        &mut self,
+        query: PageQuery,
+        purpose: PageFor,
+        ctx: &mut Context<Self>,
+    ) {
+        let ticket = match purpose {
+            PageFor::Feed(_) => &mut self.feed_ticket,
+            PageFor::History(_) => &mut self.ticket,
+        };
+        *ticket = ticket.wrapping_add(1);
+        let page = PageRead {
+            ticket: *ticket,
+            purpose,
+            block: None,
+            scanned_to: query.after,
+            count: 0,
+            more: false,
+            error: None,
+        };
+        let links = self.shard.links();
+        let (client, codec) = (ctx.address(), links.codec.clone());
+        let form = self.seat.body_form();
+        links.reads.run(
+            move |reader| reader.page(&query).map_err(|error| error.to_string()),
+            move |read| match read {
+                Some(Ok(found)) => {
+                    let page = PageRead {
+                        scanned_to: found.scanned_to,
+                        count: found.events.len(),
+                        more: found.more,
+                        ..page
+                    };
+                    match form {
+                        BodyForm::Text => {
+                            let block = text_page(&found.events, |event, body, out| {
+                                super::write_page_line(event, body, &page.purpose, out);
+                            });
+                            client.do_send(page.with_block(block));
+                        }
+                        BodyForm::C16 => {
+                            let events = found.events;
+                            codec.do_send(EncodePage {
+                                client,
+                                page,
+                                events,
+                            });
+                        }
+                    }
+                }
+                Some(Err(why)) => client.do_send(page.failed(&why)),
+                None => client.do_send(page.failed("reading the log failed")),
+            },
+        );
+    }
+
+    /// A page for a room that has to catch up.
+    pub(super) fn take_feed_page(&mut self, page: PageRead, _: &mut Context<Self>) {
+        let PageFor::Feed(number) = page.purpose else {
+            return;
+        };
+        if page.ticket != self.feed_ticket || !self.page_is_due {
+            return;
+        }
+        self.page_is_due = false;
+        self.rooms.unpark();
+        if let Some(why) = page.error {
+            self.give_up_reading(&why);
+            return;
+        }
+        let Some(feed) = self.rooms.get_mut(number) else {
+            return;
+        };
+        match page.block {
+            Some(block) if block.last_id() > feed.cursor.last_id() => {
+                let in_hand = PageInHand {
+                    number,
+                    block,
+                    scanned_to: page.scanned_to,
+                };
+                self.page = Some(Box::new(in_hand));
+            }
+            _ if page.scanned_to > feed.cursor.last_id() => feed.cursor.skip_to(page.scanned_to),
+            _ => self.give_up_reading("the log does not reach as far as the room"),
+        }
+    }
+
+    /// Nothing was lost: the client comes back and goes on where it was.
+    fn give_up_reading(&mut self, why: &str) {
+        warn!(self.shard.log, "page for a reader failed"; "peer" => %self.seat.peer, "why" => why);
+        if !matches!(self.phase, Phase::Closing) {
+            self.reply(|out| reply::bye(out, "unavailable", 1));
+            self.close(Ending::Refused("the log could not be read for it"));
+        }
+    }
+
+    /// The client leaves this room: what is read for it is of no use any more.
+    pub(super) fn forget_reading(&mut self, number: u32) {
+        if self.page.as_ref().is_some_and(|page| page.number == number) {
+            self.page = None;
+        }
+        if self.page_is_due {
+            self.page_is_due = false;
+            self.rooms.unpark();
+        }
+    }
+
+    /// Whether everything that was promised has been written.
+    pub(super) fn has_nothing_to_say(&self) -> bool {
+        self.outbox.is_empty()
+            && self.page.is_none()
+            && !self.page_is_due
+            && self.pending.is_empty()
+            && !matches!(self.busy.as_deref(), Some(Busy::Decode(_)))
+    }
+}

@@ -1,0 +1,178 @@
+//! HISTORY: pages of the log, one after the other, each asked for when the one before is written.
+
+use actix::Context;
+
+use crate::edge::wire::gc2::range::HistoryRange;
+use crate::edge::wire::gc2::refusal::ErrorCode;
+use crate::edge::wire::gc2::reply;
+use crate::edge::wire::gc2::text::{RoomText, TagText};
+use crate::edge::wire::names::Tag;
+use crate::edge::wire::timestamp::Timestamp;
+use crate::hub::rules::block::{BLOCK_BYTES, write_member_line, write_message_fields};
+use crate::store::log::{Event, PageQuery};
+
+use super::{Busy, Client, PageFor, PageRead};
+
+/// A HISTORY under way.
+pub(super) struct HistoryWalk {
+    tag: Tag,
+    query: PageQuery,
+    /// Messages still wanted.
+    left: usize,
+    told: u64,
+    is_page_due: bool,
+    is_done: bool,
+}
+
+/// Appends `event` as the line that a page for `purpose` has; `body` in the form of the connection.
+pub fn write_page_line(event: &Event, body: &[u8], purpose: &PageFor, out: &mut Vec<u8>) {
+    match purpose {
+        PageFor::Feed(_) => write_member_line(event, body, out),
+        PageFor::History(tag) => {
+            out.extend_from_slice(b"HIST;");
+            out.extend_from_slice(tag.as_str().as_bytes());
+            out.push(b';');
+            write_message_fields(&event.room, event.id, event.time, event.user.as_str(), out);
+            out.extend_from_slice(body);
+            out.push(b'\n');
+        }
+    }
+}
+
+impl Client {
+    pub(super) fn read_history(
+        &mut self,
+        tag: TagText<'_>,
+        room: RoomText<'_>,
+        range: HistoryRange,
+        limit: u16,
+        ctx: &mut Context<Self>,
+    ) {
+        let mut left = usize::from(limit);
+        let mut query = PageQuery {
+            room: Some(room.owned()),
+            after: 0,
+            before: u64::MAX,
+            since: Timestamp::default(),
+            newest_first: false,
+            with_removals: false,
+            events_max: left,
+            bytes_max: BLOCK_BYTES,
+        };
+        match range {
+            HistoryRange::After(id) => query.after = id,
+            HistoryRange::Since(time) => query.since = time,
+            HistoryRange::Newest => query.newest_first = true,
+            HistoryRange::Before(id) => {
+                query.before = id;
+                query.newest_first = true;
+            }
+            HistoryRange::Last(count) => {
+                left = left.min(usize::from(count));
+                query.newest_first = true;
+            }
+        }
+        let walk = HistoryWalk {
+            tag: tag.owned(),
+            query,
+            left,
+            told: 0,
+            is_page_due: false,
+            is_done: false,
+        };
+        if walk.query.newest_first {
+            self.find_newest(walk, ctx);
+        } else {
+            self.busy = Some(Box::new(Busy::History(walk)));
+            self.continue_history(ctx);
+        }
+    }
+
+    /// The newest messages are told in rising order: where they begin has to be found first. The whole of them, up to a
+    /// thousand, is in memory for that on one reading thread, and not with every client that asks.
+    fn find_newest(&mut self, mut walk: HistoryWalk, ctx: &mut Context<Self>) {
+        use actix::AsyncContext;
+        let query = PageQuery {
+            events_max: walk.left,
+            bytes_max: usize::MAX,
+            ..walk.query.clone()
+        };
+        walk.is_page_due = true;
+        walk.query.newest_first = false;
+        self.ticket = self.ticket.wrapping_add(1);
+        let ticket = self.ticket;
+        let page = PageRead {
+            ticket,
+            purpose: PageFor::History(walk.tag.clone()),
+            block: None,
+            scanned_to: 0,
+            count: 0,
+            more: true,
+            error: None,
+        };
+        self.busy = Some(Box::new(Busy::History(walk)));
+        let client = ctx.address();
+        self.shard.links().reads.run(
+            move |reader| reader.page(&query).map_err(|error| error.to_string()),
+            move |found| {
+                let page = match found {
+                    Some(Ok(found)) => {
+                        let more = !found.events.is_empty();
+                        let scanned_to = found.events.first().map_or(0, |first| first.id - 1);
+                        PageRead {
+                            scanned_to,
+                            more,
+                            ..page
+                        }
+                    }
+                    Some(Err(why)) => page.failed(&why),
+                    None => page.failed("reading the log failed"),
+                };
+                client.do_send(page);
+            },
+        );
+    }
+
+    /// Asks for the next page, or ends with the count; called when everything before is written.
+    pub(super) fn continue_history(&mut self, ctx: &mut Context<Self>) {
+        let Some(Busy::History(walk)) = self.busy.as_deref_mut() else {
+            return;
+        };
+        if walk.is_page_due {
+            return;
+        }
+        if walk.is_done || walk.left == 0 {
+            let (tag, told) = (walk.tag.clone(), walk.told);
+            self.busy = None;
+            self.reply(|out| reply::ok_number(out, tag.as_str(), told));
+            return;
+        }
+        walk.is_page_due = true;
+        walk.query.events_max = walk.left;
+        let (query, purpose) = (walk.query.clone(), PageFor::History(walk.tag.clone()));
+        self.submit_page(query, purpose, ctx);
+    }
+
+    pub(super) fn take_history_page(&mut self, page: PageRead, _: &mut Context<Self>) {
+        if page.ticket != self.ticket {
+            return;
+        }
+        let Some(Busy::History(walk)) = self.busy.as_deref_mut() else {
+            return;
+        };
+        walk.is_page_due = false;
+        if let Some(why) = page.error {
+            let tag = walk.tag.clone();
+            self.busy = None;
+            self.refuse(tag.as_str(), ErrorCode::Unavailable, &why);
+            return;
+        }
+        walk.query.after = page.scanned_to.max(walk.query.after);
+        walk.left = walk.left.saturating_sub(page.count);
+        walk.told += page.count as u64;
+        walk.is_done = !page.more;
+        if let Some(block) = page.block {
+            self.outbox.lines().extend_from_slice(block.bytes());
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! What comes in: the first bytes, which tell the protocol, then lines.
+
+use std::ops::ControlFlow;
+
+use actix::Context;
+use slog::{debug, info};
+
+use crate::edge::wire::first_bytes::{self, Protocol};
+use crate::edge::wire::gc2::command::{self, Command};
+use crate::edge::wire::gc2::lines::Line;
+use crate::edge::wire::gc2::refusal::Refusal;
+use crate::edge::wire::gc2::reply;
+use crate::edge::wire::legacy;
+use crate::hub::legacy::LogInPinged;
+use crate::hub::session::Ending;
+
+use super::sends::SendBatch;
+use super::{Client, Held, Phase};
+
+/// Requests of one client that may be on their way through the log.
+const PENDING_MAX: usize = 4096;
+/// Bytes of these.
+const PENDING_BYTES_MAX: usize = 256 * 1024;
+
+/// What a browser or a probe gets on the chat port.
+const HTTP_ANSWER: &[u8] = b"HTTP/1.1 501 Not Implemented\r\nConnection: close\r\n\
+    Content-Type: text/plain\r\nContent-Length: 75\r\n\r\n\
+    This port speaks GC/2, not HTTP. Try: gencomm chat, or nc and AUTH;1;GUEST\n";
+
+impl Client {
+    /// Whether the next command may be looked at.
+    pub(super) fn may_read(&mut self) -> bool {
+        if self.busy.is_some()
+            || self.seat.eviction().is_some()
+            || self.outbox.is_full()
+            || self.pending.len() >= PENDING_MAX
+            || self.pending_bytes >= PENDING_BYTES_MAX
+            || (self.deferred.is_some() && !self.pending.is_empty())
+        {
+            return false;
+        }
+        if self.shard.queue.is_full() {
+            self.shard.wait_for_log(&self.seat);
+            // Room may have been made between the two lines.
+            return !self.shard.queue.is_full();
+        }
+        true
+    }
+
+    /// Goes on with what was read before; returns whether there was anything.
+    pub(super) fn resume_held(&mut self, ctx: &mut Context<Self>) -> bool {
+        if let Some(line) = self.deferred.take() {
+            let mut batch = SendBatch::default();
+            // Nothing of this client is on its way now, so the command is carried out.
+            let _ = self.carry_out(Line::Whole(&line), &mut batch, ctx);
+            self.submit(batch, ctx);
+            return true;
+        }
+        let Some(mut held) = self.held.take() else {
+            return false;
+        };
+        let (at, bytes) = (held.at, std::mem::take(&mut held.bytes));
+        let consumed = self.take_lines(&bytes[at..], ctx);
+        self.hold(bytes, at + consumed);
+        true
+    }
+
+    fn hold(&mut self, bytes: Vec<u8>, at: usize) {
+        if at < bytes.len() && !matches!(self.phase, Phase::Closing) {
+            self.held = Some(Box::new(Held { bytes, at }));
+        }
+    }
+
+    /// Takes what was just read.
+    pub(super) fn take_input(&mut self, input: &[u8], ctx: &mut Context<Self>) {
+        if input.is_empty() {
+            return;
+        }
+        self.seat.heard(self.shard.now());
+        match &mut self.phase {
+            Phase::Closing => {}
+            Phase::Gc2 => {
+                let consumed = self.take_lines(input, ctx);
+                if consumed < input.len() {
+                    self.hold(input[consumed..].to_vec(), 0);
+                }
+            }
+            Phase::First(bytes) => {
+                bytes.extend_from_slice(input);
+                let bytes = std::mem::take(bytes);
+                self.meet(bytes, ctx);
+            }
+        }
+    }
+
+    /// Finds out what this connection speaks.
+    fn meet(&mut self, bytes: Vec<u8>, ctx: &mut Context<Self>) {
+        let peer = self.seat.peer;
+        match first_bytes::detect(&bytes) {
+            Protocol::Undecided => self.phase = Phase::First(bytes),
+            Protocol::Gc2 => {
+                self.phase = Phase::Gc2;
+                let consumed = self.take_lines(&bytes, ctx);
+                self.hold(bytes, consumed);
+            }
+            Protocol::Legacy => match &self.shard.links().legacy {
+                Some(gate) => {
+                    gate.do_send(LogInPinged { address: peer.ip() });
+                    self.reply(|out| out.extend_from_slice(legacy::PONG));
+                    self.close(Ending::Left);
+                }
+                None => {
+                    info!(self.shard.log, "original client refused: legacy.enabled is false"; "peer" => %peer);
+                    self.close(Ending::Refused("legacy clients are not let in"));
+                }
+            },
+            Protocol::Http => {
+                self.reply(|out| out.extend_from_slice(HTTP_ANSWER));
+                self.close(Ending::Refused("HTTP on the chat port"));
+            }
+            Protocol::Tls => self.close(Ending::Refused("TLS is not offered")),
+        }
+    }
+
+    /// Carries out the lines in `input`; returns how many bytes are done with.
+    fn take_lines(&mut self, input: &[u8], ctx: &mut Context<Self>) -> usize {
+        let line_bytes = self.shard.config.limits.line_bytes;
+        let placeholder = crate::edge::wire::gc2::lines::LineSplitter::new(line_bytes as usize);
+        let mut splitter = std::mem::replace(&mut self.splitter, placeholder);
+        let mut batch = SendBatch::default();
+        let consumed = splitter.feed(input, |line| {
+            let flow = self.carry_out(line, &mut batch, ctx);
+            if flow.is_continue() && self.must_pause(&batch) {
+                ControlFlow::Break(())
+            } else {
+                flow
+            }
+        });
+        self.splitter = splitter;
+        self.submit(batch, ctx);
+        consumed
+    }
+
+    fn must_pause(&self, batch: &SendBatch) -> bool {
+        self.busy.is_some()
+            || self.deferred.is_some()
+            || self.outbox.is_full()
+            || matches!(self.phase, Phase::Closing)
+            || self.pending.len() + batch.len() >= PENDING_MAX
+            || self.pending_bytes + batch.bytes() >= PENDING_BYTES_MAX
+    }
+
+    /// Carries out one line, or keeps it for when the requests before it are answered.
+    fn carry_out(
+        &mut self,
+        line: Line<'_>,
+        batch: &mut SendBatch,
+        ctx: &mut Context<Self>,
+    ) -> ControlFlow<()> {
+        let line = match line {
+            Line::Whole(line) => line,
+            Line::Oversized { head } => {
+                let max =
+                    usize::try_from(self.shard.config.limits.line_bytes).unwrap_or(usize::MAX);
+                let refusal = Refusal::oversized(head, max);
+                self.reply(|out| reply::refusal(out, &refusal));
+                return ControlFlow::Continue(());
+            }
+        };
+        match command::parse(line) {
+            Err(refusal) => {
+                debug!(self.shard.log, "bad line"; "peer" => %self.seat.peer, "why" => &*refusal.text);
+                self.reply(|out| reply::refusal(out, &refusal));
+            }
+            Ok(Command::Send { tag, target, body }) => self.say(tag, target, body, batch),
+            Ok(command) => {
+                let waits = !self.pending.is_empty() || batch.len() > 0;
+                if waits && builds_on_requests(&command) {
+                    self.deferred = Some(line.into());
+                    return ControlFlow::Break(());
+                }
+                self.obey(command, ctx);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Whether a command must see what the requests before it did.
+fn builds_on_requests(command: &Command<'_>) -> bool {
+    !matches!(
+        command,
+        Command::Hello { .. } | Command::Ping { .. } | Command::Pong { .. } | Command::Who { .. }
+    )
+}

@@ -1,0 +1,196 @@
+//! The client's turn: what it does whenever something wakes it.
+
+use std::cell::RefCell;
+use std::io::{ErrorKind, IoSlice};
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll};
+
+use actix::{ActorContext, ActorFuture, Context};
+
+use crate::hub::session::Ending;
+
+use super::feed::Work;
+use super::{Client, Phase};
+
+/// Bytes that are read in one go, into a buffer that the thread owns.
+pub const READ_BYTES: usize = 64 * 1024;
+/// Rounds of writing and reading before the other clients of the thread get their turn.
+const ROUNDS_MAX: u32 = 8;
+
+thread_local! {
+    /// What the socket of whichever client runs has to say.
+    static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into_boxed_slice());
+}
+
+/// Runs in the client's context; polled after its mailbox was drained.
+pub(super) struct Io;
+
+impl ActorFuture<Client> for Io {
+    type Output = ();
+
+    fn poll(
+        self: Pin<&mut Self>,
+        client: &mut Client,
+        ctx: &mut Context<Client>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<()> {
+        client.seat.keep_waker(cx.waker());
+        match client.take_turn(ctx, cx) {
+            ControlFlow::Continue(()) => Poll::Pending,
+            ControlFlow::Break(()) => {
+                ctx.terminate();
+                Poll::Ready(())
+            }
+        }
+    }
+}
+
+/// What a step did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Something; another may follow.
+    Moved,
+    /// Nothing: whatever is missing will wake the client.
+    Idle,
+}
+
+impl Client {
+    /// Breaks when the client is at its end.
+    fn take_turn(&mut self, ctx: &mut Context<Self>, cx: &mut TaskContext<'_>) -> ControlFlow<()> {
+        for _ in 0..ROUNDS_MAX {
+            self.take_orders();
+            let wrote = match self.write(ctx, cx) {
+                Ok(step) => step,
+                Err(error) => return self.fail(&error),
+            };
+            if matches!(self.phase, Phase::Closing) {
+                if self.has_nothing_to_say() || self.must_go_now() {
+                    self.say_goodbye_to_kernel();
+                    return ControlFlow::Break(());
+                }
+                if wrote == Step::Idle {
+                    return ControlFlow::Continue(());
+                }
+                continue;
+            }
+            let read = match self.read(ctx, cx) {
+                Ok(step) => step,
+                Err(error) => return self.fail(&error),
+            };
+            if (wrote, read) == (Step::Idle, Step::Idle) {
+                return ControlFlow::Continue(());
+            }
+        }
+        cx.waker().wake_by_ref();
+        ControlFlow::Continue(())
+    }
+
+    fn fail(&mut self, error: &std::io::Error) -> ControlFlow<()> {
+        let how = match error.kind() {
+            // The usual way in which programs leave.
+            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof => {
+                Ending::Left
+            }
+            _ => Ending::Failed(error.to_string()),
+        };
+        self.ending.get_or_insert_with(|| Box::new(how));
+        ControlFlow::Break(())
+    }
+
+    /// Writes what waits: answers first, then what the rooms have.
+    fn write(
+        &mut self,
+        ctx: &mut Context<Self>,
+        cx: &mut TaskContext<'_>,
+    ) -> std::io::Result<Step> {
+        let mut step = Step::Idle;
+        loop {
+            match self.find_work(ctx, cx)? {
+                Work::Ready => {}
+                Work::Nothing => {
+                    self.note_unblocked();
+                    return Ok(step);
+                }
+                Work::Blocked => {
+                    self.note_blocked();
+                    return Ok(step);
+                }
+            }
+            if self.stream.poll_write_ready(cx)?.is_pending() {
+                self.drop_page();
+                self.note_blocked();
+                return Ok(step);
+            }
+            match self.write_once() {
+                Ok(()) => step = Step::Moved,
+                // The next round registers for the event.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    pub(super) fn send(&self, slices: &[IoSlice<'_>]) -> std::io::Result<usize> {
+        match slices {
+            [one] => self.stream.try_write(one),
+            _ => self.stream.try_write_vectored(slices),
+        }
+    }
+
+    fn note_blocked(&mut self) {
+        self.is_blocked = true;
+        self.seat.set_unsent(true);
+    }
+
+    fn note_unblocked(&mut self) {
+        if std::mem::take(&mut self.is_blocked) {
+            self.seat.set_unsent(false);
+            self.seat.restart_question(self.shard.now());
+        }
+    }
+
+    /// Reads and carries out commands, as long as nothing stands against that.
+    fn read(&mut self, ctx: &mut Context<Self>, cx: &mut TaskContext<'_>) -> std::io::Result<Step> {
+        if !self.may_read() {
+            return Ok(Step::Idle);
+        }
+        if self.resume_held(ctx) {
+            return Ok(Step::Moved);
+        }
+        loop {
+            if self.stream.poll_read_ready(cx)?.is_pending() {
+                return Ok(Step::Idle);
+            }
+            let read = READ_BUFFER.with_borrow_mut(|buffer| {
+                let read = self.stream.try_read(buffer)?;
+                self.take_input(&buffer[..read], ctx);
+                Ok::<_, std::io::Error>(read)
+            });
+            match read {
+                // It sends nothing more, but may still listen (`nc -N`): it gets what it asked for.
+                Ok(0) => {
+                    self.close(Ending::Left);
+                    return Ok(Step::Moved);
+                }
+                Ok(_) => return Ok(Step::Moved),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// A socket that is closed with unread input is reset, and a reset may overtake the last lines: what is there is
+    /// read away first.
+    fn say_goodbye_to_kernel(&mut self) {
+        let socket = socket2::SockRef::from(&self.stream);
+        let _ = socket.shutdown(std::net::Shutdown::Write);
+        READ_BUFFER.with_borrow_mut(|buffer| {
+            for _ in 0..16 {
+                if !matches!(self.stream.try_read(buffer), Ok(read) if read > 0) {
+                    break;
+                }
+            }
+        });
+    }
+}

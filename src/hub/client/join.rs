@@ -1,0 +1,201 @@
+//! JOIN and PART: how a client gets its place in a room.
+//!
+//! Where the past is asked for, the log says where it begins; then the room lets the client in and says which id is its newest at that
+//! moment. From then on the cursor alone decides what is written.
+
+use std::rc::Rc;
+
+use actix::{AsyncContext, Context};
+
+use crate::edge::wire::gc2::range::JoinFrom;
+use crate::edge::wire::gc2::refusal::ErrorCode;
+use crate::edge::wire::gc2::reply;
+use crate::edge::wire::gc2::text::{RoomText, TagText};
+use crate::edge::wire::names::{RoomName, Tag};
+use crate::hub::room::{JoinRoom, JoinedRoom, LocalRoom, MemberLeft, Membership};
+use crate::hub::rules::cursor::Cursor;
+use crate::store::log::{From, Start};
+
+use super::rooms::RoomFeed;
+use super::{Busy, Client, StartResolved};
+
+/// A JOIN under way.
+pub(super) struct Joining {
+    tag: Tag,
+    room: RoomName,
+    /// What the log said; `None` where only the present is wanted.
+    start: Option<Start>,
+    /// Whether the room was asked already.
+    is_asked: bool,
+    ticket: u32,
+}
+
+impl Client {
+    pub(super) fn join(
+        &mut self,
+        tag: TagText<'_>,
+        room: RoomText<'_>,
+        from: JoinFrom,
+        ctx: &mut Context<Self>,
+    ) {
+        if self.rooms.find(room.as_str()).is_some() {
+            let text = "you are in this room already; to read its past use HISTORY";
+            self.refuse(tag.as_str(), ErrorCode::Conflict, text);
+            return;
+        }
+        let rooms_max = self.shard.config.limits.rooms_per_client;
+        if self.rooms.len() >= rooms_max {
+            let text =
+                format!("at most {rooms_max} rooms at once (limits.rooms_per_client); leave one");
+            self.refuse(tag.as_str(), ErrorCode::RateLimited, &text);
+            return;
+        }
+        self.ticket = self.ticket.wrapping_add(1);
+        let (room, ticket) = (room.owned(), self.ticket);
+        let joining = Joining {
+            tag: tag.owned(),
+            room: room.clone(),
+            start: None,
+            is_asked: false,
+            ticket,
+        };
+        self.busy = Some(Box::new(Busy::Join(joining)));
+        let from = match from {
+            JoinFrom::Now => return self.ask_room(None),
+            JoinFrom::After(id) => From::After(id),
+            JoinFrom::Since(time) => From::Since(time),
+            JoinFrom::Last(count) => From::Last(u64::from(count)),
+        };
+        let client = ctx.address();
+        self.shard.links().reads.run(
+            move |reader| Ok((reader.resolve(&room, from)?, reader.newest())),
+            move |found: Option<Result<_, crate::store::log::LogError>>| {
+                let result = match found {
+                    Some(result) => result.map_err(|error| error.to_string()),
+                    None => Err("reading the log failed".to_owned()),
+                };
+                client.do_send(StartResolved { ticket, result });
+            },
+        );
+    }
+
+    pub(super) fn take_start(&mut self, resolved: StartResolved) {
+        let Some(Busy::Join(joining)) = self.busy.as_deref() else {
+            return;
+        };
+        if joining.ticket != resolved.ticket {
+            return;
+        }
+        let refusal = match resolved.result {
+            Ok((start, newest)) if start.after <= newest => return self.ask_room(Some(start)),
+            Ok((_, newest)) => (
+                ErrorCode::Conflict,
+                format!(
+                    "this log ends at {newest}, before what you have seen: it was restored; join with after=0 or without"
+                ),
+            ),
+            Err(why) => (ErrorCode::Unavailable, why),
+        };
+        let tag = joining.tag.clone();
+        self.busy = None;
+        self.refuse(tag.as_str(), refusal.0, &refusal.1);
+    }
+
+    fn ask_room(&mut self, start: Option<Start>) {
+        let membership = self.rooms.next_number();
+        let Some(Busy::Join(joining)) = self.busy.as_deref_mut() else {
+            return;
+        };
+        joining.start = start;
+        joining.is_asked = true;
+        let room = joining.room.clone();
+        let client = self.seat.client;
+        let join = JoinRoom {
+            client,
+            membership,
+            room,
+            again: false,
+        };
+        self.shard.links().room.do_send(join);
+    }
+
+    /// The fan-out started anew before it answered.
+    pub(super) fn join_again(&mut self) {
+        if let Some(Busy::Join(Joining {
+            start,
+            is_asked: true,
+            ..
+        })) = self.busy.as_deref()
+        {
+            let start = *start;
+            self.ask_room(start);
+        }
+    }
+
+    /// A room let this client in.
+    pub(super) fn enter(&mut self, joined: JoinedRoom) {
+        let number = joined.number();
+        if let Some(feed) = self.rooms.get_mut(number)
+            && feed.room.name() == joined.room.name()
+        {
+            // Back after the fan-out started anew: the cursor knows where to go on.
+            feed.room = joined.room;
+            feed.membership = joined.membership;
+            feed.cursor.detach();
+            self.rooms.enqueue(number);
+            return;
+        }
+        let is_awaited = matches!(self.busy.as_deref(), Some(Busy::Join(joining))
+            if joining.room == *joined.room.name() && number == self.rooms.next_number());
+        if !is_awaited {
+            self.leave(&joined.room, &joined.membership);
+            return;
+        }
+        let Some(Busy::Join(joining)) = self.busy.take().map(|busy| *busy) else {
+            return;
+        };
+        let newest = joined.newest;
+        let room = joined.room.name().clone();
+        let (tag, room) = (joining.tag.as_str(), room.as_str());
+        self.reply(|out| reply::ok_join(out, tag, room, newest));
+        let start = joining.start.unwrap_or(Start {
+            after: newest,
+            gap: None,
+        });
+        if let Some(first_kept) = start.gap {
+            self.reply(|out| reply::gap(out, room, first_kept));
+        }
+        let cursor = Cursor::behind(start.after);
+        self.rooms
+            .insert(RoomFeed::new(joined.room, joined.membership, cursor));
+    }
+
+    pub(super) fn part(&mut self, tag: TagText<'_>, room: &str) {
+        let Some(number) = self.rooms.find(room) else {
+            self.refuse(
+                tag.as_str(),
+                ErrorCode::Conflict,
+                "you are not in this room",
+            );
+            return;
+        };
+        self.forget_reading(number);
+        if let Some(feed) = self.rooms.remove(number) {
+            self.leave(&feed.room, &feed.membership);
+        }
+        let tag = tag.as_str();
+        self.reply(|out| reply::ok_room(out, tag, room));
+    }
+
+    /// Lets itself out of a room and tells the fan-out.
+    pub(super) fn leave(&self, room: &LocalRoom, membership: &Rc<Membership>) {
+        let last_of = room.dismiss(membership);
+        if last_of.is_some() || room.is_empty() {
+            let left = MemberLeft {
+                room: room.name().clone(),
+                last_of,
+            };
+            self.shard.links().room.do_send(left);
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! One connected client. In: what its socket has, and what others left at its seat. Out: requests to the log and the rooms, bytes
+//! to its socket. Owns the socket, the state of its protocol, and its cursors into its rooms.
+//!
+//! A client runs when its socket or its seat wakes it, and then does everything there is to do: orders, answers, writing, reading
+//! ([`io`]). It reads no further command while it waits for the answer to one that others build on ([`Busy`]), so commands take effect
+//! in the order sent. `started` is the last thing that allocates for an idle client: it holds no buffer, no timer and no address.
+
+mod commands;
+mod feed;
+mod history;
+mod input;
+mod io;
+mod join;
+mod lists;
+mod orders;
+mod rooms;
+mod sends;
+
+pub use history::write_page_line;
+pub use io::READ_BYTES;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::rc::Rc;
+
+use actix::{Actor, AsyncContext, Context, Handler, Message};
+use tokio::net::TcpStream;
+
+use crate::edge::outbox::Outbox;
+use crate::edge::wire::gc2::lines::LineSplitter;
+use crate::edge::wire::gc2::refusal::ErrorCode;
+use crate::edge::wire::gc2::reply;
+use crate::edge::wire::names::{Tag, UserName};
+
+use super::codec::{BodyError, DecodedBody};
+use super::messages::ClientRef;
+use super::rules::block::Block;
+use super::seat::{Identity, Seat};
+use super::session::{ClientEnded, Ending};
+use super::shard::Shard;
+use feed::PageInHand;
+use history::HistoryWalk;
+use join::Joining;
+use rooms::Rooms;
+use sends::{Pending, SendBatch};
+
+/// See the module.
+pub struct Client {
+    shard: Rc<Shard>,
+    seat: Rc<Seat>,
+    stream: TcpStream,
+    outbox: Outbox,
+    phase: Phase,
+    splitter: LineSplitter,
+    /// Input that was read and could not be looked at yet.
+    held: Option<Box<Held>>,
+    /// A command that waits until the requests before it are answered.
+    deferred: Option<Box<[u8]>>,
+    busy: Option<Box<Busy>>,
+    rooms: Rooms,
+    page: Option<Box<PageInHand>>,
+    /// Numbers pages and queries, so that a late answer is known as one.
+    ticket: u32,
+    feed_ticket: u32,
+    page_is_due: bool,
+    pending: VecDeque<Pending>,
+    pending_bytes: usize,
+    next_request: u32,
+    ending: Option<Box<Ending>>,
+    said_hello: bool,
+    is_waiting_for_log: bool,
+    is_blocked: bool,
+}
+
+/// How far the connection is.
+enum Phase {
+    /// Its protocol is not known yet; its first bytes.
+    First(Vec<u8>),
+    /// It speaks GC/2.
+    Gc2,
+    /// Nothing more is read from it; it ends when its outbox is empty.
+    Closing,
+}
+
+struct Held {
+    bytes: Vec<u8>,
+    at: usize,
+}
+
+/// What the client waits for before it reads its next command.
+enum Busy {
+    /// The log-in.
+    LogIn { tag: Tag },
+    /// A room.
+    Join(Joining),
+    /// Pages of a HISTORY.
+    History(HistoryWalk),
+    /// The lines of GET, ROOMS or WHO.
+    Lines { ticket: u32 },
+    /// The codec, for bodies in C16.
+    Decode(SendBatch),
+}
+
+impl Client {
+    /// Seats a new client on `shard` and starts its actor.
+    pub fn start(
+        shard: &Rc<Shard>,
+        stream: std::net::TcpStream,
+        peer: SocketAddr,
+    ) -> std::io::Result<ClientRef> {
+        stream.set_nodelay(true)?;
+        let stream = TcpStream::from_std(stream)?;
+        let seat = shard.seat(peer, stream.as_raw_fd());
+        let client = seat.client;
+        let line_bytes = usize::try_from(shard.config.limits.line_bytes).unwrap_or(usize::MAX);
+        let actor = Self {
+            shard: shard.clone(),
+            seat,
+            stream,
+            outbox: Outbox::default(),
+            phase: Phase::First(Vec::new()),
+            splitter: LineSplitter::new(line_bytes),
+            held: None,
+            deferred: None,
+            busy: None,
+            rooms: Rooms::default(),
+            page: None,
+            ticket: 0,
+            feed_ticket: 0,
+            page_is_due: false,
+            pending: VecDeque::new(),
+            pending_bytes: 0,
+            next_request: 0,
+            ending: None,
+            said_hello: false,
+            is_waiting_for_log: false,
+            is_blocked: false,
+        };
+        actor.start_here();
+        Ok(client)
+    }
+
+    fn start_here(self) {
+        // The address is not kept: the socket keeps the actor alive, and who wants something of it finds its seat.
+        let _ = Actor::start(self);
+    }
+
+    fn reply(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(self.outbox.lines());
+    }
+
+    fn refuse(&mut self, tag: &str, code: ErrorCode, text: &str) {
+        reply::err(self.outbox.lines(), tag, code, text);
+    }
+
+    /// Reads nothing more; ends as `how` once what waits for it is written.
+    fn close(&mut self, how: Ending) {
+        self.phase = Phase::Closing;
+        self.seat.set_closing(self.shard.now());
+        self.held = None;
+        self.deferred = None;
+        self.ending.get_or_insert_with(|| Box::new(how));
+    }
+}
+
+impl Actor for Client {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.spawn(io::Io);
+    }
+}
+
+impl Drop for Client {
+    /// The sentinel: however the client ended, its rooms, its supervisor and the log-in learn of it.
+    fn drop(&mut self) {
+        let client = self.seat.client;
+        self.shard.unseat(client);
+        for joined in self.seat.take_joined() {
+            self.leave(&joined.room, &joined.membership);
+        }
+        for feed in std::mem::take(&mut self.rooms).into_feeds() {
+            self.leave(&feed.room, &feed.membership);
+        }
+        let ending = if std::thread::panicking() {
+            Ending::Panicked
+        } else {
+            self.ending.take().map_or(Ending::Left, |ending| *ending)
+        };
+        let (peer, identity) = (self.seat.peer, self.seat.identity());
+        let sessions = &self.shard.links().sessions;
+        sessions.do_send(ClientEnded {
+            client,
+            peer,
+            identity,
+            ending,
+        });
+    }
+}
+
+/// The log-in was decided.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct LoggedIn {
+    /// Who it is now, or why not.
+    pub result: Result<Identity, (ErrorCode, String)>,
+}
+
+impl Handler<LoggedIn> for Client {
+    type Result = ();
+
+    fn handle(&mut self, answer: LoggedIn, _: &mut Context<Self>) {
+        let Some(Busy::LogIn { tag }) = self.busy.take().map(|busy| *busy) else {
+            return;
+        };
+        match answer.result {
+            Ok(identity) => {
+                let user: UserName = identity.user.clone();
+                self.seat.set_identity(identity);
+                self.reply(|out| reply::ok_auth(out, tag.as_str(), user.as_str(), ""));
+            }
+            Err((code, text)) => self.refuse(tag.as_str(), code, &text),
+        }
+    }
+}
+
+/// What a page is read for.
+#[derive(Debug, Clone)]
+pub enum PageFor {
+    /// A room's reader that has to catch up; the number of its room.
+    Feed(u32),
+    /// A HISTORY with this tag.
+    History(Tag),
+}
+
+/// A page of the log, encoded for this client.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct PageRead {
+    /// The client's own number for the reading.
+    pub ticket: u32,
+    /// What it is for.
+    pub purpose: PageFor,
+    /// The lines; `None` if nothing matched.
+    pub block: Option<Block>,
+    /// Everything that matched up to this id is in it.
+    pub scanned_to: u64,
+    /// How many messages it holds.
+    pub count: usize,
+    /// Whether more may follow.
+    pub more: bool,
+    /// Why there is none.
+    pub error: Option<std::sync::Arc<str>>,
+}
+
+impl PageRead {
+    /// The same page with its lines.
+    pub fn with_block(self, block: Option<Block>) -> Self {
+        Self { block, ..self }
+    }
+
+    /// A page that could not be read.
+    pub fn failed(self, why: &str) -> Self {
+        Self {
+            block: None,
+            error: Some(why.into()),
+            ..self
+        }
+    }
+}
+
+impl Handler<PageRead> for Client {
+    type Result = ();
+
+    fn handle(&mut self, page: PageRead, ctx: &mut Context<Self>) {
+        match page.purpose {
+            PageFor::Feed(_) => self.take_feed_page(page, ctx),
+            PageFor::History(_) => self.take_history_page(page, ctx),
+        }
+    }
+}
+
+/// Bodies from the codec, in the order they were given.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct BodiesDecoded {
+    /// One for each.
+    pub bodies: Vec<Result<DecodedBody, BodyError>>,
+}
+
+impl Handler<BodiesDecoded> for Client {
+    type Result = ();
+
+    fn handle(&mut self, decoded: BodiesDecoded, _: &mut Context<Self>) {
+        if let Some(Busy::Decode(batch)) = self.busy.take().map(|busy| *busy) {
+            self.take_decoded(batch, decoded.bodies);
+        }
+    }
+}
+
+/// The place where a JOIN begins was looked up.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct StartResolved {
+    /// See [`PageRead::ticket`].
+    pub ticket: u32,
+    /// The place, and the log's newest id.
+    pub result: Result<(crate::store::log::Start, u64), String>,
+}
+
+impl Handler<StartResolved> for Client {
+    type Result = ();
+
+    fn handle(&mut self, resolved: StartResolved, _: &mut Context<Self>) {
+        self.take_start(resolved);
+    }
+}
+
+/// The answer to GET, ROOMS or WHO, ready to be sent.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct LinesReady {
+    /// See [`PageRead::ticket`].
+    pub ticket: u32,
+    /// Whole lines.
+    pub lines: Vec<u8>,
+}
+
+impl Handler<LinesReady> for Client {
+    type Result = ();
+
+    fn handle(&mut self, ready: LinesReady, _: &mut Context<Self>) {
+        if matches!(self.busy.as_deref(), Some(Busy::Lines { ticket }) if *ticket == ready.ticket) {
+            self.busy = None;
+            self.outbox.lines().extend_from_slice(&ready.lines);
+        }
+    }
+}

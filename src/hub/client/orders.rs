@@ -1,0 +1,146 @@
+//! What others left at the client's seat.
+
+use crate::edge::wire::gc2::refusal::ErrorCode;
+use crate::edge::wire::gc2::reply;
+use crate::hub::messages::{Answer, Refused};
+use crate::hub::room::JoinRoom;
+use crate::hub::seat::EvictReason;
+use crate::hub::session::Ending;
+
+use super::sends::Wanted;
+use super::{Client, Phase};
+
+impl Client {
+    pub(super) fn take_orders(&mut self) {
+        if self.seat.take_rejoin_order() {
+            self.join_all_again();
+        }
+        for joined in self.seat.take_joined() {
+            self.enter(joined);
+        }
+        for answer in self.seat.take_answers() {
+            self.take_answer(answer);
+        }
+        let mut news = Vec::new();
+        self.seat.take_news(&mut news);
+        for number in news {
+            self.rooms.enqueue(number);
+        }
+        if matches!(self.phase, Phase::Closing) {
+            return;
+        }
+        let notes = self.seat.take_notes();
+        if !notes.is_empty() && !self.outbox.is_full() {
+            self.outbox.lines().extend_from_slice(&notes);
+        }
+        if self.seat.take_ping_order() {
+            let number = self.shard.now().as_secs();
+            self.reply(|out| reply::ping(out, number));
+        }
+        if let Some(reason) = self.seat.eviction() {
+            self.obey_eviction(reason);
+        }
+    }
+
+    fn obey_eviction(&mut self, reason: EvictReason) {
+        let speaks_gc2 = matches!(self.phase, Phase::Gc2);
+        match reason {
+            EvictReason::Restart { seconds } => {
+                // What it was promised comes first.
+                if !self.pending.is_empty() || self.busy.is_some() {
+                    return;
+                }
+                if speaks_gc2 {
+                    self.reply(|out| reply::bye(out, "restart", u64::from(seconds)));
+                }
+            }
+            EvictReason::LogInOverdue if speaks_gc2 => {
+                let seconds = self.shard.config.auth.deadline.as_secs_f32();
+                let text = format!("log in within {seconds} s, for example: AUTH;1;GUEST;yourname");
+                self.refuse("", ErrorCode::Unauthenticated, &text);
+                self.reply(|out| reply::bye(out, "timeout", 0));
+            }
+            EvictReason::Silent if speaks_gc2 => {
+                self.reply(|out| reply::bye(out, "timeout", 0));
+            }
+            _ => {}
+        }
+        self.close(Ending::Evicted(reason));
+    }
+
+    /// Whether it is not to be waited for.
+    pub(super) fn must_go_now(&self) -> bool {
+        match self.seat.eviction() {
+            None | Some(EvictReason::Restart { .. }) => false,
+            Some(EvictReason::Unreachable) => true,
+            Some(_) => self.is_blocked || self.outbox.is_empty(),
+        }
+    }
+
+    fn join_all_again(&mut self) {
+        // The old fan-out's rooms are gone; what was read stays, as ids.
+        let client = self.seat.client;
+        let room_actor = &self.shard.links().room;
+        for (number, feed) in self.rooms.iter() {
+            let room = feed.room.name().clone();
+            room_actor.do_send(JoinRoom {
+                client,
+                membership: number,
+                room,
+                again: true,
+            });
+        }
+        self.join_again();
+    }
+
+    fn take_answer(&mut self, answer: Answer) {
+        let Some(at) = self
+            .pending
+            .iter()
+            .position(|waits| waits.number == answer.number)
+        else {
+            // Told twice after a restart of the log.
+            return;
+        };
+        let Some(request) = self.pending.remove(at) else {
+            return;
+        };
+        self.pending_bytes -= request.cost_bytes;
+        if self.pending.is_empty() && self.pending.capacity() > 64 {
+            self.pending.shrink_to(0);
+        }
+        let tag = std::str::from_utf8(&request.tag).unwrap_or_default();
+        let out = self.outbox.lines();
+        match (answer.result, request.wanted) {
+            (Ok(done), Wanted::Say) => reply::ok_send(out, tag, done.id, done.time),
+            (Ok(done), Wanted::Remove) => reply::ok_number(out, tag, done.id),
+            (Err(refused), _) => {
+                let (code, text) = explain(&refused);
+                reply::err(out, tag, code, &text);
+            }
+        }
+    }
+}
+
+fn explain(refused: &Refused) -> (ErrorCode, String) {
+    match refused {
+        Refused::TagConflict => (
+            ErrorCode::Conflict,
+            "this tag was used for another message in the last ten minutes; choose a new tag"
+                .into(),
+        ),
+        Refused::NotFound => (ErrorCode::NotFound, "there is no such message".into()),
+        Refused::Forbidden => (
+            ErrorCode::Forbidden,
+            "only what this connection has sent can be deleted".into(),
+        ),
+        Refused::Limit(key) => (
+            ErrorCode::Unavailable,
+            format!("the server's limit {key} is reached; try again later"),
+        ),
+        Refused::Unavailable(why) => (
+            ErrorCode::Unavailable,
+            format!("not stored, try again later: {why}"),
+        ),
+    }
+}

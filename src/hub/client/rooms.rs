@@ -1,0 +1,168 @@
+//! The rooms a client is in, and which of them have something for it.
+
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+
+use crate::edge::wire::names::RoomName;
+use crate::hub::room::{LocalRoom, Membership};
+use crate::hub::rules::cursor::Cursor;
+
+/// Up to so many rooms are found by looking at each: nearly every client is in a few.
+const SCANNED_ROOMS_MAX: usize = 16;
+
+/// A client's reading of one room.
+pub(super) struct RoomFeed {
+    pub room: Rc<LocalRoom>,
+    pub membership: Rc<Membership>,
+    pub cursor: Cursor,
+    /// Waits for a page of the log.
+    pub is_parked: bool,
+    is_queued: bool,
+}
+
+impl RoomFeed {
+    pub(super) fn new(room: Rc<LocalRoom>, membership: Rc<Membership>, cursor: Cursor) -> Self {
+        Self {
+            room,
+            membership,
+            cursor,
+            is_parked: false,
+            is_queued: false,
+        }
+    }
+}
+
+/// See the module. The numbers are those that stand in the seat's news.
+#[derive(Default)]
+pub(super) struct Rooms {
+    feeds: Vec<Option<RoomFeed>>,
+    free: Vec<u32>,
+    /// Only once there are many.
+    index: Option<Box<HashMap<RoomName, u32>>>,
+    queue: VecDeque<u32>,
+}
+
+impl Rooms {
+    pub(super) fn len(&self) -> usize {
+        self.feeds.len() - self.free.len()
+    }
+
+    /// The number that the next room will have.
+    pub(super) fn next_number(&self) -> u32 {
+        self.free.last().copied().unwrap_or(self.feeds.len() as u32)
+    }
+
+    /// Adds a room under the number that [`next_number`](Self::next_number) gave.
+    pub(super) fn insert(&mut self, feed: RoomFeed) -> u32 {
+        let name = feed.room.name().clone();
+        let number = match self.free.pop() {
+            Some(number) => {
+                self.feeds[number as usize] = Some(feed);
+                number
+            }
+            None => {
+                self.feeds.push(Some(feed));
+                self.feeds.len() as u32 - 1
+            }
+        };
+        if let Some(index) = &mut self.index {
+            index.insert(name, number);
+        } else if self.feeds.len() > SCANNED_ROOMS_MAX {
+            let all = self
+                .iter()
+                .map(|(number, feed)| (feed.room.name().clone(), number));
+            self.index = Some(Box::new(all.collect()));
+        }
+        self.enqueue(number);
+        number
+    }
+
+    pub(super) fn find(&self, name: &str) -> Option<u32> {
+        match &self.index {
+            Some(index) => index.get(name).copied(),
+            None => {
+                let found = self
+                    .iter()
+                    .find(|(_, feed)| feed.room.name().as_str() == name);
+                found.map(|(number, _)| number)
+            }
+        }
+    }
+
+    pub(super) fn get(&self, number: u32) -> Option<&RoomFeed> {
+        self.feeds.get(number as usize)?.as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, number: u32) -> Option<&mut RoomFeed> {
+        self.feeds.get_mut(number as usize)?.as_mut()
+    }
+
+    pub(super) fn remove(&mut self, number: u32) -> Option<RoomFeed> {
+        let feed = self.feeds.get_mut(number as usize)?.take()?;
+        self.free.push(number);
+        if let Some(index) = &mut self.index {
+            index.remove(feed.room.name());
+        }
+        Some(feed)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &RoomFeed)> {
+        let numbered = self.feeds.iter().enumerate();
+        numbered.filter_map(|(number, feed)| Some((number as u32, feed.as_ref()?)))
+    }
+
+    pub(super) fn into_feeds(self) -> impl Iterator<Item = RoomFeed> {
+        self.feeds.into_iter().flatten()
+    }
+
+    /// This room may have something.
+    pub(super) fn enqueue(&mut self, number: u32) {
+        if let Some(feed) = self.get_mut(number)
+            && !std::mem::replace(&mut feed.is_queued, true)
+        {
+            self.queue.push_back(number);
+        }
+    }
+
+    /// The room whose turn it is.
+    pub(super) fn first(&mut self) -> Option<u32> {
+        loop {
+            let number = *self.queue.front()?;
+            if self.get(number).is_some_and(|feed| feed.is_queued) {
+                return Some(number);
+            }
+            self.queue.pop_front();
+        }
+    }
+
+    /// Nothing more there for now.
+    pub(super) fn dequeue_first(&mut self) {
+        if let Some(number) = self.queue.pop_front()
+            && let Some(feed) = self.get_mut(number)
+        {
+            feed.is_queued = false;
+        }
+        if self.queue.is_empty() && self.queue.capacity() > 4 {
+            self.queue = VecDeque::new();
+        }
+    }
+
+    /// The next room gets its turn.
+    pub(super) fn rotate(&mut self) {
+        if self.queue.len() > 1 {
+            self.queue.rotate_left(1);
+        }
+    }
+
+    /// A page was read: whoever waited for the reading may ask again.
+    pub(super) fn unpark(&mut self) {
+        for number in 0..self.feeds.len() as u32 {
+            let parked = self
+                .get_mut(number)
+                .is_some_and(|f| std::mem::take(&mut f.is_parked));
+            if parked {
+                self.enqueue(number);
+            }
+        }
+    }
+}

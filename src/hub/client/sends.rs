@@ -1,0 +1,256 @@
+//! SEND: from the line to the log.
+
+use actix::{AsyncContext, Context};
+use bytes::Bytes;
+
+use crate::edge::wire::escape::{canonical_body, unescape_stored};
+use crate::edge::wire::gc2::options::BodyForm;
+use crate::edge::wire::gc2::refusal::ErrorCode;
+use crate::edge::wire::gc2::text::{RoomTarget, TagText};
+use crate::edge::wire::names::{RoomName, UserName};
+use crate::hub::codec::{BodyError, DecodeBodies, DecodedBody};
+use crate::hub::log::Requests;
+use crate::hub::messages::{Action, Request};
+
+use super::{Busy, Client};
+
+/// A request that the log has not answered.
+pub(super) struct Pending {
+    pub number: u32,
+    pub tag: Bytes,
+    pub wanted: Wanted,
+    pub cost_bytes: usize,
+}
+
+/// What a pending request is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Say,
+    Remove,
+}
+
+/// The sends of one read: their tags and bodies lie in one piece of memory.
+#[derive(Default)]
+pub(super) struct SendBatch {
+    text: Vec<u8>,
+    items: Vec<Item>,
+}
+
+struct Item {
+    room: RoomName,
+    tag_end: usize,
+    body_end: usize,
+}
+
+impl SendBatch {
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
+    fn push(&mut self, room: RoomName, tag: &str, body: &[u8]) {
+        self.text.extend_from_slice(tag.as_bytes());
+        let tag_end = self.text.len();
+        self.text.extend_from_slice(body);
+        self.items.push(Item {
+            room,
+            tag_end,
+            body_end: self.text.len(),
+        });
+    }
+
+    /// Room, tag and body of each.
+    fn into_parts(self) -> impl Iterator<Item = (RoomName, Bytes, Bytes)> {
+        let text = Bytes::from(self.text);
+        let mut start = 0;
+        self.items.into_iter().map(move |item| {
+            let tag = text.slice(start..item.tag_end);
+            let body = text.slice(item.tag_end..item.body_end);
+            start = item.body_end;
+            (item.room, tag, body)
+        })
+    }
+}
+
+impl Client {
+    /// Checks a SEND and puts it into `batch`.
+    pub(super) fn say(
+        &mut self,
+        tag: TagText<'_>,
+        target: RoomTarget<'_>,
+        body: &[u8],
+        batch: &mut SendBatch,
+    ) {
+        match self.checked(target, body) {
+            Ok((room, body)) => batch.push(room, tag.as_str(), &body),
+            Err((code, text)) => self.refuse(tag.as_str(), code, &text),
+        }
+    }
+
+    fn checked<'b>(
+        &self,
+        target: RoomTarget<'_>,
+        body: &'b [u8],
+    ) -> Result<(RoomName, std::borrow::Cow<'b, [u8]>), (ErrorCode, String)> {
+        if !self.seat.is_known() {
+            return Err((
+                ErrorCode::Unauthenticated,
+                super::commands::LOG_IN_FIRST.to_owned(),
+            ));
+        }
+        let room = match target {
+            RoomTarget::Direct(_) => {
+                return Err((ErrorCode::Forbidden, super::commands::NO_DIRECT.to_owned()));
+            }
+            RoomTarget::Room(room) => room.as_str(),
+        };
+        let feed = self
+            .rooms
+            .find(room)
+            .and_then(|number| self.rooms.get(number));
+        let Some(feed) = feed else {
+            let text = format!("join the room before you send: JOIN;;{room}");
+            return Err((ErrorCode::Forbidden, text));
+        };
+        let room = feed.room.name().clone();
+        if self.seat.body_form() == BodyForm::C16 {
+            // The codec looks at these.
+            return Ok((room, body.into()));
+        }
+        if let Err(error) = std::str::from_utf8(body) {
+            let text = format!(
+                "the body is not UTF-8 at byte {}; for any bytes say HELLO;;2;name;body=c16",
+                error.valid_up_to()
+            );
+            return Err((ErrorCode::BadRequest, text));
+        }
+        if memchr::memchr(0, body).is_some() {
+            let text = "the body holds NUL; for any bytes say HELLO;;2;name;body=c16";
+            return Err((ErrorCode::BadRequest, text.to_owned()));
+        }
+        let stored = canonical_body(body);
+        self.check_size(&stored)?;
+        Ok((room, stored))
+    }
+
+    fn check_size(&self, stored: &[u8]) -> Result<(), (ErrorCode, String)> {
+        let max = usize::try_from(self.shard.config.limits.message_bytes).unwrap_or(usize::MAX);
+        // The stored form is never shorter than the raw bytes.
+        if stored.len() <= max || unescape_stored(stored).len() <= max {
+            return Ok(());
+        }
+        Err(too_large(max))
+    }
+
+    /// Sends the batch on its way: to the log, or to the codec first.
+    pub(super) fn submit(&mut self, batch: SendBatch, ctx: &mut Context<Self>) {
+        if batch.items.is_empty() {
+            return;
+        }
+        if self.seat.body_form() == BodyForm::C16 {
+            let text = Bytes::copy_from_slice(&batch.text);
+            let bodies = batch
+                .items
+                .iter()
+                .map(|item| text.slice(item.tag_end..item.body_end));
+            let bodies = bodies.collect();
+            self.shard.links().codec.do_send(DecodeBodies {
+                client: ctx.address(),
+                bodies,
+            });
+            self.busy = Some(Box::new(Busy::Decode(batch)));
+            return;
+        }
+        let Some(user) = self.user() else { return };
+        let requests = batch
+            .into_parts()
+            .map(|(room, tag, body)| self.request(room, &user, tag, body))
+            .collect();
+        self.shard.links().log.do_send(Requests(requests));
+    }
+
+    /// The codec is done with a batch.
+    pub(super) fn take_decoded(
+        &mut self,
+        batch: SendBatch,
+        bodies: Vec<Result<DecodedBody, BodyError>>,
+    ) {
+        let Some(user) = self.user() else { return };
+        let max = usize::try_from(self.shard.config.limits.message_bytes).unwrap_or(usize::MAX);
+        let mut requests = Vec::with_capacity(bodies.len());
+        for ((room, tag, _), body) in batch.into_parts().zip(bodies) {
+            let refusal = match body {
+                Ok(body) if body.raw_bytes <= max => {
+                    requests.push(self.request(room, &user, tag, body.body));
+                    continue;
+                }
+                Ok(_) => too_large(max),
+                Err(error @ BodyError::NotC16(_)) => (ErrorCode::BadRequest, error.to_string()),
+                Err(error @ BodyError::Codec) => (ErrorCode::Unavailable, error.to_string()),
+            };
+            let tag = std::str::from_utf8(&tag).unwrap_or_default();
+            self.refuse(tag, refusal.0, &refusal.1);
+        }
+        if !requests.is_empty() {
+            self.shard.links().log.do_send(Requests(requests));
+        }
+    }
+
+    /// DELETE.
+    pub(super) fn remove(&mut self, tag: TagText<'_>, id: u64) {
+        let Some(identity) = self.seat.identity() else {
+            return;
+        };
+        let action = Action::Remove {
+            id,
+            user: identity.user,
+            is_guest: identity.is_guest,
+        };
+        let tag = Bytes::copy_from_slice(tag.as_str().as_bytes());
+        let request = self.enroll(action, tag, Wanted::Remove);
+        self.shard.links().log.do_send(Requests(vec![request]));
+    }
+
+    fn request(&mut self, room: RoomName, user: &UserName, tag: Bytes, body: Bytes) -> Request {
+        let action = Action::Say {
+            room,
+            user: user.clone(),
+            tag: tag.clone(),
+            body,
+        };
+        self.enroll(action, tag, Wanted::Say)
+    }
+
+    fn enroll(&mut self, action: Action, tag: Bytes, wanted: Wanted) -> Request {
+        let cost_bytes = action.cost_bytes();
+        self.shard.queue.enter(cost_bytes);
+        self.next_request = self.next_request.wrapping_add(1);
+        let number = self.next_request;
+        self.pending.push_back(Pending {
+            number,
+            tag,
+            wanted,
+            cost_bytes,
+        });
+        self.pending_bytes += cost_bytes;
+        Request {
+            client: self.seat.client,
+            number,
+            action,
+        }
+    }
+
+    fn user(&self) -> Option<UserName> {
+        self.seat.identity().map(|identity| identity.user)
+    }
+}
+
+fn too_large(max: usize) -> (ErrorCode, String) {
+    (
+        ErrorCode::TooLarge,
+        format!("a message is at most {max} bytes (limits.message_bytes); send less"),
+    )
+}

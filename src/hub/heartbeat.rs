@@ -1,0 +1,123 @@
+//! The heartbeat of one shard: one timer for all its clients. In: nothing but time. Out: orders to ask and to leave, at the clients'
+//! seats. Owns no client's state, so a restart forgets nothing.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use actix::{Actor, AsyncContext, Context, Supervised};
+use slog::{Logger, debug, info};
+
+use crate::ops::sys;
+
+use super::rules::beat::{BeatLimits, Verdict, Vitals, judge};
+use super::seat::{EvictReason, Seat};
+use super::shard::Shard;
+
+/// The shortest and longest time between two looks at everybody.
+const TICK_MIN: Duration = Duration::from_millis(5);
+const TICK_MAX: Duration = Duration::from_secs(1);
+/// How long a client that is leaving may take to get its last lines.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// See the module.
+pub struct Heartbeat {
+    shard: Rc<Shard>,
+    log: Logger,
+    limits: BeatLimits,
+}
+
+impl Heartbeat {
+    /// A heartbeat for `shard`.
+    pub fn new(shard: Rc<Shard>) -> Self {
+        let config = &shard.config;
+        let limits = BeatLimits {
+            interval: config.heartbeat.interval,
+            timeout: config.heartbeat.timeout,
+            log_in: config.auth.deadline,
+        };
+        let log = shard.log.new(slog::o!("actor" => "heartbeat"));
+        Self { shard, log, limits }
+    }
+
+    fn tick(&self) {
+        let now = self.shard.now();
+        // Other shards make room in the log's queue too; nobody may wait for that longer than a tick.
+        self.shard.wake_waiting();
+        self.shard.each_seat(|seat| self.look_at(seat, now));
+    }
+
+    fn look_at(&self, seat: &Rc<Seat>, now: Duration) {
+        if seat.socket < 0 {
+            return;
+        }
+        if let Some(since) = seat.closing_since() {
+            if now.saturating_sub(since) >= CLOSE_PATIENCE {
+                seat.order_eviction(EvictReason::Unreachable);
+            }
+            return;
+        }
+        let vitals = Vitals {
+            heard_at: seat.heard_at(),
+            asked_at: seat.asked_at(),
+            has_unsent: seat.has_unsent(),
+            is_known: seat.is_known(),
+            since: seat.since,
+        };
+        match judge(vitals, self.limits, now) {
+            Verdict::Leave => {}
+            Verdict::Ask => seat.order_ping(now),
+            Verdict::LogInOverdue => seat.order_eviction(EvictReason::LogInOverdue),
+            Verdict::CheckTransport => self.check_transport(seat),
+            // What the kernel holds for it counts as waiting too: it cannot have read the PING behind that.
+            Verdict::Evict if sys::unsent_bytes(&seat.socket).unwrap_or(0) > 0 => {
+                seat.restart_question(now);
+                self.check_transport(seat);
+            }
+            Verdict::Evict => {
+                info!(self.log, "client did not answer"; "peer" => %seat.peer);
+                seat.order_eviction(EvictReason::Silent);
+            }
+        }
+    }
+
+    /// A slow reader is no dead one: its kernel still acknowledges, be it only the probes of a closed window.
+    fn check_transport(&self, seat: &Seat) {
+        let patience = self.limits.interval + self.limits.timeout;
+        let Ok(state) = sys::tcp_state(&seat.socket) else {
+            return;
+        };
+        let waits = state.unanswered_probes > 0 || state.retransmits > 0;
+        if waits && state.since_last_ack >= patience {
+            info!(self.log, "client's TCP acknowledges nothing"; "peer" => %seat.peer,
+                "since_ms" => state.since_last_ack.as_millis() as u64);
+            seat.order_eviction(EvictReason::Unreachable);
+        } else {
+            debug!(self.log, "slow reader is alive"; "peer" => %seat.peer);
+        }
+    }
+}
+
+impl Actor for Heartbeat {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        let shortest = self
+            .limits
+            .interval
+            .min(self.limits.timeout)
+            .min(self.limits.log_in);
+        let tick = (shortest / 4).clamp(TICK_MIN, TICK_MAX);
+        ctx.run_interval(tick, |heartbeat, _| heartbeat.tick());
+    }
+}
+
+impl Supervised for Heartbeat {}
+
+/// Makes this actor panic, to show that it is survived.
+#[cfg(feature = "fault-injection")]
+impl actix::Handler<super::Provoke> for Heartbeat {
+    type Result = ();
+    fn handle(&mut self, _: super::Provoke, _: &mut Context<Self>) {
+        panic!("provoked");
+    }
+}

@@ -1,0 +1,266 @@
+//! The one actor that appends. In: requests of clients, from all shards. Out: one message to each shard per committed group,
+//! with what its members are to hear and what became of its clients' requests. Owns the writer's side of the store.
+//!
+//! It has a thread of its own, because it blocks: handlers only take requests into the ledger, and when the mailbox has been
+//! drained, everything that came in is one group: one write, one sync. So groups grow by themselves under load.
+//!
+//! A request stays in the ledger until its group has been told to all shards. After a panic the store is opened anew, and what
+//! it says of its last group decides whether the group in question is told or written again: nothing is lost and
+//! nothing is stored twice. Shards that lost a group to a panic of their own ask for it again; see [`Resync`].
+
+mod commit;
+mod delivery;
+pub mod read_pool;
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
+
+use actix::{
+    Actor, ActorContext, ActorFuture, Addr, AsyncContext, Context, Handler, Message, Supervised,
+};
+use slog::{Logger, error, info, warn};
+
+use crate::edge::wire::names::RoomName;
+use crate::edge::wire::timestamp::Timestamp;
+use crate::store::log::{LogError, LogStore};
+
+use super::messages::Request;
+use super::room::{Room, RoomOpened};
+use super::rules::access::Actor as Asker;
+use commit::InHand;
+pub use delivery::ShardLink;
+use read_pool::SharedReader;
+
+/// How often retention, background syncing and the like are looked after.
+const MAINTENANCE: Duration = Duration::from_millis(100);
+/// A group is closed once its events take so much, so that one commit stays short.
+const GROUP_BYTES: usize = 2 * 1024 * 1024;
+/// A group is closed once it has so many requests.
+const GROUP_REQUESTS: usize = 16 * 1024;
+
+/// Opens the store; called again after a panic.
+pub type StoreFactory = Box<dyn Fn() -> Result<Box<dyn LogStore>, LogError> + Send>;
+
+/// What ends the process when the log cannot go on; gets the reason.
+pub type Fatal = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// See the module.
+pub struct MessageLog {
+    log: Logger,
+    factory: StoreFactory,
+    store: Option<Box<dyn LogStore>>,
+    reader: SharedReader,
+    shards: Vec<ShardLink>,
+    /// Accepted, not yet in hand.
+    ledger: VecDeque<Request>,
+    /// The group being committed and told.
+    in_hand: Option<InHand>,
+    next_nonce: u64,
+    fatal: Fatal,
+}
+
+impl MessageLog {
+    /// A log over the store that `factory` opened first as `store`.
+    pub fn new(
+        log: Logger,
+        store: Box<dyn LogStore>,
+        factory: StoreFactory,
+        reader: SharedReader,
+        fatal: Fatal,
+    ) -> Self {
+        reader.replace(store.reader());
+        Self {
+            log,
+            factory,
+            store: Some(store),
+            reader,
+            shards: Vec::new(),
+            ledger: VecDeque::new(),
+            in_hand: None,
+            next_nonce: rand::random(),
+            fatal,
+        }
+    }
+
+    fn maintain(&mut self) {
+        self.shards.iter_mut().for_each(ShardLink::forget_heard);
+        let Some(store) = &mut self.store else { return };
+        match store.maintain(Timestamp::now()) {
+            Ok(()) => {}
+            Err(error @ LogError::Stopped { .. }) => (self.fatal)(&error.to_string()),
+            Err(error) => warn!(self.log, "maintenance of the log failed"; "error" => %error),
+        }
+    }
+
+    fn reopen(&mut self) -> Result<(), LogError> {
+        // The old one has to let go of the lock first.
+        self.store = None;
+        let store = (self.factory)()?;
+        self.reader.replace(store.reader());
+        self.store = Some(store);
+        Ok(())
+    }
+}
+
+impl Actor for MessageLog {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.spawn(CommitWhenDrained);
+        ctx.run_interval(MAINTENANCE, |log, _| log.maintain());
+    }
+}
+
+impl Supervised for MessageLog {
+    fn restarting(&mut self, ctx: &mut Context<Self>) {
+        if let Err(error) = self.reopen() {
+            error!(self.log, "the log cannot be opened again"; "error" => %error);
+            (self.fatal)(&error.to_string());
+            ctx.terminate();
+            return;
+        }
+        self.settle_in_hand();
+        info!(self.log, "log opened again after a panic"; "waiting" => self.ledger.len());
+    }
+}
+
+/// Polled by actix after the mailbox has been drained.
+struct CommitWhenDrained;
+
+impl ActorFuture<MessageLog> for CommitWhenDrained {
+    type Output = ();
+
+    fn poll(
+        self: Pin<&mut Self>,
+        log: &mut MessageLog,
+        _: &mut Context<MessageLog>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<()> {
+        log.commit_group();
+        if !log.ledger.is_empty() {
+            // The mailbox gets its turn between groups.
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
+
+/// Requests of one client, in its order.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Requests(pub Vec<Request>);
+
+impl Handler<Requests> for MessageLog {
+    type Result = ();
+
+    fn handle(&mut self, requests: Requests, _: &mut Context<Self>) {
+        self.ledger.extend(requests.0);
+        // A mailbox that never runs dry must not keep groups from closing.
+        if self.ledger.len() >= GROUP_REQUESTS {
+            self.commit_group();
+        }
+    }
+}
+
+/// A shard joins the log's listeners.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct AddShard(pub ShardLink);
+
+impl Handler<AddShard> for MessageLog {
+    type Result = ();
+
+    fn handle(&mut self, add: AddShard, _: &mut Context<Self>) {
+        self.shards.push(add.0);
+    }
+}
+
+/// A fan-out opens a room: it is told the newest id, and later ids come in batches behind that.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct OpenRoom {
+    /// Which shard.
+    pub shard: u16,
+    /// Which room.
+    pub room: RoomName,
+}
+
+impl Handler<OpenRoom> for MessageLog {
+    type Result = ();
+
+    fn handle(&mut self, open: OpenRoom, _: &mut Context<Self>) {
+        // Whatever is committed has been told to the shard by now: commits and tellings are one step here.
+        let newest = self.reader.current().room_newest(&open.room);
+        if let Some(shard) = self.shards.get(usize::from(open.shard)) {
+            shard.room.do_send(RoomOpened {
+                room: open.room,
+                newest,
+            });
+        }
+    }
+}
+
+/// A fan-out started anew: tell it again what it has not heard to the end.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Resync {
+    /// Which shard.
+    pub shard: u16,
+    /// Where it is reached.
+    pub room: Addr<Room>,
+}
+
+impl Handler<Resync> for MessageLog {
+    type Result = ();
+
+    fn handle(&mut self, resync: Resync, _: &mut Context<Self>) {
+        if let Some(shard) = self.shards.get_mut(usize::from(resync.shard)) {
+            shard.room = resync.room;
+            let again = shard.tell_again();
+            warn!(self.log, "shard is told again"; "shard" => resync.shard, "batches" => again);
+        }
+    }
+}
+
+/// Commit what is left, sync everything and close; the answer says how that went.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), String>")]
+pub struct CloseLog;
+
+impl Handler<CloseLog> for MessageLog {
+    type Result = Result<(), String>;
+
+    fn handle(&mut self, _: CloseLog, _: &mut Context<Self>) -> Self::Result {
+        while !self.ledger.is_empty() {
+            self.commit_group();
+        }
+        match self.store.take() {
+            Some(mut store) => store.close().map_err(|error| error.to_string()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Makes this actor panic, to show that it is survived.
+#[cfg(feature = "fault-injection")]
+impl Handler<super::Provoke> for MessageLog {
+    type Result = ();
+    fn handle(&mut self, provoke: super::Provoke, _: &mut Context<Self>) {
+        if provoke.0 == "log" {
+            panic!("provoked");
+        }
+        // At the worst moments: the next group panics before or after its commit, or half told.
+        commit::panic_at::set(provoke.0);
+    }
+}
+
+fn asker<'a>(account: &'a str, is_guest: bool, session: u64) -> Asker<'a> {
+    Asker {
+        account,
+        is_guest,
+        session,
+    }
+}

@@ -1,0 +1,285 @@
+//! The fan-out of one shard. In: committed batches, each once. Out: woken members; what they write they take from the
+//! room's tail themselves. Owns this shard's rooms: tails and members.
+//!
+//! A room is here while it has a member on this shard. The first member makes the actor ask the log for the room's newest id; the
+//! answer comes the same way as the batches, so what was committed before and after it cannot be confused.
+//!
+//! After a panic nothing of it is trusted: it starts empty, every client of the shard joins its rooms again from its own
+//! cursors, and the log tells the batches that were not heard.
+
+mod directory;
+mod local;
+
+pub use directory::{CountMembers, ListMembers, Member, PresenceChanged, RoomCount};
+pub use local::{JoinedRoom, LocalRoom, Membership};
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use actix::{Actor, Context, Handler, Message, Supervised};
+use slog::{Logger, debug, warn};
+
+use crate::edge::wire::gc2::options::BodyForm;
+use crate::edge::wire::names::RoomName;
+
+use super::codec::EncodeBlocks;
+use super::log::{OpenRoom, Resync};
+use super::messages::{Answer, Batch, ClientRef, RoomBlocks};
+use super::rules::block::Block;
+use super::seat::Identity;
+use super::shard::Shard;
+
+/// See the module.
+pub struct Room {
+    shard: Rc<Shard>,
+    log: Logger,
+    rooms: HashMap<RoomName, State>,
+    /// Number of the last batch that was heard to its end; read by the log, which keeps those that were not.
+    heard: Arc<AtomicU64>,
+}
+
+enum State {
+    /// The log was asked for the newest id; these wait.
+    Opening(Vec<JoinRoom>),
+    Open(Rc<LocalRoom>),
+}
+
+impl Room {
+    /// `heard` is shared with the log.
+    pub fn new(shard: Rc<Shard>, heard: Arc<AtomicU64>) -> Self {
+        let log = shard.log.new(slog::o!("actor" => "room"));
+        Self {
+            shard,
+            log,
+            rooms: HashMap::new(),
+            heard,
+        }
+    }
+
+    fn hear(&self, part: &RoomBlocks) {
+        let Some(State::Open(room)) = self.rooms.get(&part.room) else {
+            return;
+        };
+        if part.removed_up_to > 0 {
+            room.drop_through(part.removed_up_to);
+        }
+        let previous_end = room.end_id();
+        let mut news = false;
+        for block in &part.blocks {
+            news |= room.push(block.clone());
+        }
+        if news {
+            room.wake_members(BodyForm::Text);
+            if room.has_members(BodyForm::C16) {
+                self.shard.links().codec.do_send(EncodeBlocks {
+                    room: part.room.clone(),
+                    behind: previous_end,
+                    events: part.events.clone(),
+                });
+            }
+        }
+    }
+
+    fn admit(&self, room: &Rc<LocalRoom>, join: JoinRoom) {
+        let Some(seat) = self.shard.find(join.client) else {
+            return;
+        };
+        let identity = seat.identity();
+        let (membership, newcomer) = room.admit(&seat, join.membership);
+        let newest = room.end_id();
+        seat.leave_joined(JoinedRoom {
+            room: room.clone(),
+            membership,
+            newest,
+        });
+        if let (true, Some(identity), false) = (newcomer, identity, join.again) {
+            self.announce(room.name(), &identity, true, Some(join.client));
+        }
+    }
+}
+
+impl Actor for Room {
+    type Context = Context<Self>;
+}
+
+impl Supervised for Room {
+    fn restarting(&mut self, ctx: &mut Context<Self>) {
+        use actix::AsyncContext;
+        self.rooms.clear();
+        let after = self.heard.load(Ordering::Acquire);
+        warn!(self.log, "fan-out starts anew"; "clients" => self.shard.clients(), "after_batch" => after);
+        // In this order: the rooms are asked for before the batches come again, and both come in the log's order.
+        self.shard.each_seat(|seat| seat.order_rejoin());
+        let room = ctx.address();
+        self.shard.links().log.do_send(Resync {
+            shard: self.shard.id,
+            room,
+        });
+    }
+}
+
+/// Enter a room; the answer is left at the client's seat.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct JoinRoom {
+    /// Who.
+    pub client: ClientRef,
+    /// The client's own number for it, which stands in its news.
+    pub membership: u32,
+    /// Which.
+    pub room: RoomName,
+    /// Whether it was a member before the fan-out started anew.
+    pub again: bool,
+}
+
+impl Handler<JoinRoom> for Room {
+    type Result = ();
+
+    fn handle(&mut self, join: JoinRoom, _: &mut Context<Self>) {
+        match self.rooms.get_mut(&join.room) {
+            Some(State::Open(room)) => {
+                let room = room.clone();
+                self.admit(&room, join);
+            }
+            Some(State::Opening(waiting)) => waiting.push(join),
+            None => {
+                let room = join.room.clone();
+                self.shard.links().log.do_send(OpenRoom {
+                    shard: self.shard.id,
+                    room: room.clone(),
+                });
+                self.rooms.insert(room, State::Opening(vec![join]));
+            }
+        }
+    }
+}
+
+/// The newest id of a room that was asked for; comes from the log among the batches.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct RoomOpened {
+    /// Which room.
+    pub room: RoomName,
+    /// Its newest id; every later one comes in a batch behind this message.
+    pub newest: u64,
+}
+
+impl Handler<RoomOpened> for Room {
+    type Result = ();
+
+    fn handle(&mut self, opened: RoomOpened, _: &mut Context<Self>) {
+        let Some(state) = self.rooms.get_mut(&opened.room) else {
+            return;
+        };
+        let State::Opening(waiting) = state else {
+            return;
+        };
+        let waiting = std::mem::take(waiting);
+        let tail_bytes = usize::try_from(self.shard.config.rooms.tail_bytes).unwrap_or(usize::MAX);
+        let room = Rc::new(LocalRoom::new(
+            opened.room.clone(),
+            opened.newest,
+            tail_bytes,
+        ));
+        *state = State::Open(room.clone());
+        for join in waiting {
+            self.admit(&room, join);
+        }
+        if room.is_empty() {
+            self.rooms.remove(&opened.room);
+        }
+    }
+}
+
+/// A client let itself out of a room; see [`LocalRoom::dismiss`].
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct MemberLeft {
+    /// Which room.
+    pub room: RoomName,
+    /// Who, if that was the account's last connection in the room on this shard.
+    pub last_of: Option<Identity>,
+}
+
+impl Handler<MemberLeft> for Room {
+    type Result = ();
+
+    fn handle(&mut self, left: MemberLeft, _: &mut Context<Self>) {
+        if let Some(identity) = left.last_of {
+            self.announce(&left.room, &identity, false, None);
+        }
+        if matches!(self.rooms.get(&left.room), Some(State::Open(room)) if room.is_empty()) {
+            debug!(self.log, "room left by its last member here"; "room" => %left.room);
+            self.rooms.remove(&left.room);
+        }
+    }
+}
+
+/// A committed group, and the answers for this shard's clients.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct Committed {
+    /// Rising by one for each shard, from 1.
+    pub number: u64,
+    /// What members are to hear.
+    pub batch: Arc<Batch>,
+    /// What became of the requests of this shard's clients.
+    pub answers: Arc<[Answer]>,
+    /// Bytes of these requests, which leave the log's queue now.
+    pub queue_bytes: usize,
+}
+
+impl Handler<Committed> for Room {
+    type Result = ();
+
+    fn handle(&mut self, committed: Committed, _: &mut Context<Self>) {
+        // Told again after a restart; what was heard to its end is not heard twice.
+        if committed.number <= self.heard.load(Ordering::Acquire) {
+            return;
+        }
+        for part in &committed.batch.rooms {
+            self.hear(part);
+        }
+        for answer in &*committed.answers {
+            if let Some(seat) = self.shard.find(answer.client) {
+                seat.leave_answer(answer.clone());
+            }
+        }
+        self.heard.store(committed.number, Ordering::Release);
+        self.shard.leave_queue(committed.queue_bytes);
+    }
+}
+
+/// Blocks in C16, from this shard's codec.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct BlocksEncoded {
+    /// Which room.
+    pub room: RoomName,
+    /// The room's newest id before these.
+    pub behind: u64,
+    /// The blocks; `None` if the codec failed on them.
+    pub blocks: Option<Vec<Arc<Block>>>,
+}
+
+impl Handler<BlocksEncoded> for Room {
+    type Result = ();
+
+    fn handle(&mut self, encoded: BlocksEncoded, _: &mut Context<Self>) {
+        if let Some(State::Open(room)) = self.rooms.get(&encoded.room) {
+            room.take_encoded(encoded.behind, encoded.blocks);
+            room.wake_members(BodyForm::C16);
+        }
+    }
+}
+
+/// Makes this actor panic, to show that it is survived.
+#[cfg(feature = "fault-injection")]
+impl Handler<super::Provoke> for Room {
+    type Result = ();
+    fn handle(&mut self, _: super::Provoke, _: &mut Context<Self>) {
+        panic!("provoked");
+    }
+}

@@ -1,0 +1,286 @@
+//! A client's seat: what the actors of its shard know of it and leave there for it.
+//!
+//! Everything on a shard runs on one thread, so a seat is cells, not locks. Whoever leaves something wakes the client, which
+//! looks at all of it in one go: a thousand members cost a thousand wake-ups, and no message of their own.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::os::fd::RawFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use crate::edge::wire::gc2::options::BodyForm;
+use crate::edge::wire::names::UserName;
+
+use super::messages::{Answer, ClientRef};
+use super::room::JoinedRoom;
+
+/// Who a client is, once it is someone.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The name as first given.
+    pub user: UserName,
+    /// The name without regard to case.
+    pub account: Arc<str>,
+    /// The account as one number, the same on all shards of this process.
+    pub key: u64,
+    /// Whether anybody may bear this name when its connections are gone.
+    pub is_guest: bool,
+}
+
+/// Why a client is to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EvictReason {
+    /// It did not log in within `auth.deadline`.
+    LogInOverdue,
+    /// It did not answer a `PING` within `heartbeat.timeout`.
+    Silent,
+    /// Its TCP acknowledged nothing for interval and timeout.
+    Unreachable,
+    /// The server stops; come back after so many seconds.
+    Restart {
+        /// Spread, so that not all come back at once.
+        seconds: u32,
+    },
+    /// Another log-in from the same address took its place (original clients).
+    Replaced,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Seat {
+    /// Which client this is.
+    pub client: ClientRef,
+    /// Where it connects from.
+    pub peer: SocketAddr,
+    /// Its socket, for questions to the kernel; -1 where it has none of its own.
+    pub socket: RawFd,
+    /// When it connected, on the shard's clock.
+    pub since: Duration,
+    waker: RefCell<Option<Waker>>,
+    news: RefCell<Vec<u32>>,
+    answers: RefCell<Vec<Answer>>,
+    joined: RefCell<Vec<JoinedRoom>>,
+    notes: RefCell<Vec<u8>>,
+    identity: RefCell<Option<Identity>>,
+    heard_at: Cell<Duration>,
+    asked_at: Cell<Option<Duration>>,
+    ask: Cell<bool>,
+    evict: Cell<Option<EvictReason>>,
+    rejoin: Cell<bool>,
+    has_unsent: Cell<bool>,
+    closing_since: Cell<Option<Duration>>,
+    wants_presence: Cell<bool>,
+    body_form: Cell<BodyForm>,
+}
+
+/// Presence lines that may wait for a client, in bytes; more are dropped, since they tell of a moment that has passed.
+const NOTES_BYTES_MAX: usize = 16 * 1024;
+
+impl Seat {
+    /// A seat for a client that has just connected.
+    pub fn new(client: ClientRef, peer: SocketAddr, socket: RawFd, now: Duration) -> Rc<Self> {
+        Rc::new(Self {
+            client,
+            peer,
+            socket,
+            since: now,
+            waker: RefCell::default(),
+            news: RefCell::default(),
+            answers: RefCell::default(),
+            joined: RefCell::default(),
+            notes: RefCell::default(),
+            identity: RefCell::default(),
+            heard_at: Cell::new(now),
+            asked_at: Cell::default(),
+            ask: Cell::default(),
+            evict: Cell::default(),
+            rejoin: Cell::default(),
+            has_unsent: Cell::default(),
+            closing_since: Cell::default(),
+            wants_presence: Cell::default(),
+            body_form: Cell::default(),
+        })
+    }
+
+    /// Remembers how to wake the client; called from its own poll.
+    pub fn keep_waker(&self, waker: &Waker) {
+        let mut kept = self.waker.borrow_mut();
+        if !kept.as_ref().is_some_and(|kept| kept.will_wake(waker)) {
+            *kept = Some(waker.clone());
+        }
+    }
+
+    /// Lets the client run.
+    pub fn wake(&self) {
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// A room has news; `membership` is the client's own number for it.
+    pub fn leave_news(&self, membership: u32) {
+        self.news.borrow_mut().push(membership);
+        self.wake();
+    }
+
+    /// Takes the numbers of the rooms with news, into `into`.
+    pub fn take_news(&self, into: &mut Vec<u32>) {
+        let mut news = self.news.borrow_mut();
+        if !news.is_empty() {
+            into.append(&mut news);
+            if news.capacity() > 4 {
+                *news = Vec::new();
+            }
+        }
+    }
+
+    /// The log answered.
+    pub fn leave_answer(&self, answer: Answer) {
+        self.answers.borrow_mut().push(answer);
+        self.wake();
+    }
+
+    /// Takes the log's answers.
+    pub fn take_answers(&self) -> Vec<Answer> {
+        std::mem::take(&mut *self.answers.borrow_mut())
+    }
+
+    /// A room let the client in.
+    pub fn leave_joined(&self, joined: JoinedRoom) {
+        self.joined.borrow_mut().push(joined);
+        self.wake();
+    }
+
+    /// Takes the rooms that let the client in.
+    pub fn take_joined(&self) -> Vec<JoinedRoom> {
+        std::mem::take(&mut *self.joined.borrow_mut())
+    }
+
+    /// Leaves presence lines, if the client asked for them.
+    pub fn leave_note(&self, lines: &[u8]) {
+        let mut notes = self.notes.borrow_mut();
+        if self.wants_presence.get() && notes.len() + lines.len() <= NOTES_BYTES_MAX {
+            notes.extend_from_slice(lines);
+            self.wake();
+        }
+    }
+
+    /// Takes the presence lines.
+    pub fn take_notes(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.notes.borrow_mut())
+    }
+
+    /// Orders the client to send a `PING`.
+    pub fn order_ping(&self, now: Duration) {
+        self.asked_at.set(Some(now));
+        self.ask.set(true);
+        self.wake();
+    }
+
+    /// Takes the order to send a `PING`.
+    pub fn take_ping_order(&self) -> bool {
+        self.ask.take()
+    }
+
+    /// Orders the client to go.
+    pub fn order_eviction(&self, reason: EvictReason) {
+        if self.evict.get().is_none() {
+            self.evict.set(Some(reason));
+            self.wake();
+        }
+    }
+
+    /// Why the client is to go, if it is.
+    pub fn eviction(&self) -> Option<EvictReason> {
+        self.evict.get()
+    }
+
+    /// The room actor started anew: join again what you are in.
+    pub fn order_rejoin(&self) {
+        self.rejoin.set(true);
+        self.wake();
+    }
+
+    /// Takes the order to join again.
+    pub fn take_rejoin_order(&self) -> bool {
+        self.rejoin.take()
+    }
+
+    /// The client said something.
+    pub fn heard(&self, now: Duration) {
+        self.heard_at.set(now);
+        self.asked_at.set(None);
+    }
+
+    /// When the client last said something.
+    pub fn heard_at(&self) -> Duration {
+        self.heard_at.get()
+    }
+
+    /// When a `PING` was ordered that nothing has answered.
+    pub fn asked_at(&self) -> Option<Duration> {
+        self.asked_at.get()
+    }
+
+    /// Its bytes are out: what was asked before counts from now.
+    pub fn restart_question(&self, now: Duration) {
+        if self.asked_at.get().is_some() {
+            self.asked_at.set(Some(now));
+        }
+    }
+
+    /// Whether bytes for it wait to be sent.
+    pub fn has_unsent(&self) -> bool {
+        self.has_unsent.get()
+    }
+
+    /// Notes whether bytes for it wait to be sent.
+    pub fn set_unsent(&self, unsent: bool) {
+        self.has_unsent.set(unsent);
+    }
+
+    /// It ends once its last lines are written.
+    pub fn set_closing(&self, now: Duration) {
+        if self.closing_since.get().is_none() {
+            self.closing_since.set(Some(now));
+        }
+    }
+
+    /// Since when it is about to end.
+    pub fn closing_since(&self) -> Option<Duration> {
+        self.closing_since.get()
+    }
+
+    /// Whether it wants to hear who comes and goes.
+    pub fn set_presence(&self, wanted: bool) {
+        self.wants_presence.set(wanted);
+    }
+
+    /// How bodies are written on its connection.
+    pub fn body_form(&self) -> BodyForm {
+        self.body_form.get()
+    }
+
+    /// Chooses how bodies are written.
+    pub fn set_body_form(&self, form: BodyForm) {
+        self.body_form.set(form);
+    }
+
+    /// Who it is; `None` before its log-in.
+    pub fn identity(&self) -> Option<Identity> {
+        self.identity.borrow().clone()
+    }
+
+    /// Whether it is logged in.
+    pub fn is_known(&self) -> bool {
+        self.identity.borrow().is_some()
+    }
+
+    /// It is someone now.
+    pub fn set_identity(&self, identity: Identity) {
+        *self.identity.borrow_mut() = Some(identity);
+    }
+}

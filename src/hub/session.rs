@@ -1,0 +1,260 @@
+//! The sessions of one shard. In: accepted connections, and the end of each, panics included. Out: client actors. Owns the limit
+//! on connections and the order to leave at the end.
+
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use actix::{
+    Actor, ActorFutureExt, Addr, Context, Handler, Message, ResponseActFuture, Supervised,
+    WrapFuture,
+};
+use slog::{Logger, debug, error, info, warn};
+
+use super::auth::{AccountLeft, AccountsReported, AuthSupervisor};
+use super::client::Client;
+use super::messages::ClientRef;
+use super::seat::{EvictReason, Identity};
+use super::shard::{Links, Shard};
+
+/// Clients that leave because the server stops are told to come back within so many seconds, each after another time.
+const RESTART_SPREAD_SECONDS: u32 = 5;
+
+/// Connections of all shards together, and how many there may be.
+#[derive(Debug)]
+pub struct ConnectionCount {
+    open: AtomicUsize,
+    max: usize,
+}
+
+impl ConnectionCount {
+    /// None open.
+    pub fn new(max: usize) -> Self {
+        Self {
+            open: AtomicUsize::new(0),
+            max,
+        }
+    }
+
+    /// The limit.
+    pub fn max(&self) -> usize {
+        self.max
+    }
+
+    /// How many are open.
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    fn enter(&self) -> bool {
+        let more = |open: usize| (open < self.max).then_some(open + 1);
+        self.open
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
+            .is_ok()
+    }
+
+    fn leave(&self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// See the module.
+pub struct SessionSupervisor {
+    shard: Rc<Shard>,
+    log: Logger,
+    connections: Arc<ConnectionCount>,
+    is_stopping: bool,
+}
+
+impl SessionSupervisor {
+    /// Sessions of `shard`, counted in `connections`.
+    pub fn new(shard: Rc<Shard>, connections: Arc<ConnectionCount>) -> Self {
+        let log = shard.log.new(slog::o!("actor" => "sessions"));
+        Self {
+            shard,
+            log,
+            connections,
+            is_stopping: false,
+        }
+    }
+}
+
+impl Actor for SessionSupervisor {
+    type Context = Context<Self>;
+}
+
+// The registry is the shard's and outlives this actor.
+impl Supervised for SessionSupervisor {}
+
+/// Tells the shard who else there is; before anything else.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Connect(pub Links);
+
+impl Handler<Connect> for SessionSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, connect: Connect, _: &mut Context<Self>) {
+        self.shard.connect(connect.0);
+    }
+}
+
+/// A connection was accepted.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Accepted {
+    /// The socket, not blocking.
+    pub stream: std::net::TcpStream,
+    /// Its other end.
+    pub peer: SocketAddr,
+}
+
+impl Handler<Accepted> for SessionSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, accepted: Accepted, _: &mut Context<Self>) {
+        if self.is_stopping {
+            return;
+        }
+        if !self.connections.enter() {
+            warn!(self.log, "connection refused: limits.connections is reached";
+                "peer" => %accepted.peer, "connections" => self.connections.max());
+            refuse_politely(&accepted.stream);
+            return;
+        }
+        match Client::start(&self.shard, accepted.stream, accepted.peer) {
+            Ok(client) => debug!(self.log, "client connected"; "peer" => %accepted.peer,
+                "session" => format!("{:016x}", client.session)),
+            Err(error) => {
+                self.connections.leave();
+                error!(self.log, "client not started"; "peer" => %accepted.peer, "error" => %error);
+            }
+        }
+    }
+}
+
+/// One line, as far as it fits into the socket's empty buffer.
+fn refuse_politely(mut stream: &std::net::TcpStream) {
+    use std::io::Write;
+    let _ =
+        stream.write_all(b"ERR;;unavailable;too many connections; try again later\nBYE;full;10\n");
+}
+
+/// How a client ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// It closed the connection, or said BYE.
+    Left,
+    /// The connection failed; how.
+    Failed(String),
+    /// It was ordered to go.
+    Evicted(EvictReason),
+    /// It broke a rule that costs the connection; which.
+    Refused(&'static str),
+    /// Its actor panicked.
+    Panicked,
+}
+
+/// A client's actor is gone; sent by its drop, so it comes in every case.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ClientEnded {
+    /// Which.
+    pub client: ClientRef,
+    /// From where.
+    pub peer: SocketAddr,
+    /// Who it was, if it was someone.
+    pub identity: Option<Identity>,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+impl Handler<ClientEnded> for SessionSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, ended: ClientEnded, _: &mut Context<Self>) {
+        self.connections.leave();
+        let user = ended
+            .identity
+            .as_ref()
+            .map_or("-", |who| who.user.as_str())
+            .to_owned();
+        let session = format!("{:016x}", ended.client.session);
+        match &ended.ending {
+            Ending::Panicked => {
+                error!(self.log, "client panicked; its connection is lost, no other";
+                "peer" => %ended.peer, "user" => user, "session" => session)
+            }
+            Ending::Left => debug!(self.log, "client left";
+                "peer" => %ended.peer, "user" => user, "session" => session),
+            how => info!(self.log, "client ended"; "how" => ?how,
+                "peer" => %ended.peer, "user" => user, "session" => session),
+        }
+        if let Some(identity) = ended.identity {
+            self.shard.links().auth.do_send(AccountLeft {
+                account: identity.account,
+            });
+        }
+    }
+}
+
+/// The log-in started anew and asks who is here.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ReportAccounts {
+    /// Whom to tell.
+    pub to: Addr<AuthSupervisor>,
+}
+
+impl Handler<ReportAccounts> for SessionSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, ask: ReportAccounts, _: &mut Context<Self>) {
+        let mut guests: Vec<(Arc<str>, IpAddr)> = Vec::new();
+        self.shard.each_seat(|seat| {
+            if let Some(identity) = seat.identity().filter(|who| who.is_guest) {
+                guests.push((identity.account, seat.peer.ip().to_canonical()));
+            }
+        });
+        ask.to.do_send(AccountsReported { guests });
+    }
+}
+
+/// The server stops: tell every client, and answer with how many were left when the deadline came.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "usize")]
+pub struct SendHome {
+    /// How long clients may take to get their last lines.
+    pub deadline: Duration,
+}
+
+impl Handler<SendHome> for SessionSupervisor {
+    type Result = ResponseActFuture<Self, usize>;
+
+    fn handle(&mut self, order: SendHome, _: &mut Context<Self>) -> Self::Result {
+        self.is_stopping = true;
+        self.shard.each_seat(|seat| {
+            let seconds = rand::random_range(1..=RESTART_SPREAD_SECONDS);
+            seat.order_eviction(EvictReason::Restart { seconds });
+        });
+        let (shard, end) = (self.shard.clone(), Instant::now() + order.deadline);
+        let wait = async move {
+            while shard.clients() > 0 && Instant::now() < end {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            shard.clients()
+        };
+        Box::pin(wait.into_actor(self).map(|left, _, _| left))
+    }
+}
+
+/// Makes this actor panic, to show that it is survived.
+#[cfg(feature = "fault-injection")]
+impl Handler<super::Provoke> for SessionSupervisor {
+    type Result = ();
+    fn handle(&mut self, _: super::Provoke, _: &mut Context<Self>) {
+        panic!("provoked");
+    }
+}

@@ -1,0 +1,224 @@
+//! What one shard's actors share: the registry of its clients, its clock, and the addresses of everybody else.
+//!
+//! A shard is one thread, so this is cells and counters, never a lock. Actors get it in their constructors.
+
+use std::cell::{OnceCell, RefCell};
+use std::net::SocketAddr;
+use std::os::fd::RawFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use actix::{Addr, Recipient};
+use slab::Slab;
+use slog::Logger;
+
+use crate::ops::config::Config;
+
+use super::auth::AuthSupervisor;
+use super::codec::Codec;
+use super::heartbeat::Heartbeat;
+use super::legacy::LogInPinged;
+use super::log::MessageLog;
+use super::log::read_pool::ReadPool;
+use super::messages::ClientRef;
+use super::room::Room;
+use super::seat::Seat;
+use super::session::SessionSupervisor;
+
+/// Bytes of requests that are on their way through the log, over all shards. When it is full, clients stop reading their
+/// sockets, and TCP pushes back.
+#[derive(Debug)]
+pub struct LogQueue {
+    bytes: AtomicUsize,
+    bytes_max: usize,
+}
+
+impl LogQueue {
+    /// An empty queue; `bytes_max` is `limits.log_queue_bytes`.
+    pub fn new(bytes_max: usize) -> Self {
+        Self {
+            bytes: AtomicUsize::new(0),
+            bytes_max,
+        }
+    }
+
+    /// Whether no more should be put in.
+    pub fn is_full(&self) -> bool {
+        self.bytes.load(Ordering::Relaxed) >= self.bytes_max
+    }
+
+    /// Counts bytes in.
+    pub fn enter(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Counts bytes out.
+    pub fn leave(&self, bytes: usize) {
+        // A group that is told twice leaves twice; the count must not wrap.
+        let less = |now: usize| Some(now.saturating_sub(bytes));
+        let _ = self
+            .bytes
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
+
+    /// Bytes in the queue.
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+}
+
+/// The actors a shard talks to.
+#[derive(Clone)]
+pub struct Links {
+    /// The one that appends.
+    pub log: Addr<MessageLog>,
+    /// The threads that read the log.
+    pub reads: ReadPool,
+    /// The one that lets in.
+    pub auth: Addr<AuthSupervisor>,
+    /// This shard's fan-out.
+    pub room: Addr<Room>,
+    /// All shards' fan-outs, this one's included, by shard.
+    pub rooms: Arc<[Addr<Room>]>,
+    /// This shard's codec.
+    pub codec: Addr<Codec>,
+    /// This shard's sessions.
+    pub sessions: Addr<SessionSupervisor>,
+    /// The gate of original clients, if it is open.
+    pub legacy: Option<Recipient<LogInPinged>>,
+}
+
+/// See the module.
+pub struct Shard {
+    /// Its number, from 0.
+    pub id: u16,
+    /// The configuration in force.
+    pub config: Arc<Config>,
+    /// Logs with the shard's number.
+    pub log: Logger,
+    /// See [`LogQueue`].
+    pub queue: Arc<LogQueue>,
+    clock: Instant,
+    seats: RefCell<Slab<Rc<Seat>>>,
+    waiting_for_log: RefCell<Vec<Rc<Seat>>>,
+    links: OnceCell<Links>,
+    heartbeat: OnceCell<Addr<Heartbeat>>,
+}
+
+impl Shard {
+    /// A shard without clients; [`connect`](Self::connect) has to follow before any comes.
+    pub fn new(id: u16, config: Arc<Config>, log: Logger, queue: Arc<LogQueue>) -> Rc<Self> {
+        Rc::new(Self {
+            id,
+            config,
+            log,
+            queue,
+            clock: Instant::now(),
+            seats: RefCell::default(),
+            waiting_for_log: RefCell::default(),
+            links: OnceCell::new(),
+            heartbeat: OnceCell::new(),
+        })
+    }
+
+    /// Tells the shard who else there is; once.
+    pub fn connect(&self, links: Links) {
+        if self.links.set(links).is_err() {
+            slog::error!(
+                self.log,
+                "shard was connected twice; the first connection holds"
+            );
+        }
+    }
+
+    /// The others.
+    ///
+    /// # Panics
+    /// Before [`connect`](Self::connect): a fault in the wiring, which the first start shows.
+    pub fn links(&self) -> &Links {
+        match self.links.get() {
+            Some(links) => links,
+            None => unreachable!("the shard was not connected before it got work"),
+        }
+    }
+
+    /// Keeps the heartbeat: an actor that nobody has the address of ends.
+    pub fn keep_heartbeat(&self, heartbeat: Addr<Heartbeat>) {
+        let _ = self.heartbeat.set(heartbeat);
+    }
+
+    /// Time on the shard's clock.
+    pub fn now(&self) -> Duration {
+        self.clock.elapsed()
+    }
+
+    /// Gives a new client a seat.
+    pub fn seat(&self, peer: SocketAddr, socket: RawFd) -> Rc<Seat> {
+        let mut seats = self.seats.borrow_mut();
+        let entry = seats.vacant_entry();
+        let slot = entry.key() as u32;
+        let client = ClientRef {
+            shard: self.id,
+            slot,
+            session: rand::random(),
+        };
+        let seat = Seat::new(client, peer, socket, self.now());
+        entry.insert(seat.clone());
+        seat
+    }
+
+    /// The seat of `client`, if it still sits there.
+    pub fn find(&self, client: ClientRef) -> Option<Rc<Seat>> {
+        let seats = self.seats.borrow();
+        seats
+            .get(client.slot as usize)
+            .filter(|seat| seat.client == client)
+            .cloned()
+    }
+
+    /// Takes the seat away; returns whether it was there.
+    pub fn unseat(&self, client: ClientRef) -> bool {
+        let mut seats = self.seats.borrow_mut();
+        let sits = seats
+            .get(client.slot as usize)
+            .is_some_and(|seat| seat.client == client);
+        if sits {
+            seats.remove(client.slot as usize);
+        }
+        sits
+    }
+
+    /// How many clients there are.
+    pub fn clients(&self) -> usize {
+        self.seats.borrow().len()
+    }
+
+    /// Calls `visit` for every client. It must not seat or unseat anybody.
+    pub fn each_seat(&self, mut visit: impl FnMut(&Rc<Seat>)) {
+        for (_, seat) in &*self.seats.borrow() {
+            visit(seat);
+        }
+    }
+
+    /// Remembers to wake this client when the log's queue has room again.
+    pub fn wait_for_log(&self, seat: &Rc<Seat>) {
+        self.waiting_for_log.borrow_mut().push(seat.clone());
+    }
+
+    /// Requests went through the log: counts them out and wakes who waits for that.
+    pub fn leave_queue(&self, bytes: usize) {
+        self.queue.leave(bytes);
+        if !self.queue.is_full() {
+            self.wake_waiting();
+        }
+    }
+
+    /// Wakes who waits for room in the log's queue; also called now and then, since other shards make room too.
+    pub fn wake_waiting(&self) {
+        for seat in std::mem::take(&mut *self.waiting_for_log.borrow_mut()) {
+            seat.wake();
+        }
+    }
+}

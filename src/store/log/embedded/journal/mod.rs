@@ -1,0 +1,296 @@
+//! The commit point: two preallocated halves, written in turn. In: encoded groups. Owns `journal-0` and `journal-1`.
+
+pub(super) mod layout;
+mod redact;
+pub(super) mod scan;
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use super::super::LogError;
+use super::super::stored::Group;
+use super::files::{open_file, refused, sync_failed};
+use layout::{Encoder, FILE_HEADER_BYTES, FileHeader, GROUP_HEADER_BYTES, aligned};
+use scan::HalfScan;
+
+/// The least a journal may have: two halves with room for the header and a few groups.
+pub(super) const JOURNAL_BYTES_MIN: u64 = 64 * 1024;
+/// The payload of a group is counted in 32 bits.
+const HALF_BYTES_MAX: u64 = 1 << 31;
+
+struct Half {
+    file: File,
+    path: PathBuf,
+    file_bytes: u64,
+    generation: u64,
+    /// Where the next group goes.
+    end: u64,
+    /// First id and offset of every group.
+    groups: Vec<(u64, u64)>,
+    last_id: u64,
+    /// Bytes of earlier turns may stand from `end` to here, ...
+    stale_to: u64,
+    /// ... and hold ids in this range (first, last).
+    stale_ids: (u64, u64),
+    dirty: bool,
+}
+
+/// See the module.
+pub(super) struct Journal {
+    halves: [Half; 2],
+    active: usize,
+    half_bytes: u64,
+    /// Makes the next write or sync fail, for tests.
+    #[cfg(test)]
+    pub(super) fault: Option<Fault>,
+}
+
+/// A failure to come.
+#[cfg(test)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// So many bytes are written, then the write fails.
+    ShortWrite(usize),
+    Sync,
+}
+
+impl Journal {
+    /// Opens both halves, creates what is missing, and reads what is there, the older half first.
+    pub(super) fn open(folder: &Path, bytes: u64) -> Result<(Self, [HalfScan; 2]), LogError> {
+        let half_bytes = (bytes.max(JOURNAL_BYTES_MIN) / 2).min(HALF_BYTES_MAX) / 4096 * 4096;
+        let (first, mut first_scan) = Half::open(folder.join("journal-0"), half_bytes)?;
+        let (second, mut second_scan) = Half::open(folder.join("journal-1"), half_bytes)?;
+        let removed: HashSet<u64> = [&first_scan, &second_scan]
+            .iter()
+            .flat_map(|scan| scan.removals.iter().copied())
+            .collect();
+        for scan in [&mut first_scan, &mut second_scan] {
+            scan.settle(&removed);
+        }
+        let mut journal = Self {
+            active: usize::from(second.generation > first.generation),
+            halves: [first, second],
+            half_bytes,
+            #[cfg(test)]
+            fault: None,
+        };
+        journal.halves[0].know(&first_scan);
+        journal.halves[1].know(&second_scan);
+        let scans = if journal.active == 1 {
+            [first_scan, second_scan]
+        } else {
+            [second_scan, first_scan]
+        };
+        Ok((journal, scans))
+    }
+
+    /// Path of the older (0) or newer (1) half at opening.
+    pub(super) fn path(&self, age: usize) -> &Path {
+        &self.halves[if age == 1 {
+            self.active
+        } else {
+            1 - self.active
+        }]
+        .path
+    }
+
+    /// The largest group that one half can hold, its header included.
+    pub(super) fn group_bytes_max(&self) -> usize {
+        self.half_bytes as usize - FILE_HEADER_BYTES
+    }
+
+    /// Ids up to this one must be synced elsewhere before a group of `bytes` can be written; 0 if none.
+    pub(super) fn needs_synced(&self, bytes: usize) -> u64 {
+        if self.fits(bytes) {
+            0
+        } else {
+            self.halves[1 - self.active].last_id
+        }
+    }
+
+    fn fits(&self, bytes: usize) -> bool {
+        self.halves[self.active].end + aligned(bytes) as u64 <= self.half_bytes
+    }
+
+    /// Writes a group; starts the other half with it if it does not fit into this one. Returns whether it did.
+    /// After an error the group is not there.
+    pub(super) fn write(
+        &mut self,
+        encoder: &mut Encoder,
+        group: &Group,
+        link_before: [u8; 32],
+    ) -> Result<bool, LogError> {
+        let starts = !self.fits(encoder.group_bytes());
+        let generation = self.halves[self.active].generation + u64::from(starts);
+        let first_id = group.records.first().map_or(0, |record| record.event.id);
+        let last_id = group.records.last().map_or(0, |record| record.event.id);
+        let header = starts.then_some(FileHeader {
+            generation,
+            first_group: group.number,
+            first_id,
+            link: link_before,
+        });
+        let bytes = encoder.finish(generation, group, header.as_ref());
+        let index = if starts { 1 - self.active } else { self.active };
+        #[cfg(test)]
+        let fault = self.fault.take_if(|fault| *fault != Fault::Sync);
+        let half = &mut self.halves[index];
+        if starts {
+            half.restart(generation);
+        }
+        let at = if starts { 0 } else { half.end };
+        #[cfg(test)]
+        if let Some(Fault::ShortWrite(written)) = fault {
+            let _ = half
+                .file
+                .write_all_at(&bytes[..written.min(bytes.len())], at);
+            half.unwrite(bytes.len() as u64);
+            return Err(refused("writing", &half.path)(
+                std::io::ErrorKind::StorageFull.into(),
+            ));
+        }
+        if let Err(error) = half.file.write_all_at(bytes, at) {
+            half.unwrite(bytes.len() as u64);
+            return Err(refused("writing", &half.path)(error));
+        }
+        half.groups.push((first_id, half.end));
+        half.end = at + bytes.len() as u64;
+        half.last_id = last_id;
+        half.dirty = true;
+        self.active = index;
+        Ok(starts)
+    }
+
+    /// Makes everything written durable.
+    pub(super) fn sync(&mut self) -> Result<(), LogError> {
+        #[cfg(test)]
+        if self.fault.take_if(|fault| *fault == Fault::Sync).is_some() {
+            let path = &self.halves[self.active].path;
+            return Err(sync_failed(path)(std::io::Error::other("test")));
+        }
+        for half in self.halves.iter_mut().filter(|half| half.dirty) {
+            half.file.sync_data().map_err(sync_failed(&half.path))?;
+            half.dirty = false;
+        }
+        Ok(())
+    }
+
+    /// Begins anew after recovery: all that the halves hold is synced elsewhere. Halves of another size are made again; the
+    /// newest group's half is left as it is.
+    pub(super) fn begin(
+        &mut self,
+        first_group: u64,
+        first_id: u64,
+        link: [u8; 32],
+    ) -> Result<(), LogError> {
+        let generation = self.halves[self.active].generation + 1;
+        for half in &mut self.halves {
+            if half.file_bytes != self.half_bytes {
+                half.make(self.half_bytes)?;
+            }
+        }
+        if !self.halves[self.active].groups.is_empty() {
+            self.active = 1 - self.active;
+        }
+        let half = &mut self.halves[self.active];
+        half.restart(generation);
+        let mut bytes = vec![0; FILE_HEADER_BYTES];
+        FileHeader {
+            generation,
+            first_group,
+            first_id,
+            link,
+        }
+        .write_to(&mut bytes);
+        half.file
+            .write_all_at(&bytes, 0)
+            .map_err(refused("writing", &half.path))?;
+        half.dirty = true;
+        self.sync()
+    }
+}
+
+impl Half {
+    fn open(path: PathBuf, half_bytes: u64) -> Result<(Self, HalfScan), LogError> {
+        let mut half = Self {
+            file: open_file(&path)?,
+            path,
+            file_bytes: 0,
+            generation: 0,
+            end: FILE_HEADER_BYTES as u64,
+            groups: Vec::new(),
+            last_id: 0,
+            stale_to: 0,
+            stale_ids: (u64::MAX, 0),
+            dirty: false,
+        };
+        let mut bytes = Vec::new();
+        (&half.file)
+            .read_to_end(&mut bytes)
+            .map_err(refused("reading", &half.path))?;
+        half.file_bytes = bytes.len() as u64;
+        if bytes.is_empty() {
+            half.make(half_bytes)?;
+            return Ok((half, HalfScan::default()));
+        }
+        let scan = HalfScan::read(bytes.into());
+        half.generation = scan.generation;
+        Ok((half, scan))
+    }
+
+    /// Fills the whole half with zeros, so that no later write has to change metadata.
+    fn make(&mut self, bytes: u64) -> Result<(), LogError> {
+        self.file
+            .set_len(0)
+            .map_err(refused("preallocating", &self.path))?;
+        self.zero(0..bytes)?;
+        self.file.sync_all().map_err(sync_failed(&self.path))?;
+        self.file_bytes = bytes;
+        self.end = FILE_HEADER_BYTES as u64;
+        self.groups.clear();
+        self.last_id = 0;
+        (self.stale_to, self.stale_ids) = (0, (u64::MAX, 0));
+        Ok(())
+    }
+
+    fn know(&mut self, scan: &HalfScan) {
+        self.end = scan.end() as u64;
+        let places = scan.groups.iter();
+        self.groups = places
+            .map(|group| (group.first_id, group.offset as u64))
+            .collect();
+        self.last_id = scan.groups.last().map_or(0, |group| group.last_id);
+        let tail = scan.bytes.get(scan.end()..).unwrap_or_default();
+        if tail.iter().any(|byte| *byte != 0) {
+            self.stale_everywhere();
+        }
+    }
+
+    fn restart(&mut self, generation: u64) {
+        if let Some((first, _)) = self.groups.first() {
+            let (low, high) = self.stale_ids;
+            self.stale_ids = (low.min(*first), high.max(self.last_id));
+        }
+        self.stale_to = self.stale_to.max(self.end);
+        self.generation = generation;
+        self.end = FILE_HEADER_BYTES as u64;
+        self.groups.clear();
+        self.last_id = 0;
+    }
+
+    /// After a failed write of `bytes`: whatever arrived of it must not be read as a group.
+    fn unwrite(&mut self, bytes: u64) {
+        let _ = self.file.write_all_at(&[0; GROUP_HEADER_BYTES], self.end);
+        self.stale_to = self.stale_to.max(self.end + bytes).min(self.file_bytes);
+        self.stale_ids = (0, u64::MAX);
+        self.dirty = true;
+    }
+
+    fn stale_everywhere(&mut self) {
+        self.stale_to = self.file_bytes;
+        self.stale_ids = (0, u64::MAX);
+    }
+}

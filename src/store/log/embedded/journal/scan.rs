@@ -1,0 +1,173 @@
+//! Reading a half of the journal back: which groups in it are whole, what was torn, what is damaged. Nothing is changed here.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use bytes::Bytes;
+use memchr::memmem;
+
+use super::super::super::event::{Event, EventKind};
+use super::super::super::stored::Group;
+use super::layout::{
+    FILE_HEADER_BYTES, FileHeader, FoundGroup, GROUP_MAGIC, blank, claimed_bytes,
+    claimed_generation, read_group,
+};
+use crate::edge::wire::timestamp::Timestamp;
+use crate::store::log::TagMark;
+
+/// One whole group of a half.
+#[derive(Debug)]
+pub(in super::super) struct FoundMeta {
+    pub(super) offset: usize,
+    pub(super) end: usize,
+    pub(in super::super) first_id: u64,
+    pub(in super::super) last_id: u64,
+    doubtful: Vec<u64>,
+}
+
+/// A stretch that is no whole group.
+#[derive(Debug, Clone)]
+pub(in super::super) struct Cut {
+    pub(in super::super) range: Range<usize>,
+    /// Whole groups stand behind it, so this is damage and not a write that never ended.
+    pub(in super::super) damage: bool,
+}
+
+/// What one half holds.
+#[derive(Debug, Default)]
+pub(in super::super) struct HalfScan {
+    pub(super) bytes: Bytes,
+    /// 0 if nothing can be read.
+    pub(super) generation: u64,
+    header: Option<FileHeader>,
+    /// Bytes stand where the header should be, but no header.
+    pub(in super::super) header_lost: bool,
+    pub(in super::super) groups: Vec<FoundMeta>,
+    pub(in super::super) cuts: Vec<Cut>,
+    pub(in super::super) removals: Vec<u64>,
+    pub(in super::super) tags: Vec<(TagMark, u64, Timestamp)>,
+}
+
+impl HalfScan {
+    pub(super) fn read(bytes: Bytes) -> Self {
+        let header = FileHeader::read(&bytes);
+        // Header and first group are one write: where only the header is lost, the group still tells the generation.
+        let generation = match &header {
+            Some(header) => header.generation,
+            None => read_group(&bytes, FILE_HEADER_BYTES).map_or(0, |found| found.generation),
+        };
+        let head = &bytes[..FILE_HEADER_BYTES.min(bytes.len())];
+        let mut scan = Self {
+            header_lost: header.is_none() && head.iter().any(|byte| *byte != 0),
+            generation,
+            header,
+            ..Self::default()
+        };
+        if generation > 0 {
+            scan.walk(&bytes);
+        }
+        scan.bytes = bytes;
+        scan
+    }
+
+    fn walk(&mut self, bytes: &Bytes) {
+        let mut at = FILE_HEADER_BYTES;
+        loop {
+            if let Some(found) = self.group_at(bytes, at) {
+                self.note(at, &found);
+                at = found.end;
+                continue;
+            }
+            if let Some(next) = self.next_group(bytes, at) {
+                self.cut(at..next, true);
+                at = next;
+                continue;
+            }
+            let head = bytes.get(at..).unwrap_or_default();
+            if claimed_generation(head) == Some(self.generation) {
+                self.cut(at..(at + claimed_bytes(head)).min(bytes.len()), false);
+            }
+            return;
+        }
+    }
+
+    fn group_at(&self, bytes: &Bytes, at: usize) -> Option<FoundGroup> {
+        read_group(bytes, at).filter(|found| found.generation == self.generation)
+    }
+
+    /// The next whole group of this turn behind `at`. Stored bodies hold no zero byte, so none can pass for
+    /// a group.
+    fn next_group(&self, bytes: &Bytes, at: usize) -> Option<usize> {
+        let tail = bytes.get(at..)?;
+        memmem::find_iter(tail, &GROUP_MAGIC)
+            .map(|found| at + found)
+            .find(|place| place % 8 == 0 && self.group_at(bytes, *place).is_some())
+    }
+
+    fn note(&mut self, offset: usize, found: &FoundGroup) {
+        for record in &found.group.records {
+            if let EventKind::Removal(target) = record.event.kind {
+                self.removals.push(target);
+            }
+            if let Some(mark) = record.tag {
+                self.tags.push((mark, record.event.id, record.event.time));
+            }
+        }
+        let id_of = |event: Option<&Event>| event.map_or(0, |event| event.id);
+        self.groups.push(FoundMeta {
+            offset,
+            end: found.end,
+            first_id: id_of(found.group.records.first().map(|record| &record.event)),
+            last_id: id_of(found.group.records.last().map(|record| &record.event)),
+            doubtful: found.doubtful.clone(),
+        });
+    }
+
+    fn cut(&mut self, range: Range<usize>, damage: bool) {
+        self.cuts.push(Cut { range, damage });
+    }
+
+    /// Decides about groups with content that does not fit its hash: a removal that was interrupted explains it, else the
+    /// group is not whole.
+    pub(super) fn settle(&mut self, removed: &HashSet<u64>) {
+        let last = self.groups.last().map_or(0, |group| group.offset);
+        let groups = std::mem::take(&mut self.groups);
+        for group in groups {
+            if group.doubtful.iter().all(|id| removed.contains(id)) {
+                self.groups.push(group);
+            } else {
+                let damage = group.offset < last;
+                self.cut(group.offset..group.end, damage);
+            }
+        }
+    }
+
+    /// The lowest id this half ever held in this turn.
+    pub(in super::super) fn first_id(&self) -> Option<u64> {
+        let first = self.groups.first().map(|group| group.first_id);
+        self.header.as_ref().map(|header| header.first_id).or(first)
+    }
+
+    /// Behind the last whole group.
+    pub(super) fn end(&self) -> usize {
+        self.groups
+            .last()
+            .map_or(FILE_HEADER_BYTES, |group| group.end)
+    }
+
+    /// The bytes of a cut.
+    pub(in super::super) fn cut_bytes(&self, cut: &Cut) -> &[u8] {
+        &self.bytes[cut.range.clone()]
+    }
+
+    /// Reads a group again, whole; what an interrupted removal left of a content is blanked.
+    pub(in super::super) fn group(&self, meta: &FoundMeta) -> Option<Group> {
+        let mut group = read_group(&self.bytes, meta.offset)?.group;
+        for record in &mut group.records {
+            if meta.doubtful.contains(&record.event.id) {
+                blank(record);
+            }
+        }
+        Some(group)
+    }
+}

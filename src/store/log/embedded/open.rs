@@ -1,0 +1,242 @@
+//! Opening: locks, reads the journal, lets the segments check themselves, completes them from the journal, begins anew.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use slog::{Logger, error, info, warn};
+
+use super::super::segment::{JournalIds, SegmentOptions, Segments};
+use super::super::stored::{Group, chain_link};
+use super::super::{LogError, LogReader};
+use super::draft::Draft;
+use super::files::{make_folder, sync_folder};
+use super::ids::{AHEAD, Ids};
+use super::journal::Journal;
+use super::journal::layout::GROUP_HEADER_BYTES;
+use super::journal::scan::HalfScan;
+use super::lock::WriterLock;
+use super::quarantine::Quarantine;
+use super::removal::forget_copies;
+use super::sync::{SyncWork, Syncer};
+use super::tags::{Marker, Tagged, Tags};
+use super::{Durability, EmbeddedLog, EmbeddedOptions};
+
+pub(super) fn open(options: EmbeddedOptions, log: Logger) -> Result<EmbeddedLog, LogError> {
+    let began = Instant::now();
+    make_folder(&options.folder)?;
+    let lock = WriterLock::take(&options.folder)?;
+    let quarantine = Quarantine::new(&options.folder);
+    let (mut journal, scans) = Journal::open(&options.folder, options.journal_bytes)?;
+    report_cuts(&journal, &scans, &quarantine, &log)?;
+
+    let journal_last = last_id(&scans);
+    let first_id = scans.iter().filter_map(HalfScan::first_id).min();
+    let ids_there = JournalIds {
+        first: first_id.unwrap_or(1),
+        last: journal_last,
+    };
+    let mut segments = Segments::open(segment_options(&options), ids_there, &log)?;
+    let applied = apply(&scans, &mut segments, &log)?;
+    // A crash may have come between a removal's commit and the overwriting.
+    let removals: Vec<u64> = scans.iter().flat_map(|s| s.removals.clone()).collect();
+    forget_copies(&removals, &segments, &mut journal, &quarantine)?;
+    segments.redact_all(&removals)?;
+    segments.publish();
+
+    let mut tags = Tags::open(&options.folder, &quarantine, &log)?;
+    let marker = Marker::open(&options.folder, &quarantine, &log)?;
+    let tags_found = tags.complete(&journal_tags(&scans))?;
+
+    let work = SyncWork {
+        covers: segments.newest_id(),
+        segments: segments.sync_handle(),
+        tags: tags.unsynced()?,
+    };
+    let syncer = Syncer::start(work.run()?)?;
+    journal.sync()?;
+
+    let mut ids = Ids::open(&options.folder)?;
+    let next_id = next_id(
+        &mut ids,
+        segments.newest_id().max(journal_last),
+        &options,
+        &log,
+    )?;
+    let newest = newest_group(&scans, &segments);
+    for (age, scan) in scans.iter().enumerate() {
+        for cut in &scan.cuts {
+            journal.wipe(age, cut.range.clone())?;
+        }
+    }
+    drop(scans);
+    journal.begin(newest.number + 1, next_id, newest.link)?;
+    sync_folder(&options.folder)?;
+
+    let reader: Arc<dyn LogReader> = segments.reader();
+    info!(log, "the log is open"; "newest_id" => segments.newest_id(), "next_id" => next_id,
+        "group" => newest.number, "rooms" => segments.rooms_len(), "tags" => tags.len(),
+        "groups_completed" => applied, "removals_repeated" => removals.len(), "tags_completed" => tags_found,
+        "milliseconds" => began.elapsed().as_millis() as u64);
+    Ok(EmbeddedLog {
+        reader,
+        segments,
+        journal,
+        journal_synced: Instant::now(),
+        journal_dirty: false,
+        tags,
+        marker,
+        ids,
+        quarantine,
+        syncer,
+        staged: Vec::new(),
+        staged_bytes: GROUP_HEADER_BYTES,
+        draft: Draft::new(),
+        newest,
+        next_id,
+        waits: 0,
+        unapplied: VecDeque::new(),
+        unredacted: Vec::new(),
+        stopped: None,
+        #[cfg(test)]
+        hooks: super::tests::Hooks::default(),
+        options,
+        log,
+        _lock: lock,
+    })
+}
+
+fn segment_options(options: &EmbeddedOptions) -> SegmentOptions {
+    SegmentOptions {
+        folder: options.folder.clone(),
+        segment_bytes: options.segment_bytes,
+        retain_messages: options.retain_messages,
+        retain_age: options.retain_age,
+        retain_bytes: options.retain_bytes,
+        rooms_max: options.rooms_max,
+    }
+}
+
+/// Keeps what is cut off the journal and says so.
+fn report_cuts(
+    journal: &Journal,
+    scans: &[HalfScan],
+    quarantine: &Quarantine,
+    log: &Logger,
+) -> Result<(), LogError> {
+    for (age, scan) in scans.iter().enumerate() {
+        let file = journal.path(age).display().to_string();
+        let name = journal.path(age).file_name().unwrap_or_default();
+        if scan.header_lost {
+            warn!(log, "half of the journal has no whole header, as a crash while starting it leaves it";
+                "file" => &file, "groups_found" => scan.groups.len());
+        }
+        for cut in &scan.cuts {
+            let bytes = scan.cut_bytes(cut);
+            let why = if cut.damage {
+                "damaged: whole groups stand behind it"
+            } else {
+                "a write that did not end: nobody was told of it"
+            };
+            let (at, length) = (cut.range.start as u64, bytes.len());
+            let kept = quarantine.keep(&name.to_string_lossy(), at, why, bytes)?;
+            let copy = kept.map_or("none, quarantine is full".to_owned(), |path| {
+                path.display().to_string()
+            });
+            if cut.damage {
+                error!(log, "the journal is damaged; messages in the damaged part are lost unless the segments have them";
+                    "file" => &file, "at" => at, "bytes" => length, "copy" => copy);
+            } else {
+                warn!(log, "the journal ends in a group that was not written to its end; it was cut, nobody was told of it";
+                    "file" => &file, "at" => at, "bytes" => length, "copy" => copy);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Appends what the segments lack. Returns the number of groups.
+fn apply(scans: &[HalfScan], segments: &mut Segments, log: &Logger) -> Result<u64, LogError> {
+    let mut applied = 0;
+    for scan in scans {
+        for meta in &scan.groups {
+            if meta.last_id <= segments.newest_id() {
+                continue;
+            }
+            let Some(group) = scan.group(meta) else {
+                continue;
+            };
+            let number = segments.newest_group();
+            let hashes = group.records.iter().map(|record| record.hash);
+            let follows = group.number == number + 1
+                && chain_link(&segments.newest_link(), group.number, hashes) == group.link;
+            let half_there = group.number == number;
+            if !follows && !half_there {
+                error!(log, "groups are missing between segments and journal: messages were lost, the chain has a gap";
+                    "segments_to_group" => number, "journal_from_group" => group.number,
+                    "newest_id" => segments.newest_id(), "first_id" => meta.first_id);
+            }
+            segments.append(&group)?;
+            applied += 1;
+        }
+    }
+    Ok(applied)
+}
+
+fn journal_tags(scans: &[HalfScan]) -> Vec<Tagged> {
+    let found = scans.iter().flat_map(|scan| &scan.tags);
+    found
+        .map(|(mark, id, time)| Tagged {
+            mark: *mark,
+            id: *id,
+            time: *time,
+        })
+        .collect()
+}
+
+fn last_id(scans: &[HalfScan]) -> u64 {
+    let groups = scans.iter().flat_map(|scan| &scan.groups);
+    groups.map(|group| group.last_id).max().unwrap_or(0)
+}
+
+fn next_id(
+    ids: &mut Ids,
+    newest: u64,
+    options: &EmbeddedOptions,
+    log: &Logger,
+) -> Result<u64, LogError> {
+    let mut next = ids.floor().max(newest + 1);
+    if ids.damaged {
+        next += AHEAD;
+        error!(log, "the file of reserved ids is damaged; ids are left out so that none is given twice"; "next_id" => next);
+    }
+    if options.durability != Durability::Always {
+        ids.reserve(next + AHEAD)?;
+    } else if next > newest + 1 {
+        ids.reserve(next)?;
+    }
+    Ok(next)
+}
+
+/// The newest group with its records if the journal has it, else its number and link alone.
+fn newest_group(scans: &[HalfScan], segments: &Segments) -> Group {
+    let mut found = scans.iter().flat_map(|scan| {
+        let last = scan.groups.last();
+        last.and_then(|meta| scan.group(meta))
+    });
+    let number = segments.newest_group();
+    let mut group = found
+        .rfind(|group| group.number == number)
+        .unwrap_or(Group {
+            number,
+            link: segments.newest_link(),
+            records: Vec::new(),
+        });
+    for record in &mut group.records {
+        // Else one record would keep the whole half in memory.
+        if let super::super::EventKind::Message(body) = &mut record.event.kind {
+            *body = bytes::Bytes::copy_from_slice(body);
+        }
+    }
+    group
+}

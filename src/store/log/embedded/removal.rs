@@ -1,0 +1,47 @@
+//! Removing content for good: every copy that any file of the folder has is overwritten, and that is made durable.
+
+use super::super::segment::Segments;
+use super::super::{EventKind, LogError};
+use super::EmbeddedLog;
+use super::journal::Journal;
+use super::quarantine::Quarantine;
+
+impl EmbeddedLog {
+    /// Carries out the removals that are committed and not done. What fails stays for the next attempt.
+    pub(super) fn redact_pending(&mut self) -> Result<(), LogError> {
+        if self.unredacted.is_empty() {
+            return Ok(());
+        }
+        #[cfg(test)]
+        if let Some(error) = self.hooks.redact_fault() {
+            return Err(error);
+        }
+        let ids = &self.unredacted;
+        forget_copies(ids, &self.segments, &mut self.journal, &self.quarantine)?;
+        self.step("journal redacted");
+        self.segments.redact_all(&self.unredacted)?;
+        self.step("segments redacted");
+        self.unredacted.clear();
+        Ok(())
+    }
+}
+
+/// Overwrites removed content everywhere but in the segments, which come last: they are where the content, by which the
+/// quarantine is searched, is looked up.
+pub(super) fn forget_copies(
+    ids: &[u64],
+    segments: &Segments,
+    journal: &mut Journal,
+    quarantine: &Quarantine,
+) -> Result<(), LogError> {
+    for id in ids {
+        if let Some(record) = segments.lookup(*id)?
+            && !record.is_removed()
+            && let EventKind::Message(body) = &record.event.kind
+        {
+            quarantine.forget(body)?;
+        }
+        journal.redact(*id)?;
+    }
+    journal.sync()
+}

@@ -1,0 +1,131 @@
+//! The thread `log-sync`: makes segments, sidecars and tag files durable beside the commits. In: work. Out: up to which id.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::super::LogError;
+use super::super::segment::SyncJob;
+use super::files::{refused, sync_failed};
+
+/// What is not durable stays so no longer than this.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// One round of syncing.
+pub(super) struct SyncWork {
+    pub(super) segments: Option<SyncJob>,
+    pub(super) tags: Vec<(File, PathBuf)>,
+    /// When it is done, everything up to this id is durable.
+    pub(super) covers: u64,
+}
+
+impl SyncWork {
+    /// Does it; blocks on the disk.
+    pub(super) fn run(self) -> Result<u64, LogError> {
+        if let Some(job) = self.segments {
+            job.run()?;
+        }
+        for (file, path) in self.tags {
+            file.sync_data().map_err(sync_failed(&path))?;
+        }
+        Ok(self.covers)
+    }
+}
+
+/// The thread's other end. One round at a time is under way.
+pub(super) struct Syncer {
+    work: Option<Sender<SyncWork>>,
+    done: Receiver<Result<u64, LogError>>,
+    under_way: bool,
+    /// Everything up to this id is durable outside the journal.
+    pub(super) synced: u64,
+    began: Instant,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Syncer {
+    /// Starts the thread; `synced` is what recovery made durable.
+    pub(super) fn start(synced: u64) -> Result<Self, LogError> {
+        let (work, todo) = channel::<SyncWork>();
+        let (report, done) = channel();
+        let thread = Builder::new()
+            .name("log-sync".to_owned())
+            .spawn(move || {
+                while let Ok(work) = todo.recv() {
+                    if report.send(work.run()).is_err() {
+                        return;
+                    }
+                }
+            })
+            .map_err(refused("starting", &PathBuf::from("the thread log-sync")))?;
+        Ok(Self {
+            work: Some(work),
+            done,
+            under_way: false,
+            synced,
+            began: Instant::now(),
+            thread: Some(thread),
+        })
+    }
+
+    /// Whether a new round may be handed over and is due (at once if `urgent`).
+    pub(super) fn wants_work(&self, urgent: bool) -> bool {
+        !self.under_way && (urgent || self.began.elapsed() >= EVERY)
+    }
+
+    /// Hands over a round.
+    pub(super) fn hand_over(&mut self, work: SyncWork) -> Result<(), LogError> {
+        let sender = self.work.as_ref().ok_or_else(thread_gone)?;
+        sender.send(work).map_err(|_| thread_gone())?;
+        self.under_way = true;
+        self.began = Instant::now();
+        Ok(())
+    }
+
+    /// Takes the report of a finished round, if there is one.
+    pub(super) fn poll(&mut self) -> Result<(), LogError> {
+        if !self.under_way {
+            return Ok(());
+        }
+        match self.done.try_recv() {
+            Ok(report) => self.note(report),
+            Err(TryRecvError::Empty) => Ok(()),
+            Err(TryRecvError::Disconnected) => Err(thread_gone()),
+        }
+    }
+
+    /// Waits for the round under way.
+    pub(super) fn wait(&mut self) -> Result<(), LogError> {
+        if !self.under_way {
+            return Ok(());
+        }
+        let report = self.done.recv().map_err(|_| thread_gone())?;
+        self.note(report)
+    }
+
+    /// Notes what a round reported, here or on the thread.
+    pub(super) fn note(&mut self, report: Result<u64, LogError>) -> Result<(), LogError> {
+        self.under_way = false;
+        self.synced = self.synced.max(report?);
+        Ok(())
+    }
+
+    /// Ends the thread.
+    pub(super) fn stop(&mut self) -> Result<(), LogError> {
+        let waited = self.wait();
+        self.work = None;
+        if let Some(thread) = self.thread.take() {
+            thread.join().map_err(|_| thread_gone())?;
+        }
+        waited
+    }
+}
+
+fn thread_gone() -> LogError {
+    LogError::Stopped {
+        file: "segments".to_owned(),
+        reason: "the thread log-sync is gone".to_owned(),
+    }
+}

@@ -1,0 +1,136 @@
+//! One file of send-once tags: header of 24 bytes (magic `GCTAGS01`, version, crc with the field zero, created), then entries of 40.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use super::super::super::LogError;
+use super::super::files::{open_file, refused, u32_at, u64_at};
+use crate::edge::wire::timestamp::Timestamp;
+use crate::store::log::TagMark;
+
+const MAGIC: [u8; 8] = *b"GCTAGS01";
+const VERSION: u32 = 1;
+const HEADER_BYTES: usize = 24;
+const ENTRY_BYTES: usize = 40;
+
+/// What is remembered of a tagged record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) struct Tagged {
+    pub(in super::super) mark: TagMark,
+    pub(in super::super) id: u64,
+    pub(in super::super) time: Timestamp,
+}
+
+/// A file open for appending.
+pub(super) struct TagFile {
+    pub(super) file: File,
+    pub(super) path: PathBuf,
+    bytes: u64,
+}
+
+/// What [`TagFile::read`] found.
+pub(super) enum Found {
+    Whole {
+        file: TagFile,
+        created: Timestamp,
+        entries: Vec<Tagged>,
+        /// Bytes behind the last whole entry, cut.
+        cut: u64,
+    },
+    /// No header; the bytes.
+    Unreadable(Vec<u8>),
+}
+
+impl TagFile {
+    /// Makes a file that was not there, or was there without use.
+    pub(super) fn create(path: PathBuf, created: Timestamp) -> Result<Self, LogError> {
+        let file = open_file(&path)?;
+        file.set_len(0).map_err(refused("emptying", &path))?;
+        let mut head = [0; HEADER_BYTES];
+        head[..8].copy_from_slice(&MAGIC);
+        head[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        head[16..].copy_from_slice(&created.as_micros().to_le_bytes());
+        let crc = crc32fast::hash(&head);
+        head[12..16].copy_from_slice(&crc.to_le_bytes());
+        file.write_all_at(&head, 0)
+            .map_err(refused("writing", &path))?;
+        Ok(Self {
+            file,
+            path,
+            bytes: HEADER_BYTES as u64,
+        })
+    }
+
+    /// Reads a file; a torn end is cut, the journal still has it.
+    pub(super) fn read(path: &Path) -> Result<Found, LogError> {
+        let file = open_file(path)?;
+        let mut bytes = Vec::new();
+        (&file)
+            .read_to_end(&mut bytes)
+            .map_err(refused("reading", path))?;
+        let Some(created) = read_header(&bytes) else {
+            return Ok(Found::Unreadable(bytes));
+        };
+        let entries: Vec<Tagged> = bytes[HEADER_BYTES..]
+            .chunks_exact(ENTRY_BYTES)
+            .map_while(read_entry)
+            .collect();
+        let whole = (HEADER_BYTES + entries.len() * ENTRY_BYTES) as u64;
+        file.set_len(whole).map_err(refused("cutting", path))?;
+        Ok(Found::Whole {
+            file: Self {
+                file,
+                path: path.to_owned(),
+                bytes: whole,
+            },
+            created,
+            entries,
+            cut: bytes.len() as u64 - whole,
+        })
+    }
+
+    /// Appends entries, all or none as far as a reader can tell.
+    pub(super) fn append(&mut self, entries: &[Tagged]) -> Result<(), LogError> {
+        let mut bytes = Vec::with_capacity(entries.len() * ENTRY_BYTES);
+        for entry in entries {
+            let from = bytes.len();
+            for field in [
+                entry.mark.key,
+                entry.mark.digest,
+                entry.id,
+                entry.time.as_micros(),
+            ] {
+                bytes.extend_from_slice(&field.to_le_bytes());
+            }
+            let crc = crc32fast::hash(&bytes[from..]);
+            bytes.extend_from_slice(&crc.to_le_bytes());
+            bytes.extend_from_slice(&[0; 4]);
+        }
+        self.file
+            .write_all_at(&bytes, self.bytes)
+            .map_err(refused("writing", &self.path))?;
+        self.bytes += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+fn read_header(bytes: &[u8]) -> Option<Timestamp> {
+    let mut head: [u8; HEADER_BYTES] = *bytes.first_chunk()?;
+    let crc = u32_at(&head, 12);
+    head[12..16].fill(0);
+    let whole = head[..8] == MAGIC && u32_at(&head, 8) == VERSION && crc32fast::hash(&head) == crc;
+    whole.then(|| Timestamp::from_micros(u64_at(&head, 16)))
+}
+
+fn read_entry(bytes: &[u8]) -> Option<Tagged> {
+    (crc32fast::hash(&bytes[..32]) == u32_at(bytes, 32)).then(|| Tagged {
+        mark: TagMark {
+            key: u64_at(bytes, 0),
+            digest: u64_at(bytes, 8),
+        },
+        id: u64_at(bytes, 16),
+        time: Timestamp::from_micros(u64_at(bytes, 24)),
+    })
+}

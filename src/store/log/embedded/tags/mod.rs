@@ -1,0 +1,239 @@
+//! Send-once tags of the last ten to fifteen minutes. In: marks of what was stored. Out: whether a mark is known.
+//!
+//! Generations of five minutes, each a map in memory and a file `tags/{n}.tags`; one is forgotten, whole, when its newest
+//! entry is ten minutes old. Files are appended to after a commit without a sync: until they are synced the journal has the tags.
+
+mod file;
+mod mark;
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use hashbrown::HashMap;
+use slog::{info, warn};
+
+use super::super::LogError;
+use super::files::{make_folder, refused};
+use super::quarantine::Quarantine;
+use crate::edge::wire::timestamp::Timestamp;
+pub(super) use file::Tagged;
+use file::{Found, TagFile};
+pub(super) use mark::Marker;
+
+/// A new generation is begun after this.
+const TURN_MICROS: u64 = 5 * 60 * 1_000_000;
+/// A generation is forgotten this long after it was begun.
+const FORGET_MICROS: u64 = 15 * 60 * 1_000_000;
+/// A tag is remembered at least this long.
+const WINDOW_MICROS: u64 = FORGET_MICROS - TURN_MICROS;
+
+struct Generation {
+    created: u64,
+    file: TagFile,
+    dirty: bool,
+    entries: HashMap<u64, Tagged>,
+}
+
+/// See the module.
+pub(super) struct Tags {
+    folder: PathBuf,
+    /// Oldest first.
+    generations: VecDeque<Generation>,
+    /// Stored, but not in a file yet because that failed. No larger than one group: no further commit is taken meanwhile.
+    unwritten: Vec<Tagged>,
+    next_number: u64,
+    names_dirty: bool,
+    log: slog::Logger,
+}
+
+impl Tags {
+    /// Reads the files. An unreadable one goes to quarantine; its tags may be in the journal.
+    pub(super) fn open(
+        log_folder: &Path,
+        quarantine: &Quarantine,
+        log: &slog::Logger,
+    ) -> Result<Self, LogError> {
+        let folder = log_folder.join("tags");
+        make_folder(&folder)?;
+        let mut tags = Self {
+            generations: VecDeque::new(),
+            unwritten: Vec::new(),
+            next_number: 1,
+            names_dirty: false,
+            log: log.clone(),
+            folder,
+        };
+        for (number, path) in tags.numbered()? {
+            tags.next_number = number + 1;
+            match TagFile::read(&path)? {
+                Found::Whole {
+                    file,
+                    created,
+                    entries,
+                    cut,
+                } => {
+                    if cut > 0 {
+                        info!(log, "cut the torn end of a tag file, the journal has it";
+                            "file" => %path.display(), "bytes" => cut);
+                    }
+                    tags.generations.push_back(Generation {
+                        created: created.as_micros(),
+                        file,
+                        dirty: true,
+                        entries: entries.iter().map(|tag| (tag.mark.key, *tag)).collect(),
+                    });
+                }
+                Found::Unreadable(bytes) => {
+                    let name = format!("tags-{number}");
+                    quarantine.keep(&name, 0, "no header of a tag file", &bytes)?;
+                    warn!(log, "a tag file has no header and is not used; repeated sends of that time may be stored twice";
+                        "file" => %path.display(), "bytes" => bytes.len());
+                    fs::remove_file(&path).map_err(refused("removing", &path))?;
+                }
+            }
+        }
+        Ok(tags)
+    }
+
+    /// Takes what the journal has (rising ids) and the files lack, as far as it is within the window before the newest.
+    /// Returns how many.
+    pub(super) fn complete(&mut self, journal: &[Tagged]) -> Result<usize, LogError> {
+        let newest = journal.iter().map(|tag| tag.time.as_micros()).max();
+        let newest = newest.unwrap_or(0);
+        let mut missing: HashMap<u64, Tagged> = HashMap::new();
+        for tag in journal {
+            let fresh = tag.time.as_micros() + WINDOW_MICROS >= newest;
+            if fresh && self.known(tag.mark.key).is_none_or(|old| old.id < tag.id) {
+                missing.insert(tag.mark.key, *tag);
+            }
+        }
+        if !missing.is_empty() {
+            let created = Timestamp::from_micros(newest.saturating_sub(TURN_MICROS));
+            let missing: Vec<Tagged> = missing.values().copied().collect();
+            self.begin(created)?;
+            self.insert(&missing, created)?;
+        }
+        Ok(missing.len())
+    }
+
+    /// Tags remembered.
+    pub(super) fn len(&self) -> usize {
+        let sizes = self.generations.iter().map(|g| g.entries.len());
+        sizes.sum()
+    }
+
+    /// The record stored under this key.
+    pub(super) fn known(&self, key: u64) -> Option<Tagged> {
+        let newest_first = self.generations.iter().rev();
+        newest_first
+            .filter_map(|generation| generation.entries.get(&key))
+            .next()
+            .copied()
+    }
+
+    /// Forgets what is too old.
+    pub(super) fn forget(&mut self, now: Timestamp) {
+        let now = now.as_micros();
+        for generation in &mut self.generations {
+            // A clock that was ahead and went back must not keep tags for ever.
+            generation.created = generation.created.min(now);
+        }
+        let old = |g: &Generation| now - g.created >= FORGET_MICROS;
+        while self.generations.front().is_some_and(old) {
+            let Some(gone) = self.generations.pop_front() else {
+                return;
+            };
+            if let Err(error) = fs::remove_file(&gone.file.path) {
+                // Read again at the next start and forgotten then.
+                warn!(self.log, "a tag file could not be deleted";
+                    "file" => %gone.file.path.display(), "reason" => %error);
+            }
+        }
+    }
+
+    /// Remembers what was stored. After an error it is remembered all the same, and written at the next [`Tags::catch_up`].
+    pub(super) fn insert(&mut self, stored: &[Tagged], now: Timestamp) -> Result<(), LogError> {
+        if stored.is_empty() {
+            return Ok(());
+        }
+        self.unwritten.extend_from_slice(stored);
+        self.catch_up(now)
+    }
+
+    /// Writes what could not be written.
+    pub(super) fn catch_up(&mut self, now: Timestamp) -> Result<(), LogError> {
+        if self.unwritten.is_empty() {
+            return Ok(());
+        }
+        let current = self.generations.back();
+        if current.is_none_or(|g| now.as_micros().saturating_sub(g.created) >= TURN_MICROS) {
+            self.begin(now)?;
+        }
+        if let Some(current) = self.generations.back_mut() {
+            let keyed = self.unwritten.iter().map(|tag| (tag.mark.key, *tag));
+            current.entries.extend(keyed);
+            current.file.append(&self.unwritten)?;
+            current.dirty = true;
+            self.unwritten.clear();
+        }
+        Ok(())
+    }
+
+    /// Files with entries that were not synced, and the folder if names in it are new; they count as synced from here on.
+    pub(super) fn unsynced(&mut self) -> Result<Vec<(File, PathBuf)>, LogError> {
+        let mut files = Vec::new();
+        if self.names_dirty {
+            let folder = File::open(&self.folder).map_err(refused("opening", &self.folder))?;
+            files.push((folder, self.folder.clone()));
+        }
+        for generation in self.generations.iter().filter(|g| g.dirty) {
+            let file = &generation.file;
+            let handle = file
+                .file
+                .try_clone()
+                .map_err(refused("opening", &file.path))?;
+            files.push((handle, file.path.clone()));
+        }
+        self.names_dirty = false;
+        self.generations.iter_mut().for_each(|g| g.dirty = false);
+        Ok(files)
+    }
+
+    /// Whether every entry is synced or handed out by [`Tags::unsynced`].
+    pub(super) fn is_clean(&self) -> bool {
+        !self.names_dirty && self.generations.iter().all(|g| !g.dirty)
+    }
+
+    /// Whether every entry is in a file.
+    pub(super) fn is_written(&self) -> bool {
+        self.unwritten.is_empty()
+    }
+
+    fn begin(&mut self, created: Timestamp) -> Result<(), LogError> {
+        let number = self.next_number;
+        let path = self.folder.join(format!("{number}.tags"));
+        self.generations.push_back(Generation {
+            created: created.as_micros(),
+            file: TagFile::create(path, created)?,
+            dirty: true,
+            entries: HashMap::new(),
+        });
+        self.next_number += 1;
+        self.names_dirty = true;
+        Ok(())
+    }
+
+    fn numbered(&self) -> Result<Vec<(u64, PathBuf)>, LogError> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(&self.folder).map_err(refused("reading", &self.folder))? {
+            let path = entry.map_err(refused("reading", &self.folder))?.path();
+            let number = path
+                .file_name()
+                .and_then(|name| name.to_str()?.strip_suffix(".tags")?.parse().ok());
+            files.extend(number.map(|number: u64| (number, path)));
+        }
+        files.sort_unstable();
+        Ok(files)
+    }
+}

@@ -1,0 +1,210 @@
+//! The files of one segment and the small acts on them that must be the same everywhere: naming, creating, replacing a
+//! derived file so that a crash leaves the old or the new one, syncing the folder, setting cut bytes aside.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::super::LogError;
+
+/// Only the server's own user reads what people wrote.
+const FILE_MODE: u32 = 0o600;
+const FOLDER_MODE: u32 = 0o700;
+
+/// Which file of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Text,
+    Index,
+    Chain,
+    Rooms,
+}
+
+impl Part {
+    pub(super) const ALL: [Self; 4] = [Self::Text, Self::Index, Self::Chain, Self::Rooms];
+
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Text => "log",
+            Self::Index => "idx",
+            Self::Chain => "chain",
+            Self::Rooms => "rooms",
+        }
+    }
+}
+
+/// The open files of a segment that is written, or checked at start.
+#[derive(Debug)]
+pub(super) struct Files {
+    pub(super) text: File,
+    pub(super) index: File,
+    pub(super) chain: File,
+}
+
+impl Files {
+    /// Makes the files of a new segment. The text file comes last: it is the one by which segments are found.
+    pub(super) fn create(folder: &Path, first_id: u64) -> Result<Self, LogError> {
+        let make = |part| {
+            let path = part_path(folder, first_id, part);
+            OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(FILE_MODE)
+                .open(&path)
+                .map_err(io_error("create", &path))
+        };
+        let (index, chain) = (make(Part::Index)?, make(Part::Chain)?);
+        Ok(Self {
+            text: make(Part::Text)?,
+            index,
+            chain,
+        })
+    }
+
+    /// Opens the three files of an existing segment.
+    pub(super) fn open(folder: &Path, first_id: u64, write: bool) -> Result<Self, LogError> {
+        let open = |part| {
+            let path = part_path(folder, first_id, part);
+            OpenOptions::new()
+                .read(true)
+                .write(write)
+                .open(&path)
+                .map_err(io_error("open", &path))
+        };
+        Ok(Self {
+            text: open(Part::Text)?,
+            index: open(Part::Index)?,
+            chain: open(Part::Chain)?,
+        })
+    }
+}
+
+/// Where a part of the segment that begins with `first_id` lies.
+pub(super) fn part_path(folder: &Path, first_id: u64, part: Part) -> PathBuf {
+    folder.join(format!("{first_id:020}.{}", part.extension()))
+}
+
+/// The segment and part that a file name stands for, if it is one.
+pub(super) fn parse_name(name: &str) -> Option<(u64, Part)> {
+    let (digits, extension) = name.split_once('.')?;
+    if digits.len() != 20 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let part = Part::ALL
+        .into_iter()
+        .find(|part| part.extension() == extension)?;
+    Some((digits.parse().ok()?, part))
+}
+
+/// Turns what the system said about `path` into an error that names both.
+pub(super) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> LogError {
+    let file = path.display().to_string();
+    move |source| LogError::Io {
+        action,
+        file,
+        source,
+    }
+}
+
+/// A failed sync ends the log.
+pub(super) fn sync_error(path: &Path) -> impl FnOnce(io::Error) -> LogError {
+    let file = path.display().to_string();
+    move |error| LogError::Stopped {
+        file,
+        reason: error.to_string(),
+    }
+}
+
+/// Makes the folder, its owner's alone.
+pub(super) fn make_folder(path: &Path) -> Result<(), LogError> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(FOLDER_MODE)
+        .create(path)
+        .map_err(io_error("create", path))
+}
+
+/// Makes the names in the folder durable.
+pub(super) fn sync_folder(folder: &Path) -> Result<(), LogError> {
+    File::open(folder)
+        .and_then(|file| file.sync_all())
+        .map_err(sync_error(folder))
+}
+
+/// Replaces `path` in one step: a crash leaves what was there or all of `bytes`. The caller syncs the folder.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), LogError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    let temporary = PathBuf::from(name);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(FILE_MODE)
+        .open(&temporary)
+        .map_err(io_error("create", &temporary))?;
+    file.write_all(bytes)
+        .map_err(io_error("write", &temporary))?;
+    file.sync_data().map_err(sync_error(&temporary))?;
+    fs::rename(&temporary, path).map_err(io_error("replace", path))
+}
+
+/// Removes a file that may already be gone; says whether it was there.
+pub(super) fn remove(path: &Path) -> Result<bool, LogError> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(io_error("delete", path)(error)),
+    }
+}
+
+/// Sets bytes cut off a file aside: `quarantine/{file}.{offset}.{n}` holds them, a line in `quarantine/notes` says why.
+pub(super) fn quarantine(
+    folder: &Path,
+    file: &Path,
+    offset: u64,
+    bytes: &[u8],
+    why: &str,
+) -> Result<PathBuf, LogError> {
+    let quarantine = folder.join("quarantine");
+    make_folder(&quarantine)?;
+    let name = file
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let mut turn = 0u32;
+    let (path, mut kept) = loop {
+        let path = quarantine.join(format!("{name}.{offset}.{turn}"));
+        let opened = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(FILE_MODE)
+            .open(&path);
+        match opened {
+            Ok(file) => break (path, file),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => turn += 1,
+            Err(error) => return Err(io_error("create", &path)(error)),
+        }
+    };
+    kept.write_all(bytes).map_err(io_error("write", &path))?;
+    kept.sync_data().map_err(sync_error(&path))?;
+    let notes = quarantine.join("notes");
+    let line = format!(
+        "{name}.{offset}.{turn}: {} bytes cut from {name} at {offset}: {why}\n",
+        bytes.len()
+    );
+    let mut note = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(FILE_MODE)
+        .open(&notes)
+        .map_err(io_error("open", &notes))?;
+    note.write_all(line.as_bytes())
+        .map_err(io_error("write", &notes))?;
+    note.sync_data().map_err(sync_error(&notes))?;
+    sync_folder(&quarantine)?;
+    Ok(path)
+}

@@ -1,0 +1,105 @@
+//! Where reading a room begins, and whether retention has taken part of what was asked for.
+
+use super::super::{From, LogError, Start};
+use super::candidates::End;
+use super::index::room_hash;
+use super::read::SegmentReader;
+use super::shared::Snapshot;
+use crate::edge::wire::names::RoomName;
+
+impl SegmentReader {
+    pub(super) fn find_start(&self, room: &RoomName, from: From) -> Result<Start, LogError> {
+        let (snapshot, newest) = {
+            let newest = self.shared.read().rooms.get(room).copied().unwrap_or(0);
+            (self.shared.snapshot(), newest)
+        };
+        match from {
+            From::After(after) => self.start_after(&snapshot, room, newest, after),
+            From::Since(time) => self.start_since(&snapshot, room, newest, time.as_micros()),
+            From::Last(count) => self.start_last(&snapshot, room, newest, count),
+        }
+    }
+
+    fn start_after(
+        &self,
+        snapshot: &Snapshot,
+        room: &RoomName,
+        newest: u64,
+        after: u64,
+    ) -> Result<Start, LogError> {
+        let gap = if after.saturating_add(1) >= snapshot.floor || newest <= after {
+            None
+        } else {
+            self.expired_part(snapshot, room, newest, after)?
+        };
+        Ok(Start { after, gap })
+    }
+
+    fn start_since(
+        &self,
+        snapshot: &Snapshot,
+        room: &RoomName,
+        newest: u64,
+        since: u64,
+    ) -> Result<Start, LogError> {
+        let first = self.first_entry(snapshot, room, snapshot.floor, since)?;
+        let after = first.map_or(snapshot.newest(), |entry| entry.id - 1);
+        let gap = if since <= snapshot.expired_time_max {
+            self.expired_part(snapshot, room, newest, 0)?
+        } else {
+            None
+        };
+        Ok(Start { after, gap })
+    }
+
+    fn start_last(
+        &self,
+        snapshot: &Snapshot,
+        room: &RoomName,
+        newest: u64,
+        count: u64,
+    ) -> Result<Start, LogError> {
+        let mut after = snapshot.newest();
+        let mut missing = count;
+        let hash = room_hash(room.as_str());
+        let lowest = snapshot.floor;
+        let begin = snapshot.position(lowest);
+        for n in (begin..snapshot.len()).rev() {
+            if missing == 0 {
+                break;
+            }
+            let segment = snapshot.segment(n);
+            self.each_entry(segment, hash, lowest, 0, End::Back, |entry| {
+                if entry.id >= lowest && entry.is_message() && !entry.is_removed() {
+                    after = entry.id - 1;
+                    missing -= 1;
+                }
+                missing > 0
+            })?;
+        }
+        let gap = if missing > 0 {
+            self.expired_part(snapshot, room, newest, 0)?
+        } else {
+            None
+        };
+        Ok(Start { after, gap })
+    }
+
+    /// If retention took events of the room behind `after`: the first id of it that was kept, or of any room.
+    fn expired_part(
+        &self,
+        snapshot: &Snapshot,
+        room: &RoomName,
+        newest: u64,
+        after: u64,
+    ) -> Result<Option<u64>, LogError> {
+        // Every record knows the one before it in its room, so the first one kept knows of the last one gone.
+        let first = self.first_entry(snapshot, room, snapshot.floor, 0)?;
+        let (last_gone, first_kept) = match first {
+            Some(entry) => (entry.prev, entry.id),
+            None => (newest, snapshot.floor),
+        };
+        let gone = last_gone > after && last_gone != 0 && last_gone < snapshot.floor;
+        Ok(gone.then_some(first_kept))
+    }
+}

@@ -1,0 +1,184 @@
+//! The `.idx` sidecar: a header and one entry of 128 bytes per record, in rising order of id.
+//! An entry never straddles a sector, so that overwriting one in place is all or nothing.
+
+use super::super::stored::{REMOVED_SALT, StoredRecord};
+use super::super::{Event, EventKind};
+use super::bytes::{HEADER_BYTES, array, header, is_header, put, u32_at, u64_at};
+
+const MAGIC: &[u8; 8] = b"GCINDX01";
+/// Bytes of an entry.
+pub(super) const ENTRY_BYTES: usize = 128;
+const CRC_AT: usize = 120;
+/// Flag of a record whose content was overwritten.
+pub(super) const REMOVED: u8 = 2;
+
+/// What the index header says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct IndexHeader {
+    pub(super) first_id: u64,
+    /// Highest time of any record before this segment, in microseconds.
+    pub(super) time_max_before: u64,
+}
+
+impl IndexHeader {
+    pub(super) fn encode(self) -> [u8; HEADER_BYTES] {
+        header(
+            MAGIC,
+            &[
+                &self.first_id.to_le_bytes(),
+                &self.time_max_before.to_le_bytes(),
+            ],
+        )
+    }
+
+    pub(super) fn decode(bytes: &[u8; HEADER_BYTES]) -> Option<Self> {
+        is_header(MAGIC, bytes).then(|| Self {
+            first_id: u64_at(bytes, 16),
+            time_max_before: u64_at(bytes, 24),
+        })
+    }
+}
+
+/// One record, without its names and content, which are in the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) id: u64,
+    /// Microseconds.
+    pub(super) time: u64,
+    /// Highest time of this and every earlier record.
+    pub(super) time_max: u64,
+    pub(super) room_hash: u64,
+    /// Id of the room's previous record.
+    pub(super) prev: u64,
+    pub(super) origin: u64,
+    /// Where the line begins in the text.
+    pub(super) offset: u32,
+    /// Length of the line, newline included.
+    pub(super) line_bytes: u32,
+    pub(super) content_bytes: u32,
+    /// 0 message, 1 removal.
+    pub(super) kind: u8,
+    pub(super) flags: u8,
+    pub(super) salt: [u8; 16],
+    pub(super) hash: [u8; 32],
+    /// Number of the group that it was committed in.
+    pub(super) group: u64,
+}
+
+/// Where a record stands, beside what the record itself says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) time_max: u64,
+    pub(super) room_hash: u64,
+    pub(super) offset: u32,
+    pub(super) line_bytes: u32,
+    pub(super) content_bytes: u32,
+    pub(super) group: u64,
+}
+
+impl Entry {
+    pub(super) fn new(record: &StoredRecord, place: Place) -> Self {
+        let event: &Event = &record.event;
+        Self {
+            id: event.id,
+            time: event.time.as_micros(),
+            time_max: place.time_max,
+            room_hash: place.room_hash,
+            prev: record.prev,
+            origin: event.origin,
+            offset: place.offset,
+            line_bytes: place.line_bytes,
+            content_bytes: place.content_bytes,
+            kind: u8::from(matches!(event.kind, EventKind::Removal(_))),
+            flags: if record.is_removed() { REMOVED } else { 0 },
+            salt: record.salt,
+            hash: record.hash,
+            group: place.group,
+        }
+    }
+
+    pub(super) fn encode(&self) -> [u8; ENTRY_BYTES] {
+        let mut out = [0; ENTRY_BYTES];
+        let longs = [
+            self.id,
+            self.time,
+            self.time_max,
+            self.room_hash,
+            self.prev,
+            self.origin,
+        ];
+        for (n, value) in longs.into_iter().enumerate() {
+            put(&mut out, n * 8, &value.to_le_bytes());
+        }
+        put(&mut out, 48, &self.offset.to_le_bytes());
+        put(&mut out, 52, &self.line_bytes.to_le_bytes());
+        put(&mut out, 56, &self.content_bytes.to_le_bytes());
+        out[60] = self.kind;
+        out[61] = self.flags;
+        put(&mut out, 64, &self.salt);
+        put(&mut out, 80, &self.hash);
+        put(&mut out, 112, &self.group.to_le_bytes());
+        let crc = crc32fast::hash(&out[..CRC_AT]);
+        put(&mut out, CRC_AT, &crc.to_le_bytes());
+        out
+    }
+
+    /// `None` if the crc or a length cannot be right. `bytes` holds exactly one entry.
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() != ENTRY_BYTES || crc32fast::hash(&bytes[..CRC_AT]) != u32_at(bytes, CRC_AT)
+        {
+            return None;
+        }
+        let entry = Self {
+            id: u64_at(bytes, 0),
+            time: u64_at(bytes, 8),
+            time_max: u64_at(bytes, 16),
+            room_hash: u64_at(bytes, 24),
+            prev: u64_at(bytes, 32),
+            origin: u64_at(bytes, 40),
+            offset: u32_at(bytes, 48),
+            line_bytes: u32_at(bytes, 52),
+            content_bytes: u32_at(bytes, 56),
+            kind: bytes[60],
+            flags: bytes[61],
+            salt: array(bytes, 64),
+            hash: array(bytes, 80),
+            group: u64_at(bytes, 112),
+        };
+        (entry.id > 0 && entry.content_bytes < entry.line_bytes).then_some(entry)
+    }
+
+    pub(super) fn is_message(&self) -> bool {
+        self.kind == 0
+    }
+
+    pub(super) fn is_removed(&self) -> bool {
+        self.flags & REMOVED != 0
+    }
+
+    /// The entry once its content has been overwritten.
+    pub(super) fn removed(mut self) -> Self {
+        self.flags |= REMOVED;
+        self.salt = REMOVED_SALT;
+        self
+    }
+
+    pub(super) fn end(&self) -> u64 {
+        u64::from(self.offset) + u64::from(self.line_bytes)
+    }
+
+    /// Where the content begins in the text.
+    pub(super) fn content_at(&self) -> u64 {
+        self.end() - 1 - u64::from(self.content_bytes)
+    }
+}
+
+/// Where entry `n` begins in the file.
+pub(super) fn entry_at(n: u32) -> u64 {
+    HEADER_BYTES as u64 + u64::from(n) * ENTRY_BYTES as u64
+}
+
+/// The key of a room in the sidecars: the first 8 bytes of BLAKE3 of its name.
+pub(super) fn room_hash(room: &str) -> u64 {
+    u64_at(blake3::hash(room.as_bytes()).as_bytes(), 0)
+}

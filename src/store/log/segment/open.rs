@@ -1,0 +1,317 @@
+//! The start: finding the segments, checking the end that may not have reached the disk, cutting it back to what is whole.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, RwLock};
+
+use slog::{Logger, error, info, warn};
+
+use super::super::LogError;
+use super::append::{Active, new_segment};
+use super::bytes::HEADER_BYTES;
+use super::candidates::postings_of;
+use super::cut::{cut_back, set_aside};
+use super::files::{
+    Files, Part, io_error, make_folder, parse_name, part_path, remove, sync_folder,
+};
+use super::index::{ENTRY_BYTES, IndexHeader};
+use super::retain::Floor;
+use super::rooms::RoomsFile;
+use super::scan::{Scanned, scan};
+use super::shared::{RoomIndex, Segment, Shared, State};
+use super::sync::Unsynced;
+use super::view::{Opened, RUN_ENTRIES_MAX};
+use super::{JournalIds, Pending, SegmentOptions, SegmentReader, Segments, restore};
+
+/// The segments of a log, oldest first; the last one is active.
+pub(super) struct Found {
+    pub(super) sealed: Vec<Segment>,
+    pub(super) files: Files,
+    pub(super) active: Active,
+    pub(super) rooms: RoomIndex,
+    pub(super) group: u64,
+    pub(super) link: [u8; 32],
+    /// Sealed ones that may not be on the disk yet.
+    pub(super) unsynced: Vec<(u64, Arc<Files>)>,
+    /// Something was created, cut or unsealed.
+    pub(super) changed: bool,
+}
+
+impl Segments {
+    /// Opens the segments to write. What lies behind `journal.first` is checked and cut back to its last whole group;
+    /// what is cut and cannot come from the journal again goes to `quarantine/`. The owner then appends the
+    /// journal's groups again, repeats their removals, and calls `retain` and `publish`.
+    pub(crate) fn open(
+        options: SegmentOptions,
+        journal: JournalIds,
+        log: &Logger,
+    ) -> Result<Self, LogError> {
+        make_folder(&options.folder)?;
+        let found = find(&options.folder, Some(journal), log)?;
+        Self::from_found(options, found, false, log)
+    }
+
+    /// Opens the segments to read, beside a running server too: changes nothing and stops at the last whole group.
+    pub(crate) fn open_readonly(options: SegmentOptions, log: &Logger) -> Result<Self, LogError> {
+        let found = find(&options.folder, None, log)?;
+        Self::from_found(options, found, true, log)
+    }
+
+    fn from_found(
+        options: SegmentOptions,
+        found: Found,
+        read_only: bool,
+        log: &Logger,
+    ) -> Result<Self, LogError> {
+        let files = Arc::new(found.files);
+        let active = found.active.segment(found.rooms, &files);
+        let all = || found.sealed.iter().chain(std::iter::once(&active));
+        let floor = Floor::below(all());
+        let first = all().next().map_or(1, |segment| segment.first_id);
+        let expired_time_max = time_max_before(&options.folder, first).unwrap_or(0);
+        let rooms = restore::rooms(&options.folder, &found.sealed, &active, log)?;
+        if rooms.len() > options.rooms_max {
+            warn!(log, "the log holds more rooms than are allowed; no more are made";
+                "rooms" => rooms.len(), "allowed" => options.rooms_max);
+        }
+        let state = State {
+            sealed: Arc::new(found.sealed.into_iter().map(Arc::new).collect()),
+            active,
+            rooms,
+            floor: first,
+            expired_time_max,
+        };
+        let shared = Arc::new(Shared::new(options.folder.clone(), log.clone(), state));
+        let mut unsynced = Unsynced::default();
+        if !read_only {
+            // What was found may be in the page cache only: a server that was killed has not synced it.
+            for (first_id, files) in &found.unsynced {
+                unsynced.touch(*first_id, files);
+            }
+            unsynced.touch(found.active.first_id, &files);
+            unsynced.names = found.changed;
+        }
+        Ok(Self {
+            options,
+            read_only,
+            reader: Arc::new(SegmentReader::new(Arc::clone(&shared))),
+            shared,
+            files,
+            active: found.active,
+            newest_group: found.group,
+            newest_link: found.link,
+            pending: Pending::default(),
+            unsynced,
+            floor,
+            roll_next: false,
+            text_buffer: Vec::new(),
+            index_buffer: Vec::new(),
+        })
+    }
+}
+
+/// First ids of the text files in the folder, rising. Sidecars without a text are debris of a deletion or a
+/// creation that a crash cut short; a writer clears them away.
+fn list(folder: &Path, write: bool) -> Result<Vec<u64>, LogError> {
+    let (mut texts, mut others) = (Vec::new(), Vec::new());
+    let entries = std::fs::read_dir(folder).map_err(io_error("read", folder))?;
+    for entry in entries {
+        let entry = entry.map_err(io_error("read", folder))?;
+        match entry.file_name().to_str().and_then(parse_name) {
+            Some((id, Part::Text)) if id > 0 => texts.push(id),
+            Some((id, part)) => others.push((id, part)),
+            None => {}
+        }
+    }
+    texts.sort_unstable();
+    if write {
+        for (id, part) in others {
+            if texts.binary_search(&id).is_err() {
+                remove(&part_path(folder, id, part))?;
+            }
+        }
+    }
+    Ok(texts)
+}
+
+fn find(folder: &Path, journal: Option<JournalIds>, log: &Logger) -> Result<Found, LogError> {
+    let write = journal.is_some();
+    let mut ids = list(folder, write)?;
+    let checked_from = journal.map_or(u64::MAX, |journal| journal.first);
+    let mut changed = false;
+    // From the segment that holds the first unchecked id on, one after the other.
+    let mut at = ids
+        .partition_point(|id| *id <= checked_from)
+        .saturating_sub(1);
+    let mut scans: Vec<Scanned> = Vec::new();
+    while let Some(&id) = ids.get(at + scans.len()) {
+        let scanned = scan(folder, id, checked_from, write, log)?;
+        let follows = |s: &Scanned| {
+            scans.last().is_none_or(|before| {
+                let ids_rise = before.active.last_id < s.active.first_id;
+                ids_rise
+                    && before.group == s.chain.group_before
+                    && before.link == s.chain.link_before
+            })
+        };
+        match scanned {
+            Some(scanned) if follows(&scanned) => {
+                let ends_here = scanned.cut.is_some() && write;
+                scans.push(scanned);
+                if ends_here {
+                    break;
+                }
+            }
+            _ if scans.is_empty() && at > 0 => {
+                // Nothing of the last segment can be read: the one before it ends the log.
+                at -= 1;
+            }
+            _ => break,
+        }
+        if scans.is_empty() {
+            drop_behind(folder, &mut ids, at + 1, journal, log)?;
+            changed = true;
+        }
+    }
+    let kept = at + scans.len();
+    if kept < ids.len() {
+        drop_behind(folder, &mut ids, kept, journal, log)?;
+        changed = true;
+    }
+    let mut sealed = Vec::with_capacity(ids.len());
+    for id in &ids[..at.min(ids.len())] {
+        match summary(folder, *id, log)? {
+            Some(segment) => sealed.push(segment),
+            None => error!(log, "a segment cannot be read; it is left out and stays where it is";
+                "file" => %part_path(folder, *id, Part::Text).display(),
+                "why" => "its .idx is missing or damaged"),
+        }
+    }
+    let Some(last) = scans.pop() else {
+        let Some(journal) = journal else {
+            let none = std::io::Error::from(std::io::ErrorKind::NotFound);
+            return Err(io_error("find a segment in", folder)(none));
+        };
+        let (active, files) = new_segment(folder, journal.first.max(1), 0, 0, &[0; 32])?;
+        return Ok(Found {
+            sealed,
+            files,
+            active,
+            rooms: RoomIndex::empty(),
+            group: 0,
+            link: [0; 32],
+            unsynced: Vec::new(),
+            changed: true,
+        });
+    };
+    let mut unsynced = Vec::new();
+    for scanned in scans {
+        let (files, active) = (Arc::new(scanned.files), scanned.active);
+        let mut segment = active.segment(in_memory(scanned.postings), &files);
+        segment.files = None;
+        unsynced.push((active.first_id, files));
+        sealed.push(segment);
+    }
+    if let Some(journal) = journal {
+        changed |= cut_back(folder, &last, journal, log)?;
+        // It is written again, so what was derived from it when it was sealed does not hold.
+        changed |= remove(&part_path(folder, last.active.first_id, Part::Rooms))?;
+    }
+    info!(log, "segments opened"; "segments" => ids.len(), "newest_id" => last.active.last_id);
+    Ok(Found {
+        sealed,
+        files: last.files,
+        active: last.active,
+        rooms: in_memory(last.postings),
+        group: last.group,
+        link: last.link,
+        unsynced,
+        changed,
+    })
+}
+
+fn in_memory(postings: super::rooms::Postings) -> RoomIndex {
+    RoomIndex::Memory(Arc::new(RwLock::new(postings)))
+}
+
+/// Takes the segments from `from` on out of the log.
+fn drop_behind(
+    folder: &Path,
+    ids: &mut Vec<u64>,
+    from: usize,
+    journal: Option<JournalIds>,
+    log: &Logger,
+) -> Result<(), LogError> {
+    let Some(journal) = journal else {
+        ids.truncate(from);
+        return Ok(());
+    };
+    for id in ids.drain(from..) {
+        set_aside(folder, id, journal, log)?;
+    }
+    sync_folder(folder)
+}
+
+/// A sealed segment from its derived file, or from its index if that is missing; `None` if there is no index.
+fn summary(folder: &Path, first_id: u64, log: &Logger) -> Result<Option<Segment>, LogError> {
+    let length =
+        |part| std::fs::metadata(part_path(folder, first_id, part)).map_or(0, |data| data.len());
+    let records = length(Part::Index).saturating_sub(HEADER_BYTES as u64) / ENTRY_BYTES as u64;
+    let mut segment = Segment {
+        first_id,
+        last_id: first_id.saturating_sub(1),
+        count: u32::try_from(records).unwrap_or(u32::MAX),
+        messages: 0,
+        text_bytes: length(Part::Text),
+        time_max: 0,
+        rooms: RoomIndex::empty(),
+        files: None,
+    };
+    let Some(time_max) = time_max_before(folder, first_id) else {
+        return Ok(None);
+    };
+    segment.time_max = time_max;
+    if let Some(rooms) = RoomsFile::open(folder, first_id)?
+        && rooms.figures.records == segment.count
+    {
+        segment.last_id = rooms.figures.last_id;
+        segment.messages = rooms.figures.messages;
+        segment.time_max = rooms.figures.time_max;
+        segment.rooms = RoomIndex::File(Arc::new(AtomicBool::new(false)));
+        return Ok(Some(segment));
+    }
+    warn!(log, "a segment's room postings are missing or damaged; built again from its index";
+        "segment" => first_id);
+    figures_from_index(folder, &mut segment)?;
+    Ok(Some(segment))
+}
+
+fn figures_from_index(folder: &Path, segment: &mut Segment) -> Result<(), LogError> {
+    let copy = segment.clone();
+    let Some(opened) = Opened::open(folder, &copy)? else {
+        return Ok(());
+    };
+    let mut from = 0;
+    while from < copy.count {
+        let to = copy.count.min(from + RUN_ENTRIES_MAX);
+        let run = opened.run(from, to)?;
+        for entry in (from..to).filter_map(|n| run.entry(n)) {
+            segment.last_id = segment.last_id.max(entry.id);
+            segment.messages += u32::from(entry.is_message());
+            segment.time_max = segment.time_max.max(entry.time_max);
+        }
+        from = to;
+    }
+    segment.rooms = in_memory(postings_of(&opened)?);
+    Ok(())
+}
+
+/// Highest time before a segment, from the header of its index.
+fn time_max_before(folder: &Path, first_id: u64) -> Option<u64> {
+    use std::os::unix::fs::FileExt;
+    let mut head = [0; HEADER_BYTES];
+    let file = std::fs::File::open(part_path(folder, first_id, Part::Index)).ok()?;
+    file.read_exact_at(&mut head, 0).ok()?;
+    let header = IndexHeader::decode(&head)?;
+    (header.first_id == first_id).then_some(header.time_max_before)
+}

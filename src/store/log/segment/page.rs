@@ -1,0 +1,342 @@
+//! Reading a page: candidates from the postings, their entries in runs, their lines in runs.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+
+use super::super::{Event, EventKind, LogError, Page, PageQuery};
+use super::candidates::{Candidates, End, entries};
+use super::index::{Entry, room_hash};
+use super::read::SegmentReader;
+use super::shared::{Segment, Snapshot};
+use super::text::{Line, nobody};
+use super::view::{Opened, RUN_ENTRIES_MAX};
+use crate::edge::wire::names::{RoomName, UserName};
+use crate::edge::wire::record::parse_id;
+use crate::edge::wire::timestamp::Timestamp;
+
+/// Two lines so near to each other are read with what lies between. A body kept alive keeps its run's bytes
+/// alive, so this is also what a body may cost beside itself.
+const GAP_BYTES_MAX: u64 = 1024;
+/// Text read in one go, unless one line is longer.
+const RUN_BYTES_MAX: u64 = 512 * 1024;
+
+/// A page in the making.
+struct Filling<'q> {
+    query: &'q PageQuery,
+    room: Option<u64>,
+    lowest: u64,
+    highest: u64,
+    end: End,
+    /// In the order of finding: falling where the newest come first.
+    events: Vec<Event>,
+    bytes: usize,
+    /// The last id that was looked at, once a limit is met.
+    stopped_at: Option<u64>,
+    names: Names,
+}
+
+/// Names met on this page: most lines repeat one.
+#[derive(Default)]
+struct Names {
+    users: HashMap<Box<str>, UserName>,
+    rooms: HashMap<Box<str>, RoomName>,
+}
+
+impl Names {
+    fn user(&mut self, name: &str) -> Option<UserName> {
+        if let Some(known) = self.users.get(name) {
+            return Some(known.clone());
+        }
+        let user = UserName::parse(name).ok()?;
+        self.users.insert(name.into(), user.clone());
+        Some(user)
+    }
+
+    fn room(&mut self, name: &str) -> Option<RoomName> {
+        if let Some(known) = self.rooms.get(name) {
+            return Some(known.clone());
+        }
+        let room = RoomName::parse(name).ok()?;
+        self.rooms.insert(name.into(), room.clone());
+        Some(room)
+    }
+}
+
+impl SegmentReader {
+    pub(super) fn read_page(&self, query: &PageQuery) -> Result<Page, LogError> {
+        let snapshot = self.shared.snapshot();
+        let removals = self.shared.removal_count();
+        let highest = snapshot.newest().min(query.before.saturating_sub(1));
+        let mut filling = Filling {
+            query,
+            room: query.room.as_ref().map(|room| room_hash(room.as_str())),
+            lowest: query.after.saturating_add(1).max(snapshot.floor),
+            highest,
+            end: if query.newest_first {
+                End::Back
+            } else {
+                End::Front
+            },
+            events: Vec::new(),
+            bytes: 0,
+            stopped_at: None,
+            names: Names::default(),
+        };
+        if filling.lowest <= highest && query.events_max > 0 {
+            self.fill(&snapshot, &mut filling)?;
+        }
+        let stopped_at = filling.stopped_at;
+        let mut events = filling.events;
+        if query.newest_first {
+            events.reverse();
+        }
+        if self.removals_since(removals) {
+            let mut kept = Vec::with_capacity(events.len());
+            for event in events {
+                let message = matches!(event.kind, EventKind::Message(_));
+                if !message || !self.is_removed(&snapshot, event.id)? {
+                    kept.push(event);
+                }
+            }
+            events = kept;
+        }
+        let whole = highest.max(query.after).min(snapshot.newest());
+        let scanned_to = match stopped_at {
+            Some(id) if !query.newest_first => id,
+            _ => whole,
+        };
+        Ok(Page {
+            events,
+            scanned_to,
+            more: stopped_at.is_some_and(|id| self.may_follow(query, id, highest)),
+        })
+    }
+
+    fn may_follow(&self, query: &PageQuery, stopped_at: u64, highest: u64) -> bool {
+        if query.newest_first {
+            return stopped_at > query.after + 1;
+        }
+        let newest = query.room.as_ref().map_or(highest, |room| {
+            self.shared.read().rooms.get(room).copied().unwrap_or(0)
+        });
+        stopped_at < newest.min(highest)
+    }
+
+    fn fill(&self, snapshot: &Snapshot, filling: &mut Filling<'_>) -> Result<(), LogError> {
+        let since = filling.query.since.as_micros();
+        let begin = snapshot
+            .position(filling.lowest)
+            .max(snapshot.position_of_time(since));
+        let end = (snapshot.position(filling.highest) + 1).min(snapshot.len());
+        let mut segments = begin..end;
+        loop {
+            let next = match filling.end {
+                End::Front => segments.next(),
+                End::Back => segments.next_back(),
+            };
+            let Some(n) = next else { return Ok(()) };
+            self.fill_from(snapshot.segment(n), filling)?;
+            if filling.stopped_at.is_some() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn fill_from(&self, segment: &Segment, filling: &mut Filling<'_>) -> Result<(), LogError> {
+        let Some(opened) = self.open(segment)? else {
+            return Ok(());
+        };
+        let since = filling.query.since.as_micros();
+        let from = opened
+            .lower_bound(filling.lowest)?
+            .max(opened.lower_bound_time(since)?);
+        let to = match filling.highest {
+            highest if highest >= segment.last_id => segment.count,
+            highest => opened.lower_bound(highest + 1)?,
+        };
+        let Some(mut candidates) = Candidates::new(&self.shared, segment, filling.room, from, to)?
+        else {
+            return Ok(());
+        };
+        while filling.stopped_at.is_none() {
+            let wanted = filling.query.events_max - filling.events.len();
+            let take = u32::try_from(wanted).unwrap_or(u32::MAX);
+            let take = take.clamp(16, RUN_ENTRIES_MAX);
+            let numbers = candidates.take(filling.end, take, &self.shared.folder)?;
+            if numbers.is_empty() {
+                return Ok(());
+            }
+            let mut found = entries(&self.shared, &opened, &numbers)?;
+            found.retain(|entry| filling.wants(entry));
+            if filling.end == End::Back {
+                found.reverse();
+            }
+            self.add(&opened, &found, filling)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the events of `found`, in this order, until a limit is met.
+    fn add(
+        &self,
+        opened: &Opened<'_>,
+        found: &[Entry],
+        filling: &mut Filling<'_>,
+    ) -> Result<(), LogError> {
+        let mut rest = found;
+        while filling.stopped_at.is_none() && !rest.is_empty() {
+            let fitting = filling.fitting(rest);
+            let (now, later) = rest.split_at(fitting.max(1));
+            let last = now.last().map(|entry| entry.id);
+            if fitting == 0 && !filling.events.is_empty() {
+                // The next one would exceed the limit of bytes; the page ends before it.
+                filling.stopped_at = filling.events.last().map(|event| event.id);
+                return Ok(());
+            }
+            self.read_lines(opened, now, filling)?;
+            rest = later;
+            if filling.is_full() {
+                filling.stopped_at = last;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_lines(
+        &self,
+        opened: &Opened<'_>,
+        found: &[Entry],
+        filling: &mut Filling<'_>,
+    ) -> Result<(), LogError> {
+        let mut rest = found;
+        while let Some(first) = rest.first() {
+            let (mut begin, mut end) = (u64::from(first.offset), first.end());
+            let together = rest
+                .iter()
+                .take_while(|entry| {
+                    let from = begin.min(u64::from(entry.offset));
+                    let to = end.max(entry.end());
+                    let gap = match filling.end {
+                        End::Front => u64::from(entry.offset).saturating_sub(end),
+                        End::Back => begin.saturating_sub(entry.end()),
+                    };
+                    let near = entry.id == first.id
+                        || (gap <= GAP_BYTES_MAX && to - from <= RUN_BYTES_MAX);
+                    if near {
+                        (begin, end) = (from, to);
+                    }
+                    near
+                })
+                .count();
+            let (run, behind) = rest.split_at(together);
+            rest = behind;
+            let bytes = match opened.text_range(begin, end) {
+                Ok(bytes) => Bytes::from(bytes),
+                Err(error @ LogError::Damaged { .. }) if run.len() == 1 => {
+                    self.log_damage(opened, first, &error);
+                    continue;
+                }
+                Err(LogError::Damaged { .. }) => {
+                    for entry in run {
+                        self.read_lines(opened, std::slice::from_ref(entry), filling)?;
+                    }
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            for entry in run {
+                let at = (u64::from(entry.offset) - begin) as usize;
+                let line = bytes.slice(at..at + entry.line_bytes as usize);
+                match filling.push(entry, &line) {
+                    Ok(()) => {}
+                    Err(why) => {
+                        let error = opened.damaged(u64::from(entry.offset), why);
+                        self.log_damage(opened, entry, &error);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn log_damage(&self, opened: &Opened<'_>, entry: &Entry, error: &LogError) {
+        let segment = opened.segment.first_id;
+        self.shared.log_damage(segment, entry.offset, error);
+    }
+}
+
+impl Filling<'_> {
+    fn wants(&self, entry: &Entry) -> bool {
+        let kind = if entry.is_message() {
+            !entry.is_removed()
+        } else {
+            self.query.with_removals
+        };
+        kind && (self.lowest..=self.highest).contains(&entry.id)
+            && entry.time >= self.query.since.as_micros()
+            && self.room.is_none_or(|room| room == entry.room_hash)
+    }
+
+    fn body_bytes(entry: &Entry) -> usize {
+        if entry.is_message() {
+            entry.content_bytes as usize
+        } else {
+            0
+        }
+    }
+
+    /// How many of these still fit.
+    fn fitting(&self, entries: &[Entry]) -> usize {
+        let mut bytes = self.bytes;
+        let room = self.query.events_max - self.events.len();
+        entries
+            .iter()
+            .take(room)
+            .take_while(|entry| {
+                bytes += Self::body_bytes(entry);
+                bytes <= self.query.bytes_max
+            })
+            .count()
+    }
+
+    fn is_full(&self) -> bool {
+        self.events.len() >= self.query.events_max || self.bytes >= self.query.bytes_max.max(1)
+    }
+
+    fn push(&mut self, entry: &Entry, line: &Bytes) -> Result<(), &'static str> {
+        let parsed = Line::parse(line, entry)?;
+        let room = match &self.query.room {
+            Some(room) if room.as_str() == parsed.room => room.clone(),
+            // Two names with one hash: it is another room's.
+            Some(_) => return Ok(()),
+            None => self
+                .names
+                .room(parsed.room)
+                .ok_or("the line names no room")?,
+        };
+        let (user, kind) = if entry.is_message() {
+            let user = self
+                .names
+                .user(parsed.user)
+                .ok_or("the line names no user")?;
+            let end = line.len() - 1;
+            let body = line.slice(end - parsed.content.len()..end);
+            (user, EventKind::Message(body))
+        } else {
+            let target = parse_id(parsed.content).ok_or("the removal names no id")?;
+            (nobody(), EventKind::Removal(target))
+        };
+        self.bytes += Self::body_bytes(entry);
+        self.events.push(Event {
+            id: entry.id,
+            time: Timestamp::from_micros(entry.time),
+            room,
+            user,
+            kind,
+            origin: entry.origin,
+            nonce: 0,
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,152 @@
+//! The readers' side: shared by any number of threads, beside the one writer.
+
+use std::sync::Arc;
+
+use super::super::{Event, From, LogError, LogReader, Page, PageQuery, Start};
+use super::candidates::{Candidates, End, entries};
+use super::index::{Entry, room_hash};
+use super::shared::{Segment, Shared, Snapshot};
+use super::view::Opened;
+use crate::edge::wire::names::RoomName;
+
+/// Reads what has been published.
+pub(crate) struct SegmentReader {
+    pub(super) shared: Arc<Shared>,
+}
+
+impl SegmentReader {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    pub(super) fn open<'a>(&'a self, segment: &'a Segment) -> Result<Option<Opened<'a>>, LogError> {
+        Opened::open(&self.shared.folder, segment)
+    }
+
+    /// Whether this message has been removed, as the disk says now.
+    pub(super) fn is_removed(&self, snapshot: &Snapshot, id: u64) -> Result<bool, LogError> {
+        let segment = snapshot.segment(snapshot.position(id));
+        let Some(opened) = self.open(segment)? else {
+            return Ok(true);
+        };
+        Ok(opened.find(id)?.is_none_or(|(_, entry)| entry.is_removed()))
+    }
+
+    /// Whether content may have been overwritten since `before` was taken.
+    pub(super) fn removals_since(&self, before: u64) -> bool {
+        before % 2 == 1 || self.shared.removal_count() != before
+    }
+
+    /// Goes through a room's entries in one segment, from entry `from` and id `lowest` on, until `each` says stop (false).
+    pub(super) fn each_entry(
+        &self,
+        segment: &Segment,
+        room: u64,
+        lowest: u64,
+        since: u64,
+        end: End,
+        mut each: impl FnMut(&Entry) -> bool,
+    ) -> Result<bool, LogError> {
+        let Some(opened) = self.open(segment)? else {
+            return Ok(true);
+        };
+        let from = opened
+            .lower_bound(lowest)?
+            .max(opened.lower_bound_time(since)?);
+        let count = segment.count;
+        let Some(mut candidates) = Candidates::new(&self.shared, segment, Some(room), from, count)?
+        else {
+            return Ok(true);
+        };
+        let mut take = 16;
+        loop {
+            let numbers = candidates.take(end, take, &self.shared.folder)?;
+            if numbers.is_empty() {
+                return Ok(true);
+            }
+            let mut found = entries(&self.shared, &opened, &numbers)?;
+            if end == End::Back {
+                found.reverse();
+            }
+            for entry in found.iter().filter(|entry| entry.room_hash == room) {
+                if !each(entry) {
+                    return Ok(false);
+                }
+            }
+            take = (take * 4).min(super::view::RUN_ENTRIES_MAX);
+        }
+    }
+
+    /// The first entry of the room at or above `lowest` and at or after `since`.
+    pub(super) fn first_entry(
+        &self,
+        snapshot: &Snapshot,
+        room: &RoomName,
+        lowest: u64,
+        since: u64,
+    ) -> Result<Option<Entry>, LogError> {
+        let hash = room_hash(room.as_str());
+        let begin = snapshot
+            .position(lowest)
+            .max(snapshot.position_of_time(since));
+        let mut first = None;
+        for n in begin..snapshot.len() {
+            let segment = snapshot.segment(n);
+            self.each_entry(segment, hash, lowest, since, End::Front, |entry| {
+                if entry.time >= since {
+                    first = Some(*entry);
+                }
+                first.is_none()
+            })?;
+            if first.is_some() {
+                break;
+            }
+        }
+        Ok(first)
+    }
+}
+
+impl LogReader for SegmentReader {
+    fn newest(&self) -> u64 {
+        self.shared.read().active.last_id
+    }
+
+    fn room_newest(&self, room: &RoomName) -> u64 {
+        self.shared.read().rooms.get(room).copied().unwrap_or(0)
+    }
+
+    fn rooms(&self) -> Vec<(RoomName, u64)> {
+        let state = self.shared.read();
+        let rooms = state.rooms.iter();
+        rooms.map(|(room, id)| (room.clone(), *id)).collect()
+    }
+
+    fn get(&self, id: u64) -> Result<Option<Event>, LogError> {
+        let snapshot = self.shared.snapshot();
+        if id < snapshot.floor || id > snapshot.newest() {
+            return Ok(None);
+        }
+        let before = self.shared.removal_count();
+        let segment = snapshot.segment(snapshot.position(id));
+        let Some(opened) = self.open(segment)? else {
+            return Ok(None);
+        };
+        let found = opened.find(id)?.map(|(_, entry)| entry);
+        let Some(entry) = found.filter(|entry| entry.is_message() && !entry.is_removed()) else {
+            return Ok(None);
+        };
+        let record = opened.record(&entry)?;
+        if self.removals_since(before) && self.is_removed(&snapshot, id)? {
+            return Ok(None);
+        }
+        Ok(Some(record.event))
+    }
+
+    fn page(&self, query: &PageQuery) -> Result<Page, LogError> {
+        self.read_page(query)
+    }
+
+    fn resolve(&self, room: &RoomName, from: From) -> Result<Start, LogError> {
+        self.find_start(room, from)
+    }
+}

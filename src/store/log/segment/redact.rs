@@ -1,0 +1,119 @@
+//! Removing content: overwritten in the text, the salt in the index, both synced before the call returns.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use super::super::LogError;
+use super::super::stored::REMOVED_FILL;
+use super::files::{Files, Part, io_error, part_path, sync_error};
+use super::index::{Entry, entry_at};
+use super::{Located, Segments};
+
+/// A segment's files, open to overwrite.
+enum Target {
+    Active(Arc<Files>),
+    Sealed { text: File, index: File },
+}
+
+impl Target {
+    fn text(&self) -> &File {
+        match self {
+            Self::Active(files) => &files.text,
+            Self::Sealed { text, .. } => text,
+        }
+    }
+
+    fn index(&self) -> &File {
+        match self {
+            Self::Active(files) => &files.index,
+            Self::Sealed { index, .. } => index,
+        }
+    }
+}
+
+impl Segments {
+    /// Overwrites the content of one message; see [`Segments::redact_all`].
+    pub(crate) fn redact(&mut self, id: u64) -> Result<bool, LogError> {
+        Ok(self.redact_all(&[id])?.contains(&true))
+    }
+
+    /// Overwrites the content of these messages and syncs once. For each: whether it was a live message. Repeating it
+    /// is harmless and completes what a crash cut short.
+    pub(crate) fn redact_all(&mut self, ids: &[u64]) -> Result<Vec<bool>, LogError> {
+        self.refuse_read_only()?;
+        self.shared.removal_step();
+        let outcome = self.overwrite_and_sync(ids);
+        self.shared.removal_step();
+        outcome
+    }
+
+    fn overwrite_and_sync(&self, ids: &[u64]) -> Result<Vec<bool>, LogError> {
+        let floor = self.shared.read().floor;
+        let mut targets: Vec<(u64, Target)> = Vec::new();
+        let mut live = Vec::with_capacity(ids.len());
+        for id in ids {
+            let Some(located) = self.locate(*id)? else {
+                live.push(false);
+                continue;
+            };
+            if !located.entry.is_message() {
+                live.push(false);
+                continue;
+            }
+            let first_id = located.segment.first_id;
+            let known = targets.iter().position(|(known, _)| *known == first_id);
+            let at = match known {
+                Some(at) => at,
+                None => {
+                    targets.push((first_id, self.target(first_id)?));
+                    targets.len() - 1
+                }
+            };
+            self.overwrite(&targets[at].1, &located)?;
+            live.push(!located.entry.is_removed() && *id >= floor);
+        }
+        for (first_id, target) in &targets {
+            let sync = |file: &File, part| {
+                let path = part_path(&self.options.folder, *first_id, part);
+                file.sync_data().map_err(|error| sync_error(&path)(error))
+            };
+            sync(target.text(), Part::Text)?;
+            sync(target.index(), Part::Index)?;
+        }
+        Ok(live)
+    }
+
+    fn target(&self, first_id: u64) -> Result<Target, LogError> {
+        if first_id == self.active.first_id {
+            return Ok(Target::Active(Arc::clone(&self.files)));
+        }
+        let open = |part| {
+            let path = part_path(&self.options.folder, first_id, part);
+            OpenOptions::new()
+                .write(true)
+                .open(&path)
+                .map_err(io_error("open", &path))
+        };
+        Ok(Target::Sealed {
+            text: open(Part::Text)?,
+            index: open(Part::Index)?,
+        })
+    }
+
+    /// The flag comes first: a reader that meets overwritten content finds it.
+    fn overwrite(&self, target: &Target, located: &Located) -> Result<(), LogError> {
+        let (first_id, entry) = (located.segment.first_id, located.entry);
+        let path = |part| part_path(&self.options.folder, first_id, part);
+        let removed: Entry = entry.removed();
+        target
+            .index()
+            .write_all_at(&removed.encode(), entry_at(located.number))
+            .map_err(|error| io_error("overwrite", &path(Part::Index))(error))?;
+        let fill = vec![REMOVED_FILL; entry.content_bytes as usize];
+        target
+            .text()
+            .write_all_at(&fill, entry.content_at())
+            .map_err(|error| io_error("overwrite", &path(Part::Text))(error))
+    }
+}

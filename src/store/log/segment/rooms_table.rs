@@ -1,0 +1,74 @@
+//! The `rooms.table` checkpoint: every room with its newest id, as of one id. Derived; rebuilt when missing or damaged.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::super::LogError;
+use super::bytes::{VERSION, u32_at, u64_at};
+use super::files::replace;
+use crate::edge::wire::names::RoomName;
+
+const MAGIC: &[u8; 8] = b"GCRTAB01";
+const HEAD_BYTES: usize = 24;
+const NAME: &str = "rooms.table";
+
+/// The rooms as they were when the log's newest id was `as_of`.
+#[derive(Debug, Default)]
+pub(super) struct RoomsTable {
+    pub(super) as_of: u64,
+    pub(super) rooms: HashMap<RoomName, u64>,
+}
+
+/// Writes the table; the caller syncs the folder.
+pub(super) fn write(folder: &Path, as_of: u64, rooms: &[(RoomName, u64)]) -> Result<(), LogError> {
+    let mut bytes = Vec::with_capacity(HEAD_BYTES + rooms.len() * 24);
+    bytes.extend_from_slice(MAGIC);
+    bytes.extend_from_slice(&VERSION.to_le_bytes());
+    bytes.extend_from_slice(&(rooms.len() as u32).to_le_bytes());
+    bytes.extend_from_slice(&as_of.to_le_bytes());
+    for (room, newest) in rooms {
+        bytes.extend_from_slice(&newest.to_le_bytes());
+        // Names are at most 64 bytes by their grammar.
+        bytes.push(room.as_str().len() as u8);
+        bytes.extend_from_slice(room.as_str().as_bytes());
+    }
+    let crc = crc32fast::hash(&bytes);
+    bytes.extend_from_slice(&crc.to_le_bytes());
+    replace(&folder.join(NAME), &bytes)
+}
+
+/// Reads the table; `Err` says why it cannot be used.
+pub(super) fn read(folder: &Path) -> Result<RoomsTable, &'static str> {
+    let bytes = std::fs::read(folder.join(NAME)).map_err(|_| "it is missing or cannot be read")?;
+    let Some(length) = bytes.len().checked_sub(4).filter(|n| *n >= HEAD_BYTES) else {
+        return Err("it is too short");
+    };
+    if bytes[..8] != *MAGIC || u32_at(&bytes, 8) != VERSION {
+        return Err("it is of another kind or version");
+    }
+    if crc32fast::hash(&bytes[..length]) != u32_at(&bytes, length) {
+        return Err("its checksum does not fit");
+    }
+    let mut table = RoomsTable {
+        as_of: u64_at(&bytes, 16),
+        rooms: HashMap::with_capacity((u32_at(&bytes, 12) as usize).min(length / 9)),
+    };
+    let mut rest = &bytes[HEAD_BYTES..length];
+    while !rest.is_empty() {
+        let (newest, name) = rest
+            .split_at_checked(8)
+            .and_then(|(newest, tail)| {
+                let (count, tail) = tail.split_first()?;
+                let (name, tail) = tail.split_at_checked(usize::from(*count))?;
+                rest = tail;
+                Some((u64_at(newest, 0), name))
+            })
+            .ok_or("it ends in the middle of a room")?;
+        let room = std::str::from_utf8(name)
+            .ok()
+            .and_then(|name| RoomName::parse(name).ok())
+            .ok_or("it holds what is no room name")?;
+        table.rooms.insert(room, newest);
+    }
+    Ok(table)
+}

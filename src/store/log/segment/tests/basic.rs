@@ -1,0 +1,79 @@
+//! The plain cases, one a test.
+
+use super::super::super::{From, LogReader, PageQuery};
+use super::super::Segments;
+use super::support::*;
+
+#[test]
+fn what_was_appended_is_read_once_it_is_published() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut segments = Segments::open(options(folder.path()), NO_JOURNAL, &log()).unwrap();
+    let reader = segments.reader();
+    assert_eq!(segments.newest_id(), 0);
+    let first = group(&segments, vec![message(1, 5000, "lobby", "Hello, world!")]);
+    segments.append(&first).unwrap();
+    assert_eq!((reader.newest(), segments.newest_id()), (0, 1));
+    assert_eq!(reader.get(1).unwrap(), None);
+    segments.publish();
+    assert_eq!(
+        reader.get(1).unwrap(),
+        Some(message(1, 5000, "lobby", "Hello, world!"))
+    );
+    append(
+        &mut segments,
+        vec![message(2, 6000, "dev", "a;b"), removal(3, 7000, "lobby", 1)],
+    );
+    let page = reader.page(&everything()).unwrap();
+    assert_eq!(
+        (ids(&page.events), page.scanned_to, page.more),
+        (vec![1, 2, 3], 3, false)
+    );
+    assert_eq!(page.events[2], removal(3, 7000, "lobby", 1));
+    assert_eq!(reader.room_newest(&room("lobby")), 3);
+    let text = std::fs::read_to_string(folder.path().join("00000000000000000001.log")).unwrap();
+    assert_eq!(
+        text,
+        "1;0.005;alice;Hello, world!\n2;0.006;alice#dev;a;b\n3;0.007;.gone;1\n"
+    );
+}
+
+#[test]
+fn rolls_and_reopens() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut segments = Segments::open(options(folder.path()), NO_JOURNAL, &log()).unwrap();
+    for id in 1..=200 {
+        let to = if id % 3 == 0 { "dev" } else { "lobby" };
+        append(&mut segments, vec![message(id, id * 1000, to, "some text")]);
+        if id % 50 == 0 {
+            segments.sync_handle().unwrap().run().unwrap();
+        }
+    }
+    let (link, group) = (segments.newest_link(), segments.newest_group());
+    for journal in [NO_JOURNAL, ALL_SYNCED] {
+        segments.close().unwrap();
+        segments = Segments::open(options(folder.path()), journal, &log()).unwrap();
+        assert_eq!(
+            (segments.newest_link(), segments.newest_group()),
+            (link, group)
+        );
+        let reader = segments.reader();
+        let dev = PageQuery {
+            room: Some(room("dev")),
+            ..everything()
+        };
+        let expected: Vec<u64> = (1..=200).filter(|id| id % 3 == 0).collect();
+        assert_eq!(ids(&reader.page(&dev).unwrap().events), expected);
+        let newest = PageQuery {
+            newest_first: true,
+            events_max: 2,
+            ..dev
+        };
+        let page = reader.page(&newest).unwrap();
+        assert_eq!((ids(&page.events), page.more), (vec![195, 198], true));
+        let start = reader.resolve(&room("dev"), From::Last(3)).unwrap();
+        assert_eq!((start.after, start.gap), (191, None));
+        assert_eq!(reader.page(&everything()).unwrap().events.len(), 200);
+        assert_eq!(segments.rooms_len(), 2);
+        assert_eq!(segments.lookup(77).unwrap().unwrap().prev, 76);
+    }
+}

@@ -1,0 +1,4 @@
+//! The segments against a plain model, and against what crashes, damage and removals do to their files.
+
+mod basic;
+mod support;

@@ -1,0 +1,194 @@
+//! Positional reads of one segment: entries by number, id or time, a room's postings, records with their text.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::super::LogError;
+use super::super::stored::StoredRecord;
+use super::files::{Files, Part, io_error, part_path};
+use super::index::{ENTRY_BYTES, Entry, entry_at};
+use super::shared::Segment;
+use super::text::{Line, stored};
+
+/// Entries read in one go.
+pub(super) const RUN_ENTRIES_MAX: u32 = 1024;
+
+/// A segment with its files open.
+pub(super) struct Opened<'a> {
+    pub(super) segment: &'a Segment,
+    folder: &'a Path,
+    files: Source,
+}
+
+enum Source {
+    Active(Arc<Files>),
+    Sealed { text: File, index: File },
+}
+
+/// Neighbouring entries, read in one go.
+pub(super) struct Run {
+    first: u32,
+    bytes: Vec<u8>,
+}
+
+impl Run {
+    /// Entry `n`; `None` if it is damaged or not in this run.
+    pub(super) fn entry(&self, n: u32) -> Option<Entry> {
+        let at = n.checked_sub(self.first)? as usize * ENTRY_BYTES;
+        Entry::decode(self.bytes.get(at..at + ENTRY_BYTES)?)
+    }
+}
+
+impl<'a> Opened<'a> {
+    /// Opens a segment to read; `None` if retention has deleted it meanwhile.
+    pub(super) fn open(folder: &'a Path, segment: &'a Segment) -> Result<Option<Self>, LogError> {
+        let files = match &segment.files {
+            Some(files) => Source::Active(Arc::clone(files)),
+            None => {
+                let open = |part| {
+                    let path = part_path(folder, segment.first_id, part);
+                    match File::open(&path) {
+                        Ok(file) => Ok(Some(file)),
+                        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                        Err(error) => Err(io_error("open", &path)(error)),
+                    }
+                };
+                let (Some(text), Some(index)) = (open(Part::Text)?, open(Part::Index)?) else {
+                    return Ok(None);
+                };
+                Source::Sealed { text, index }
+            }
+        };
+        Ok(Some(Self {
+            segment,
+            folder,
+            files,
+        }))
+    }
+
+    pub(super) fn text(&self) -> &File {
+        match &self.files {
+            Source::Active(files) => &files.text,
+            Source::Sealed { text, .. } => text,
+        }
+    }
+
+    fn index(&self) -> &File {
+        match &self.files {
+            Source::Active(files) => &files.index,
+            Source::Sealed { index, .. } => index,
+        }
+    }
+
+    pub(super) fn path(&self, part: Part) -> PathBuf {
+        part_path(self.folder, self.segment.first_id, part)
+    }
+
+    /// Entries `from..to`, as they are on disk.
+    pub(super) fn run(&self, from: u32, to: u32) -> Result<Run, LogError> {
+        let mut bytes = vec![0; to.saturating_sub(from) as usize * ENTRY_BYTES];
+        self.index()
+            .read_exact_at(&mut bytes, entry_at(from))
+            .map_err(|error| io_error("read", &self.path(Part::Index))(error))?;
+        Ok(Run { first: from, bytes })
+    }
+
+    /// The first entry with this id or a higher one; the segment's count if there is none.
+    pub(super) fn lower_bound(&self, id: u64) -> Result<u32, LogError> {
+        let distance = id.saturating_sub(self.segment.first_id);
+        // Ids rise by one or more, so entry n has at least id first_id + n: it cannot stand further behind than this.
+        let high =
+            u32::try_from(distance).map_or(self.segment.count, |n| n.min(self.segment.count));
+        // Mostly ids have no gaps, and the guess is right.
+        if high > 0 && self.entry(high - 1)?.is_some_and(|entry| entry.id < id) {
+            return Ok(high);
+        }
+        self.bisect(high, |entry| entry.id < id)
+    }
+
+    /// The first entry at which the highest time so far is `time` or later: all before it are earlier.
+    pub(super) fn lower_bound_time(&self, time: u64) -> Result<u32, LogError> {
+        if time == 0 {
+            return Ok(0);
+        }
+        self.bisect(self.segment.count, |entry| entry.time_max < time)
+    }
+
+    /// Damaged entries are passed over: what is sought may then begin with some, which readers pass over too.
+    fn bisect(&self, count: u32, below: impl Fn(&Entry) -> bool) -> Result<u32, LogError> {
+        let (mut low, mut high) = (0, count);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let mut probe = middle;
+            let mut found = self.entry(probe)?;
+            while found.is_none() && probe + 1 < high {
+                probe += 1;
+                found = self.entry(probe)?;
+            }
+            match found {
+                Some(entry) if below(&entry) => low = probe + 1,
+                _ => high = middle,
+            }
+        }
+        Ok(low)
+    }
+
+    /// Entry `n`, `None` if it is damaged.
+    pub(super) fn entry(&self, n: u32) -> Result<Option<Entry>, LogError> {
+        let mut bytes = [0; ENTRY_BYTES];
+        self.index()
+            .read_exact_at(&mut bytes, entry_at(n))
+            .map_err(|error| io_error("read", &self.path(Part::Index))(error))?;
+        Ok(Entry::decode(&bytes))
+    }
+
+    /// The entry with this id and its number.
+    pub(super) fn find(&self, id: u64) -> Result<Option<(u32, Entry)>, LogError> {
+        let count = self.segment.count;
+        let mut n = self.lower_bound(id)?;
+        while n < count {
+            match self.entry(n)? {
+                Some(entry) if entry.id == id => return Ok(Some((n, entry))),
+                Some(_) => return Ok(None),
+                None => n += 1,
+            }
+        }
+        Ok(None)
+    }
+
+    /// Bytes `from..to` of the text.
+    pub(super) fn text_range(&self, from: u64, to: u64) -> Result<Vec<u8>, LogError> {
+        if to > self.segment.text_bytes || from > to {
+            return Err(self.damaged(from, "the index points behind the end of the text"));
+        }
+        let mut bytes = vec![0; (to - from) as usize];
+        self.text()
+            .read_exact_at(&mut bytes, from)
+            .map_err(|error| io_error("read", &self.path(Part::Text))(error))?;
+        Ok(bytes)
+    }
+
+    /// The record of an entry, as text and index hold it.
+    pub(super) fn record(&self, entry: &Entry) -> Result<StoredRecord, LogError> {
+        let bytes = self.text_range(u64::from(entry.offset), entry.end())?;
+        Line::parse(&bytes, entry)
+            .and_then(|line| stored(&line, entry))
+            .map_err(|why| self.damaged(u64::from(entry.offset), why))
+    }
+
+    pub(super) fn damaged(&self, offset: u64, why: &str) -> LogError {
+        damaged(&self.path(Part::Text), offset, why)
+    }
+}
+
+/// The error for a place that cannot be read as what it should be.
+pub(super) fn damaged(path: &Path, offset: u64, why: &str) -> LogError {
+    LogError::Damaged {
+        file: path.display().to_string(),
+        reason: format!(
+            "at byte {offset}: {why}; run `gencomm log verify` to see what else is damaged"
+        ),
+    }
+}
