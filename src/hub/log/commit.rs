@@ -80,6 +80,13 @@ impl MessageLog {
         panic_at::point("after-commit");
         let events = match committed {
             Ok(commit) => take_outcomes(&mut in_hand.requests, commit),
+            Err(error) if store.group() >= in_hand.group => {
+                // Stored, but content that was to be removed is not overwritten everywhere yet; the store goes on trying.
+                error!(self.log, "group committed, removals not finished"; "error" => %error);
+                let events = store.last_group().unwrap_or_default();
+                recognise(&mut in_hand.requests, &events, &error);
+                events
+            }
             Err(error) => {
                 error!(self.log, "group not committed"; "error" => %error, "requests" => in_hand.requests.len());
                 refuse_all(&mut in_hand.requests, &error);
@@ -237,6 +244,19 @@ fn take_outcomes(requests: &mut [Planned], commit: Commit) -> Vec<Event> {
         });
     }
     commit.events
+}
+
+/// Answers what is in a group that was stored although its commit failed: messages are kept, removals not yet done.
+fn recognise(requests: &mut [Planned], events: &[Event], error: &LogError) {
+    let found: HashMap<u64, &Event> = events.iter().map(|event| (event.nonce, event)).collect();
+    refuse_all(requests, error);
+    for planned in requests.iter_mut().filter(|planned| planned.is_staged) {
+        if let (Action::Say { .. }, Some(event)) =
+            (&planned.request.action, found.get(&planned.nonce))
+        {
+            planned.result = Some(Ok(done(event.id, event.time, &planned.request)));
+        }
+    }
 }
 
 fn refuse_all(requests: &mut [Planned], error: &LogError) {
