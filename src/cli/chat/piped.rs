@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::cli::input::{self, Input};
 use crate::cli::notes::Notes;
-use crate::cli::output::{Failure, Output, colour, say, stdout};
+use crate::cli::output::{Failure, colour, say, stdout};
 use crate::term::message::sendable;
 use crate::term::render::{self, Format, Look, sanitized};
 use crate::term::session::{Event, Live, Request, WINDOW};
@@ -23,25 +23,13 @@ const ECHO: Duration = Duration::from_secs(2);
 
 /// Runs it.
 pub(super) async fn run(live: Live) -> Result<(), Failure> {
-    let mut piped = Piped {
-        out: stdout(),
-        look: Look {
-            clock: Clock::Full,
-            colour: colour(),
-        },
-        notes: Notes::default(),
-        waiting: BTreeMap::new(),
-        given: 0,
-        failed: false,
-        entered: false,
-        shown: 0,
-        expected: 0,
-    };
-    piped.run(live, input::lines(io::stdin())).await
+    Piped::new(stdout())
+        .run(live, input::lines(io::stdin()))
+        .await
 }
 
-struct Piped {
-    out: Output,
+struct Piped<W> {
+    out: W,
     look: Look,
     notes: Notes,
     /// Line numbers of the messages without an answer, by the number of their request.
@@ -55,7 +43,24 @@ struct Piped {
     expected: u64,
 }
 
-impl Piped {
+impl<W: Write> Piped<W> {
+    fn new(out: W) -> Self {
+        Self {
+            out,
+            look: Look {
+                clock: Clock::Full,
+                colour: colour(),
+            },
+            notes: Notes::default(),
+            waiting: BTreeMap::new(),
+            given: 0,
+            failed: false,
+            entered: false,
+            shown: 0,
+            expected: 0,
+        }
+    }
+
     async fn run(
         &mut self,
         mut live: Live,
@@ -178,5 +183,66 @@ impl Piped {
     fn fail(&mut self, line: u64, why: &str) {
         self.failed = true;
         say(&format!("line {line}: {}", sanitized(why)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::wire::gc2::range::JoinFrom;
+    use crate::term::fake::FakeServer;
+    use crate::term::session::{Session, start};
+
+    async fn chat(
+        server: &FakeServer,
+        text: &'static str,
+    ) -> tokio::task::JoinHandle<(Result<(), Failure>, Vec<u8>)> {
+        let at = server.endpoint();
+        let session = Session::new(at.user, "lobby".to_owned(), JoinFrom::Last(20));
+        let live = start(at.server, session);
+        let lines = input::lines(io::Cursor::new(text));
+        tokio::spawn(async move {
+            let mut piped = Piped::new(Vec::new());
+            piped.look.colour = false;
+            let result = piped.run(live, lines).await;
+            (result, piped.out)
+        })
+    }
+
+    /// What was said, without the times.
+    fn said(out: Vec<u8>) -> Vec<String> {
+        let text = String::from_utf8(out).unwrap();
+        let line = |line: &str| line.splitn(3, ' ').last().unwrap_or("").to_owned();
+        text.lines().map(line).collect()
+    }
+
+    #[tokio::test]
+    async fn own_messages_are_shown_once_and_before_the_end() {
+        let server = FakeServer::bind().await;
+        let chat = chat(&server, "one\n\ntwo\n").await;
+        let (mut peer, from) = server.entered(5).await;
+        assert_eq!(from, "last=20");
+        peer.say("MSG;lobby;5;1.000;bob;before").await;
+        for (id, text) in [(6, "one"), (7, "two")] {
+            let (tag, body) = peer.expect_send().await;
+            assert_eq!(body, text);
+            peer.say(&format!("OK;{tag};{id};1.000")).await;
+        }
+        for (id, text) in [(6, "one"), (7, "two")] {
+            peer.say(&format!("MSG;lobby;{id};1.000;ann;{text}")).await;
+        }
+        let (result, out) = chat.await.unwrap();
+        assert!(result.is_ok());
+        assert_eq!(said(out), ["bob: before", "ann: one", "ann: two"]);
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_sent_is_a_failure() {
+        let server = FakeServer::bind().await;
+        let chat = chat(&server, "one").await;
+        let (mut peer, _) = server.entered(0).await;
+        let (tag, _) = peer.expect_send().await;
+        peer.say(&format!("ERR;{tag};blocked;no")).await;
+        assert!(matches!(chat.await.unwrap().0, Err(Failure::Told)));
     }
 }
