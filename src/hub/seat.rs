@@ -79,6 +79,9 @@ pub struct Seat {
     body_form: Cell<BodyForm>,
 }
 
+/// Room numbers for which an idle seat keeps memory.
+const KEPT_NEWS: usize = 4;
+
 /// What became of a log-in: `None` if the client is in, else why not.
 pub type LogInResult = Option<(ErrorCode, String)>;
 
@@ -134,15 +137,14 @@ impl Seat {
         self.wake();
     }
 
-    /// Takes the numbers of the rooms with news, into `into`.
-    pub fn take_news(&self, into: &mut Vec<u32>) {
+    /// Takes the number of a room with news.
+    pub fn take_news(&self) -> Option<u32> {
         let mut news = self.news.borrow_mut();
-        if !news.is_empty() {
-            into.append(&mut news);
-            if news.capacity() > 4 {
-                *news = Vec::new();
-            }
+        let number = news.pop();
+        if news.is_empty() && news.capacity() > KEPT_NEWS {
+            *news = Vec::new();
         }
+        number
     }
 
     /// The log answered.

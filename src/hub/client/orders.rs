@@ -24,9 +24,7 @@ impl Client {
         for answer in self.seat.take_answers() {
             self.take_answer(answer);
         }
-        let mut news = Vec::new();
-        self.seat.take_news(&mut news);
-        for number in news {
+        while let Some(number) = self.seat.take_news() {
             self.rooms.enqueue(number);
         }
         if matches!(self.phase, Phase::Closing) {
