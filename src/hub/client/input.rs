@@ -85,9 +85,8 @@ impl Client {
                     self.hold(input[consumed..].to_vec(), 0);
                 }
             }
-            Phase::First(bytes) => {
-                bytes.extend_from_slice(input);
-                let bytes = std::mem::take(bytes);
+            Phase::First(before) => {
+                let bytes = [&**before, input].concat();
                 self.meet(bytes, ctx);
             }
         }
@@ -97,7 +96,7 @@ impl Client {
     fn meet(&mut self, bytes: Vec<u8>, ctx: &mut Context<Self>) {
         let peer = self.seat.peer;
         match first_bytes::detect(&bytes) {
-            Protocol::Undecided => self.phase = Phase::First(bytes),
+            Protocol::Undecided => self.phase = Phase::First(bytes.into()),
             Protocol::Gc2 => {
                 self.phase = Phase::Gc2;
                 let consumed = self.take_lines(&bytes, ctx);

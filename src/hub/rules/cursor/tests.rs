@@ -76,7 +76,7 @@ impl Reader {
             match self.cursor.next(tail) {
                 Next::Wait => return true,
                 Next::Write => {
-                    let mut slices = Vec::new();
+                    let mut slices = Slices::new();
                     let total = self.cursor.gather(tail, 100, &mut slices);
                     assert!(total > 0);
                     let all: Vec<u8> = slices.iter().flat_map(|s| s.iter().copied()).collect();
