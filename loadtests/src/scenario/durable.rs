@@ -118,6 +118,7 @@ fn measure<D: Driver + Copy>(
     );
     let mut waits = Histogram::<u64>::new(3)?;
     let mut sent_at = vec![start; swarm.len()];
+    let mut last_tag = vec![None; swarm.len()];
     let (mut sent, mut stored) = (0, 0);
     let may_send = |sent: u64, now: Instant| match options.messages {
         Some(messages) => sent < messages,
@@ -140,7 +141,12 @@ fn measure<D: Driver + Copy>(
         }
         swarm.turn(Duration::from_millis(100))?;
         let answered = Instant::now();
-        for (member, _) in swarm.stored.drain(..) {
+        for (member, tag) in swarm.stored.drain(..) {
+            let is_new = std::mem::replace(&mut last_tag[member as usize], Some(tag)) != Some(tag);
+            ensure!(
+                is_new,
+                "message {tag} of sender {member} was answered twice"
+            );
             let wait = answered.saturating_duration_since(sent_at[member as usize]);
             waits.record(u64::try_from(wait.as_nanos())?)?;
             ready.push(member);
