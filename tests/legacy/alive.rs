@@ -47,7 +47,8 @@ fn a_client_that_never_opens_its_ports_is_removed_after_the_grace() {
     client.say("ann", "from nobody");
     server.wait_for_log("nobody is logged in from there");
     let mut gc2 = server.member("gil", "lobby");
-    gc2.ask("WHO;w;lobby", "WHO;w;lobby;gil;guest");
+    gc2.ask("WHO;w;lobby", "USER;w;gil;guest");
+    gc2.expect("OK;w;1");
 }
 
 #[test]

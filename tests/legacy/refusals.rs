@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::builder;
+use super::{builder, wait_for_logs};
 use crate::support::original_client::{connect_from, finish, read_once};
 use crate::support::{OriginalClient, PATIENCE, Ports};
 
@@ -33,11 +33,7 @@ fn messages_that_are_none_are_refused_and_harm_nobody() {
         finish(&stream);
         let answer = read_once(&mut stream, 1024, PATIENCE);
         assert!(answer.is_empty() || answer == b"Thx", "{answer:?}");
-        let end = std::time::Instant::now() + PATIENCE;
-        while server.log_text().matches(why).count() == seen {
-            assert!(std::time::Instant::now() < end, "never logged {why:?}");
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
+        wait_for_logs(&server, why, seen + 1);
     }
     client.say("ann", "fits");
     client.expect(&[("ann", "fits")]);

@@ -19,7 +19,7 @@ fn everybody_hears_everybody_in_order() {
         ("gil", r"a backslash \ and; more"),
         ("ann", r"raw \n stays"),
         ("bob", ";"),
-        ("Zoë".trim_end_matches('ë'), "ünïcödé"),
+        ("bob", "ünïcödé"),
     ];
     for (user, content) in said {
         match user {
@@ -43,15 +43,15 @@ fn the_name_is_known_with_the_first_message() {
     let server = builder().start();
     let mut gc2 = server.member("gil", "lobby");
     let client = OriginalClient::log_in(&server);
-    let unnamed = format!("WHO;w;lobby;legacy-{};guest", client.address());
+    let unnamed = format!("USER;w;legacy-{};guest", client.address());
     gc2.send("WHO;w;lobby");
-    assert_eq!(gc2.until("WHO;w;lobby;legacy").1, unnamed);
+    assert_eq!(gc2.until("USER;w;legacy").1, unnamed);
     client.say("no name#1", "x");
     client.expect(&[("no_name_1", "x")]);
     server.wait_for_log("repaired");
     gc2.send("WHO;v;lobby");
-    let (before, line) = gc2.until("WHO;v;lobby;no_name_1");
-    assert_eq!(line, "WHO;v;lobby;no_name_1;guest");
+    let (before, line) = gc2.until("USER;v;no_name_1");
+    assert_eq!(line, "USER;v;no_name_1;guest");
     assert!(
         !before.iter().any(|line| line.contains("legacy-")),
         "{before:?}"
