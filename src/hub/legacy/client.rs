@@ -29,7 +29,7 @@ use super::session::{LegacyEnded, StartLegacy, Started};
 use super::speech::Speech;
 
 /// When the server stops: so long for messages that were accepted at the gate and are still being read.
-const LEAVE_PAUSE: Duration = Duration::from_millis(150);
+const LEAVE_PAUSE: Duration = Duration::from_millis(200);
 
 /// See the module.
 pub struct LegacyClient {
@@ -140,14 +140,16 @@ impl LegacyClient {
     fn leave_soon(&mut self, ctx: &mut Context<Self>) {
         if !std::mem::replace(&mut self.is_leaving, true) {
             debug!(self.log, "original client is let go: the server stops");
-            ctx.run_later(LEAVE_PAUSE, |client, _| client.leave_when_answered());
+            Self::leave_when_answered(ctx);
         }
     }
 
-    fn leave_when_answered(&mut self) {
-        if let Some(reason) = self.seat.eviction() {
-            self.end(Ending::Evicted(reason));
-        }
+    /// What the client was thanked for goes into the log first; whoever stops the server sets the deadline.
+    fn leave_when_answered(ctx: &mut Context<Self>) {
+        ctx.run_later(LEAVE_PAUSE, |client, ctx| match client.seat.eviction() {
+            Some(reason) if client.speech.is_done() => client.end(Ending::Evicted(reason)),
+            _ => Self::leave_when_answered(ctx),
+        });
     }
 }
 

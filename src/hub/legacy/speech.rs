@@ -39,6 +39,13 @@ pub(super) struct Speech {
     next_number: u32,
 }
 
+impl Speech {
+    /// Whether everything is in the log, or was refused.
+    pub(super) fn is_done(&self) -> bool {
+        self.held.is_empty() && self.pending.is_empty()
+    }
+}
+
 impl Handler<Said> for LegacyClient {
     type Result = ();
 
