@@ -60,15 +60,15 @@ impl SessionSupervisor {
             return Err(NotStarted::Stopping);
         }
         let address = start.address;
+        if !self.connections.enter() {
+            return Err(NotStarted::Full(self.connections.max()));
+        }
         // Before the new one gets anything, so that the two never deliver at once.
         self.shard.each_seat(|seat| {
             if seat.socket < 0 && seat.peer.ip() == address {
                 seat.order_eviction(EvictReason::Replaced);
             }
         });
-        if !self.connections.enter() {
-            return Err(NotStarted::Full(self.connections.max()));
-        }
         LegacyClient::start(&self.shard, start).map_err(|error| {
             self.connections.leave();
             NotStarted::Callback(error.to_string())
