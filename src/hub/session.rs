@@ -13,6 +13,8 @@ use actix::{
 };
 use slog::{Logger, debug, error, info, warn};
 
+use crate::edge::wire::gc2::refusal::ErrorCode;
+
 use super::auth::{AccountLeft, AccountsReported, AuthSupervisor};
 use super::client::Client;
 use super::messages::ClientRef;
@@ -140,6 +142,38 @@ fn refuse_politely(mut stream: &std::net::TcpStream) {
     use std::io::Write;
     let _ =
         stream.write_all(b"ERR;;unavailable;too many connections; try again later\nBYE;full;10\n");
+}
+
+/// A log-in was decided.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct LogInDecided {
+    /// Whose.
+    pub client: ClientRef,
+    /// Who it is now, or why not.
+    pub result: Result<Identity, (ErrorCode, String)>,
+}
+
+impl Handler<LogInDecided> for SessionSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, decided: LogInDecided, _: &mut Context<Self>) {
+        match (self.shard.find(decided.client), decided.result) {
+            (Some(seat), Ok(identity)) => {
+                // From here on its end is reported as this account's.
+                seat.set_identity(identity);
+                seat.leave_log_in(None);
+            }
+            (Some(seat), Err(refusal)) => seat.leave_log_in(Some(refusal)),
+            // It left while it was let in.
+            (None, Ok(identity)) => {
+                self.shard.links().auth.do_send(AccountLeft {
+                    account: identity.account,
+                });
+            }
+            (None, Err(_)) => {}
+        }
+    }
 }
 
 /// How a client ended.

@@ -178,10 +178,14 @@ impl Gc2 {
         assert_eq!(self.line(), answer, "to {line:?}");
     }
 
-    /// Reads until a line begins so: what came before it, and it.
+    /// Reads until a line begins so: what came before it, and it. An `ERR` to the command whose `OK` is waited for ends the test.
     #[track_caller]
     pub fn until(&mut self, start: &str) -> (Vec<String>, String) {
         let mut before = Vec::new();
+        let tag = start
+            .strip_prefix("OK;")
+            .and_then(|rest| rest.split(';').next());
+        let refusal = tag.map(|tag| format!("ERR;{tag};"));
         loop {
             let line = match self.try_line() {
                 Ok(line) => line,
@@ -190,6 +194,10 @@ impl Gc2 {
             if line.starts_with(start) {
                 return (before, line);
             }
+            let is_refusal = refusal
+                .as_ref()
+                .is_some_and(|refusal| line.starts_with(refusal));
+            assert!(!is_refusal, "{line:?} instead of {start:?}");
             before.push(line);
         }
     }

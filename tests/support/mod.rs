@@ -19,7 +19,7 @@ use std::time::Duration;
 pub use gc2::{Gc2, Stop, number, parse_message};
 pub use names::{fresh_address, fresh_tag};
 pub use original_client::{Habits, OriginalClient, Ports};
-pub use senders::{Said, Senders, SendersReport};
+pub use senders::{Said, Senders, SendersReport, assert_same_ids};
 pub use server::{Builder, Server};
 
 /// How long anything may take before the test fails.

@@ -1,5 +1,6 @@
 //! Load: many connections that each send a message, wait for its OK, and send the next.
 
+use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -105,6 +106,34 @@ impl Senders {
         }
         all
     }
+}
+
+/// Every expected id once and in order; says what differs rather than all of both.
+#[track_caller]
+pub fn assert_same_ids(seen: &[u64], expected: &[u64], who: &str) {
+    if seen == expected {
+        return;
+    }
+    let at = seen
+        .iter()
+        .zip(expected)
+        .take_while(|(a, b)| a == b)
+        .count();
+    let near = |ids: &[u64]| {
+        let part = ids.iter().skip(at.saturating_sub(2)).take(8);
+        part.map(u64::to_string).collect::<Vec<_>>().join(" ")
+    };
+    let is_seen: HashSet<u64> = seen.iter().copied().collect();
+    let missing: Vec<_> = expected.iter().filter(|id| !is_seen.contains(id)).collect();
+    panic!(
+        "{who} saw {} of {} ids, from number {at} on: {} instead of {}; missing {:?} and {} more",
+        seen.len(),
+        expected.len(),
+        near(seen),
+        near(expected),
+        &missing[..missing.len().min(8)],
+        missing.len().saturating_sub(8),
+    );
 }
 
 fn work(

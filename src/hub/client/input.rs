@@ -86,9 +86,8 @@ impl Client {
                     self.hold(input[consumed..].to_vec(), 0);
                 }
             }
-            Phase::First(bytes) => {
-                bytes.extend_from_slice(input);
-                let bytes = std::mem::take(bytes);
+            Phase::First(before) => {
+                let bytes = [&**before, input].concat();
                 self.meet(bytes, ctx);
             }
         }
@@ -98,7 +97,7 @@ impl Client {
     fn meet(&mut self, bytes: Vec<u8>, ctx: &mut Context<Self>) {
         let peer = self.seat.peer;
         match first_bytes::detect(&bytes) {
-            Protocol::Undecided => self.phase = Phase::First(bytes),
+            Protocol::Undecided => self.phase = Phase::First(bytes.into()),
             Protocol::Gc2 => {
                 self.phase = Phase::Gc2;
                 let consumed = self.take_lines(&bytes, ctx);
@@ -172,6 +171,10 @@ impl Client {
                 return ControlFlow::Continue(());
             }
         };
+        #[cfg(feature = "fault-injection")]
+        if self.provoke(line) {
+            return ControlFlow::Continue(());
+        }
         match command::parse(line) {
             Err(refusal) => {
                 debug!(self.shard.log, "bad line"; "peer" => %self.seat.peer, "why" => &*refusal.text);

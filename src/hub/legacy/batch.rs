@@ -5,7 +5,7 @@ use std::io::IoSlice;
 use crate::edge::wire::legacy::{BATCH_BYTES_MAX, Batcher};
 use crate::edge::wire::names::LOBBY;
 use crate::edge::wire::record::RecordRef;
-use crate::hub::rules::cursor::Cursor;
+use crate::hub::rules::cursor::{Cursor, Slices};
 use crate::hub::rules::tail::Tail;
 use crate::store::log::{EventKind, Page};
 
@@ -20,7 +20,7 @@ pub struct Delivery {
 
 /// The next delivery from the tail. Only after [`Cursor::next`] said `Write`.
 pub fn from_tail(tail: &Tail, mut cursor: Cursor) -> Delivery {
-    let mut slices = Vec::with_capacity(1);
+    let mut slices = Slices::new();
     cursor.gather(tail, BATCH_BYTES_MAX, &mut slices);
     let (batch, taken_bytes) = pack(&slices);
     drop(slices);

@@ -103,7 +103,7 @@ impl LegacyClient {
         self.take_lobby_orders();
         self.take_answers();
         // The membership tells of news; they are looked for in any case.
-        self.seat.take_news(&mut Vec::new());
+        while self.seat.take_news().is_some() {}
         self.submit_held();
         match self.seat.eviction() {
             Some(EvictReason::Restart { .. }) => self.leave_soon(ctx),

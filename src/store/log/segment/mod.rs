@@ -74,6 +74,15 @@ pub(crate) struct JournalIds {
     pub(crate) last: u64,
 }
 
+impl JournalIds {
+    /// Nothing is in the journal, and everything in the segments was synced: after a clean stop. Without a journal and
+    /// without a clean stop give `first: 1, last: 0`, so that all is checked.
+    pub(crate) const NOTHING: Self = Self {
+        first: u64::MAX,
+        last: 0,
+    };
+}
+
 /// The writer's side of the segments. One owner, one at a time per folder.
 pub(crate) struct Segments {
     options: SegmentOptions,
