@@ -282,7 +282,8 @@ fn start(
     // 1. The edge: the gates, then the doors.
     let mut accepting = Vec::new();
     let gate = sockets.legacy.map(|sockets| {
-        let (gate, doors) = legacy::start(config, log, sockets);
+        let give_up = give_up("the gate of original clients", fatal.clone());
+        let (gate, doors) = legacy::start(config, log, sockets, give_up);
         accepting.extend(doors);
         gate
     });
