@@ -5,7 +5,9 @@
 pub mod args;
 pub mod client;
 pub mod config;
+pub mod doctor;
 pub mod input;
+pub mod log;
 pub mod output;
 pub mod send;
 pub mod serve;
@@ -44,8 +46,10 @@ fn dispatch(cli: &Cli) -> u8 {
                 ConfigAction::Show => config::show(dir),
             };
         }
-        // Their arms come with their modules: serve::run, log::run, doctor::run.
-        Command::Chat(_) | Command::Log(_) | Command::Doctor(_) => Err(output::Failure::Usage(
+        Command::Log(args) => log::run(cli, args),
+        Command::Doctor(args) => doctor::run(dir, args.json),
+        // Its arm comes with its module.
+        Command::Chat(_) => Err(output::Failure::Usage(
             "this build does not hold that subcommand".to_owned(),
         )),
     };

@@ -190,6 +190,16 @@ impl Opened {
     }
 }
 
+/// The query for the newest record alone, removals included.
+pub(crate) fn newest_record() -> PageQuery {
+    PageQuery {
+        newest_first: true,
+        with_removals: true,
+        events_max: 1,
+        ..query(None)
+    }
+}
+
 fn query(room: Option<&RoomName>) -> PageQuery {
     PageQuery {
         room: room.cloned(),
