@@ -162,10 +162,13 @@ impl Client {
             after: newest,
             gap: None,
         });
+        let mut after = start.after;
         if let Some(first_kept) = start.gap {
             self.reply(|out| reply::gap(out, room, first_kept));
+            // The tail in memory may reach back further than the log: what retention has removed is not told from there.
+            after = after.max(first_kept.saturating_sub(1));
         }
-        let cursor = Cursor::behind(start.after);
+        let cursor = Cursor::behind(after);
         self.rooms
             .insert(RoomFeed::new(joined.room, joined.membership, cursor));
     }
