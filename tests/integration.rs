@@ -10,6 +10,7 @@ mod support;
 mod crash;
 mod gc2;
 mod hostile;
+mod log_tools;
 #[cfg(feature = "fault-injection")]
 mod panics;
 mod serve;
