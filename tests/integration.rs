@@ -11,6 +11,7 @@ mod crash;
 mod gc2;
 mod hostile;
 mod legacy;
+mod log_tools;
 #[cfg(feature = "fault-injection")]
 mod panics;
 mod serve;
