@@ -142,7 +142,7 @@ fn measure<D: Driver + Copy>(
         swarm.turn(Duration::from_millis(100))?;
         let answered = Instant::now();
         for (member, tag) in swarm.stored.drain(..) {
-            let is_new = std::mem::replace(&mut last_tag[member as usize], Some(tag)) != Some(tag);
+            let is_new = last_tag[member as usize].replace(tag) != Some(tag);
             ensure!(
                 is_new,
                 "message {tag} of sender {member} was answered twice"
