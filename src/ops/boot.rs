@@ -297,6 +297,8 @@ fn start(
             codec: part.codec.clone(),
             sessions: part.sessions.clone(),
             legacy: gate.clone().map(Addr::recipient),
+            #[cfg(feature = "fault-injection")]
+            legacy_faults: gate.clone().map(Addr::recipient),
         }));
     }
     if let (Some(gate), Some(first)) = (&gate, parts.first()) {

@@ -2,6 +2,8 @@
 
 mod alive;
 mod log_in;
+#[cfg(feature = "fault-injection")]
+mod panics;
 mod refusals;
 mod talk;
 

@@ -310,13 +310,13 @@ impl Handler<MessageRead> for Gate {
     }
 }
 
-/// Makes this actor panic (`gate`), or every client that is in (`client`), to show that it is survived.
+/// Makes this actor panic (`gate`), or every client that is in (`original-clients`), to show that it is survived.
 #[cfg(feature = "fault-injection")]
 impl Handler<crate::hub::Provoke> for Gate {
     type Result = ();
 
     fn handle(&mut self, provoke: crate::hub::Provoke, _: &mut Context<Self>) {
-        if provoke.0 != "client" {
+        if provoke.0 != "original-clients" {
             panic!("provoked");
         }
         for session in self.sessions.values() {
