@@ -31,7 +31,7 @@ use crate::store::log::embedded::{self, EmbeddedLog, EmbeddedOptions};
 use crate::store::log::{LogError, LogStore};
 
 /// Descriptors kept for files, listeners and the connections to original clients.
-const DESCRIPTORS_RESERVED: u64 = 200;
+const DESCRIPTORS_RESERVED: u64 = 600;
 /// How long starting a thread's actors may take.
 const START_DEADLINE: Duration = Duration::from_secs(30);
 
