@@ -19,7 +19,8 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = all.map(|entry| entry.expect("an entry").path()).collect();
     found.retain(|path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        !name.starts_with('.') && !(folder == root() && NOT_SOURCE.contains(&&*name))
+        let is_made = folder == root() && NOT_SOURCE.contains(&&*name);
+        !name.starts_with('.') && !is_made
     });
     found.sort();
     found
