@@ -10,6 +10,8 @@ mod support;
 mod crash;
 mod gc2;
 mod hostile;
+mod legacy;
+mod log_tools;
 #[cfg(feature = "fault-injection")]
 mod panics;
 mod serve;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::edge::wire::names::UserName;
+use crate::edge::wire::names::{RoomName, UserName};
 use crate::edge::wire::timestamp::Timestamp;
 use crate::term::endpoint::{room_or_direct, server_address};
 use crate::term::render::Format;
@@ -179,10 +179,12 @@ pub enum LogAction {
     /// Take in a database.db of the original system
     ///
     /// Each line that is no record is reported with its number and kept in a file beside; the rest is taken in.
-    Import {
-        /// The file
-        file: PathBuf,
-    },
+    ///
+    /// Messages get new ids in the order of the file and keep their times and names. Importing a file twice stores it twice.
+    #[command(
+        after_help = "Examples:\n  gencomm log import database.db --dry-run\n  gencomm log import database.db"
+    )]
+    Import(LogImportArgs),
     /// Remove one message for good; its content is overwritten on disk
     Remove {
         /// The message's id
@@ -201,9 +203,9 @@ pub enum LogAction {
 #[derive(Debug, Args)]
 pub struct LogShowArgs {
     /// Only this room
-    #[arg(long, value_name = "ROOM", value_parser = room_or_direct)]
-    pub room: Option<String>,
-    /// Only the newest so many
+    #[arg(long, value_name = "ROOM", value_parser = room_name)]
+    pub room: Option<RoomName>,
+    /// Only the newest so many [default: 20, or all with --after or --since]
     #[arg(long, value_name = "N")]
     pub last: Option<u64>,
     /// Only those behind this id
@@ -215,6 +217,16 @@ pub struct LogShowArgs {
     /// How to print
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,
+}
+
+/// Options of `log import`.
+#[derive(Debug, Args)]
+pub struct LogImportArgs {
+    /// The file
+    pub file: PathBuf,
+    /// Only say what would be done; works beside a running server
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Options of `log export`.
@@ -266,6 +278,10 @@ pub struct DoctorArgs {
 
 fn user_name(text: &str) -> Result<UserName, String> {
     UserName::parse(text).map_err(|error| error.to_string())
+}
+
+fn room_name(text: &str) -> Result<RoomName, String> {
+    RoomName::parse(text).map_err(|error| error.to_string())
 }
 
 fn since(text: &str) -> Result<Timestamp, String> {

@@ -6,7 +6,9 @@ pub mod args;
 pub mod chat;
 pub mod client;
 pub mod config;
+pub mod doctor;
 pub mod input;
+pub mod log;
 mod notes;
 pub mod output;
 pub mod send;
@@ -47,10 +49,8 @@ fn dispatch(cli: &Cli) -> u8 {
                 ConfigAction::Show => config::show(dir),
             };
         }
-        // Their arms come with their modules: log::run, doctor::run.
-        Command::Log(_) | Command::Doctor(_) => Err(output::Failure::Usage(
-            "this build does not hold that subcommand".to_owned(),
-        )),
+        Command::Log(args) => log::run(cli, args),
+        Command::Doctor(args) => doctor::run(dir, args.json),
     };
     output::exit_code(result)
 }

@@ -3,7 +3,7 @@
 //! Everything on a shard runs on one thread, so a seat is cells, not locks. Whoever leaves something wakes the client, which
 //! looks at all of it in one go: a thousand members cost a thousand wake-ups, and no message of their own.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::rc::Rc;
@@ -65,7 +65,7 @@ pub struct Seat {
     answers: RefCell<Vec<Answer>>,
     rare: RefCell<Option<Box<Rare>>>,
     waits_for_log: Cell<bool>,
-    identity: OnceCell<Identity>,
+    identity: RefCell<Option<Identity>>,
     heard_at: Cell<Duration>,
     asked_at: Cell<Option<Duration>>,
     ask: Cell<bool>,
@@ -107,7 +107,7 @@ impl Seat {
             answers: RefCell::default(),
             rare: RefCell::default(),
             waits_for_log: Cell::default(),
-            identity: OnceCell::new(),
+            identity: RefCell::default(),
             heard_at: Cell::new(now),
             asked_at: Cell::default(),
             ask: Cell::default(),
@@ -324,17 +324,16 @@ impl Seat {
 
     /// Who it is; `None` before its log-in.
     pub fn identity(&self) -> Option<Identity> {
-        self.identity.get().cloned()
+        self.identity.borrow().clone()
     }
 
     /// Whether it is logged in.
     pub fn is_known(&self) -> bool {
-        self.identity.get().is_some()
+        self.identity.borrow().is_some()
     }
 
-    /// It is someone now.
+    /// It is someone now. An original client's name becomes known, and may change, later; its key does not.
     pub fn set_identity(&self, identity: Identity) {
-        // Nobody logs in twice on one connection.
-        let _ = self.identity.set(identity);
+        *self.identity.borrow_mut() = Some(identity);
     }
 }

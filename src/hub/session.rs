@@ -50,24 +50,24 @@ impl ConnectionCount {
         self.open.load(Ordering::Relaxed)
     }
 
-    fn enter(&self) -> bool {
+    pub(super) fn enter(&self) -> bool {
         let more = |open: usize| (open < self.max).then_some(open + 1);
         self.open
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
             .is_ok()
     }
 
-    fn leave(&self) {
+    pub(super) fn leave(&self) {
         self.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// See the module.
 pub struct SessionSupervisor {
-    shard: Rc<Shard>,
-    log: Logger,
-    connections: Arc<ConnectionCount>,
-    is_stopping: bool,
+    pub(super) shard: Rc<Shard>,
+    pub(super) log: Logger,
+    pub(super) connections: Arc<ConnectionCount>,
+    pub(super) is_stopping: bool,
 }
 
 impl SessionSupervisor {
@@ -248,6 +248,10 @@ impl Handler<ReportAccounts> for SessionSupervisor {
     fn handle(&mut self, ask: ReportAccounts, _: &mut Context<Self>) {
         let mut guests: Vec<(Arc<str>, IpAddr)> = Vec::new();
         self.shard.each_seat(|seat| {
+            // The names of original clients are not entered: they travel as they come.
+            if seat.socket < 0 {
+                return;
+            }
             if let Some(identity) = seat.identity().filter(|who| who.is_guest) {
                 guests.push((identity.account, seat.peer.ip().to_canonical()));
             }

@@ -88,6 +88,9 @@ pub struct Links {
     pub sessions: Addr<SessionSupervisor>,
     /// The gate of original clients, if it is open.
     pub legacy: Option<Recipient<LogInPinged>>,
+    /// The same gate, for tests that make it or its clients panic.
+    #[cfg(feature = "fault-injection")]
+    pub legacy_faults: Option<Recipient<super::Provoke>>,
 }
 
 /// See the module.

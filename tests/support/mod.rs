@@ -10,6 +10,7 @@
 
 mod gc2;
 mod names;
+pub mod original_client;
 mod senders;
 mod server;
 
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 pub use gc2::{Gc2, Stop, number, parse_message};
 pub use names::{fresh_address, fresh_tag};
+pub use original_client::{Habits, OriginalClient, Ports};
 pub use senders::{Said, Senders, SendersReport, assert_same_ids};
 pub use server::{Builder, Server};
 

@@ -13,6 +13,7 @@ use crate::edge::wire::gc2::reply;
 use crate::edge::wire::legacy;
 use crate::hub::legacy::LogInPinged;
 use crate::hub::session::Ending;
+use crate::ops::config::lists;
 
 use super::sends::SendBatch;
 use super::{Client, Held, Phase};
@@ -103,6 +104,10 @@ impl Client {
                 self.hold(bytes, consumed);
             }
             Protocol::Legacy => match &self.shard.links().legacy {
+                Some(_) if !lists(&self.shard.config.legacy.allow, peer.ip()) => {
+                    info!(self.shard.log, "original client refused: not in legacy.allow"; "peer" => %peer);
+                    self.close(Ending::Refused("not in legacy.allow"));
+                }
                 Some(gate) => {
                     gate.do_send(LogInPinged { address: peer.ip() });
                     self.reply(|out| out.extend_from_slice(legacy::PONG));

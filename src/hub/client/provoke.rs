@@ -27,6 +27,12 @@ impl Client {
                     heartbeat.do_send(Provoke("heartbeat"));
                 }
             }
+            "gate" | "original-clients" => {
+                if let Some(gate) = &links.legacy_faults {
+                    let all = place == "original-clients";
+                    gate.do_send(Provoke(if all { "original-clients" } else { "gate" }));
+                }
+            }
             "log" => links.log.do_send(Provoke("log")),
             "before-commit" => links.log.do_send(Provoke("before-commit")),
             "after-commit" => links.log.do_send(Provoke("after-commit")),

@@ -108,7 +108,8 @@ pub(super) fn open(options: EmbeddedOptions, log: Logger) -> Result<EmbeddedLog,
     })
 }
 
-fn segment_options(options: &EmbeddedOptions) -> SegmentOptions {
+/// The part of the options that the segments take.
+pub(crate) fn segment_options(options: &EmbeddedOptions) -> SegmentOptions {
     SegmentOptions {
         folder: options.folder.clone(),
         segment_bytes: options.segment_bytes,

@@ -5,10 +5,12 @@
 //! what it puts into `quarantine/`. Formats, and why a crash is harmless: `docs/storage.md`.
 
 mod append;
+pub(crate) mod audit;
 mod bytes;
 mod candidates;
 mod chain;
 mod cut;
+mod figures;
 mod files;
 mod gap;
 mod index;
@@ -42,6 +44,8 @@ use retain::Floor;
 use shared::{Segment, Shared};
 use view::Opened;
 
+pub(crate) use figures::Figures;
+pub(crate) use index::room_hash;
 pub(crate) use read::SegmentReader;
 pub(crate) use sync::SyncJob;
 

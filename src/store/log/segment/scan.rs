@@ -36,16 +36,16 @@ pub(super) struct Scanned {
 }
 
 /// Reads a file of equal blocks behind a header.
-struct Blocks {
+pub(super) struct Blocks {
     size: usize,
-    count: u32,
-    next: u32,
+    pub(super) count: u32,
+    pub(super) next: u32,
     first: u32,
     bytes: Vec<u8>,
 }
 
 impl Blocks {
-    fn new(length: u64, size: usize) -> Self {
+    pub(super) fn new(length: u64, size: usize) -> Self {
         let count = length.saturating_sub(HEADER_BYTES as u64) / size as u64;
         Self {
             size,
@@ -57,7 +57,7 @@ impl Blocks {
     }
 
     /// The next block, `None` at the end. It stays the next one until `next` is raised.
-    fn peek(&mut self, file: &File) -> std::io::Result<Option<&[u8]>> {
+    pub(super) fn peek(&mut self, file: &File) -> std::io::Result<Option<&[u8]>> {
         if self.next >= self.count {
             return Ok(None);
         }

@@ -3,6 +3,7 @@
 pub(super) mod layout;
 mod redact;
 pub(super) mod scan;
+pub(crate) mod state;
 
 use std::collections::HashSet;
 use std::fs::File;

@@ -1,0 +1,317 @@
+//! Loss, order, doubles: what every member of a room has to receive.
+//!
+//! All members of a room get the same messages in the same order, and in practice the same bytes. So only the first one to receive
+//! a message has it looked at: id, sender, number, every byte of the body. It is then kept, and what the others receive is compared
+//! with that, which costs a `memcmp`. Where the bytes differ (an answer in between, a heartbeat), frames are looked at singly.
+
+use anyhow::{Result, bail, ensure};
+
+use crate::driver::{Driver, Event, Message};
+
+/// The shortest body that has room for sender and number.
+pub(crate) const BODY_BYTES_MIN: usize = 18;
+
+/// Writes the body of message `number` of member `sender`: both, then a pattern that depends on them.
+pub(crate) fn write_body(out: &mut Vec<u8>, sender: u32, number: u64, bytes: usize) {
+    let start = out.len();
+    let mut rest = number;
+    let mut digits = [b'.'; BODY_BYTES_MIN];
+    for digit in digits[7..17].iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    let mut rest = sender;
+    for digit in digits[..6].iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    out.extend_from_slice(&digits);
+    let mut letter = ((number + u64::from(sender)) % 26) as u8;
+    while out.len() < start + bytes {
+        out.push(b'a' + letter);
+        letter = (letter + 1) % 26;
+    }
+}
+
+/// One room: who sent how much, and what was delivered so far.
+#[derive(Debug)]
+pub(crate) struct Room {
+    pub(crate) name: String,
+    /// How many members it has.
+    pub(crate) members: u32,
+    body_bytes: usize,
+    senders: Vec<Sender>,
+    /// The delivered frames since the last [`Room::forget`]; kept for the other members.
+    wire: Vec<u8>,
+    /// Where each frame in `wire` ends.
+    ends: Vec<usize>,
+    last_id: Option<u64>,
+    /// Messages sent and delivered, ever.
+    pub(crate) sent: u64,
+    pub(crate) delivered: u64,
+    scratch: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Sender {
+    member: u32,
+    user: String,
+    sent: u64,
+    delivered: u64,
+}
+
+/// A member's place in its room's messages.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Place {
+    /// Bytes of the room's `wire` that it has.
+    at: usize,
+    /// Messages it has, if it is alone in its room and nothing is kept for others.
+    alone: usize,
+    /// Bytes that it received and that are no whole frame yet.
+    carry: Vec<u8>,
+}
+
+impl Place {
+    /// What has to stand before the next bytes.
+    pub(crate) fn take_carry(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.carry)
+    }
+
+    /// Nothing came; they stay.
+    pub(crate) fn put_carry(&mut self, carry: Vec<u8>) {
+        self.carry = carry;
+    }
+
+    /// See [`Room::forget`].
+    pub(crate) fn forget(&mut self) {
+        self.at = 0;
+        self.alone = 0;
+    }
+}
+
+impl Room {
+    pub(crate) fn new(name: String, body_bytes: usize) -> Self {
+        Self {
+            name,
+            members: 0,
+            body_bytes: body_bytes.max(BODY_BYTES_MIN),
+            senders: Vec::new(),
+            wire: Vec::new(),
+            ends: Vec::new(),
+            last_id: None,
+            sent: 0,
+            delivered: 0,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Appends the next message of `member` to `out`.
+    pub(crate) fn say<D: Driver>(
+        &mut self,
+        driver: &D,
+        out: &mut Vec<u8>,
+        member: u32,
+        user: &str,
+        tag: bool,
+    ) {
+        let index = self.sender(member, user);
+        let sender = &mut self.senders[index];
+        self.scratch.clear();
+        write_body(&mut self.scratch, member, sender.sent, self.body_bytes);
+        let tag = tag.then_some(sender.sent);
+        driver.send(out, &self.name, tag, &self.scratch);
+        sender.sent += 1;
+        self.sent += 1;
+    }
+
+    fn sender(&mut self, member: u32, user: &str) -> usize {
+        // Senders of a room are few, or one.
+        if let Some(index) = self.senders.iter().position(|s| s.member == member) {
+            return index;
+        }
+        self.senders.push(Sender {
+            member,
+            user: user.to_owned(),
+            sent: 0,
+            delivered: 0,
+        });
+        self.senders.len() - 1
+    }
+
+    /// Takes what a member received. `other` gets every frame that is no message.
+    pub(crate) fn receive<D: Driver>(
+        &mut self,
+        driver: &D,
+        place: &mut Place,
+        input: &[u8],
+        mut other: impl FnMut(Event<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let mut at = 0;
+        while at < input.len() {
+            let expected = &self.wire[place.at..];
+            let length = expected.len().min(input.len() - at);
+            if length > 0 && expected[..length] == input[at..at + length] {
+                place.at += length;
+                at += length;
+                continue;
+            }
+            // Back to the beginning of the frame that differs, which may lie in bytes that were taken earlier.
+            let same = expected
+                .iter()
+                .zip(&input[at..])
+                .take_while(|(a, b)| a == b)
+                .count();
+            let begin = self.frame_begin(place.at + same);
+            if begin < place.at {
+                let mut again = self.wire[begin..place.at].to_vec();
+                again.extend_from_slice(&input[at..]);
+                place.at = begin;
+                return self.receive(driver, place, &again, other);
+            }
+            at += begin - place.at;
+            place.at = begin;
+            let Some((length, event)) = driver.next(&input[at..]) else {
+                place.carry = input[at..].to_vec();
+                return Ok(());
+            };
+            match event {
+                Event::Message(message) => {
+                    self.take(driver, place, message, &input[at..at + length])?;
+                }
+                event => other(event)?,
+            }
+            at += length;
+        }
+        Ok(())
+    }
+
+    fn frame_begin(&self, at: usize) -> usize {
+        match self.ends.partition_point(|&end| end <= at) {
+            0 => 0,
+            frames => self.ends[frames - 1],
+        }
+    }
+
+    /// A message that is not, byte for byte, the one expected.
+    fn take<D: Driver>(
+        &mut self,
+        driver: &D,
+        place: &mut Place,
+        message: Message<'_>,
+        frame: &[u8],
+    ) -> Result<()> {
+        if let Some(&end) = self
+            .ends
+            .get(self.ends.partition_point(|&end| end <= place.at))
+        {
+            let expected = driver.next(&self.wire[place.at..end]);
+            let Some((_, Event::Message(expected))) = expected else {
+                bail!("what was kept of a room is no message");
+            };
+            ensure!(
+                expected == message,
+                "loss, double or wrong order in room {}: expected {}, got {}",
+                self.name,
+                describe(expected),
+                describe(message)
+            );
+            place.at = end;
+            return Ok(());
+        }
+        self.verify(message)?;
+        self.delivered += 1;
+        if self.members > 1 {
+            self.wire.extend_from_slice(frame);
+            self.ends.push(self.wire.len());
+            place.at = self.wire.len();
+        } else {
+            place.alone += 1;
+        }
+        Ok(())
+    }
+
+    /// The next message of the room, seen for the first time.
+    fn verify(&mut self, message: Message<'_>) -> Result<()> {
+        let room = &self.name;
+        ensure!(
+            message.room == room.as_bytes(),
+            "room {room}: got a message of another room: {}",
+            describe(message)
+        );
+        if let (Some(last), Some(id)) = (self.last_id, message.id) {
+            ensure!(
+                id > last,
+                "room {room}: id {id} came after id {last}: {}",
+                describe(message)
+            );
+        }
+        self.last_id = message.id;
+        let member = message.body.get(..6).and_then(|digits| {
+            let text = std::str::from_utf8(digits).ok()?;
+            text.parse::<u32>().ok()
+        });
+        let sender = member.and_then(|m| self.senders.iter_mut().find(|s| s.member == m));
+        let Some(sender) = sender else {
+            bail!("room {room}: nobody here sent {}", describe(message));
+        };
+        self.scratch.clear();
+        write_body(
+            &mut self.scratch,
+            sender.member,
+            sender.delivered,
+            self.body_bytes,
+        );
+        ensure!(
+            message.body == self.scratch && message.user == sender.user.as_bytes(),
+            "room {room}: loss, double or wrong order: expected message {} of {}, got {}",
+            sender.delivered,
+            sender.user,
+            describe(message)
+        );
+        sender.delivered += 1;
+        Ok(())
+    }
+
+    /// How many messages since the last [`Room::forget`] the member has.
+    pub(crate) fn place_of(&self, place: &Place) -> usize {
+        if self.members > 1 {
+            self.ends.partition_point(|&end| end <= place.at)
+        } else {
+            place.alone
+        }
+    }
+
+    /// Whether every message was delivered, to this member too.
+    pub(crate) fn has_all(&self, place: &Place) -> bool {
+        self.delivered == self.sent && place.at == self.wire.len()
+    }
+
+    /// Drops what was kept; only when every member has it all. Places begin at 0 again.
+    pub(crate) fn forget(&mut self) {
+        self.wire.clear();
+        self.ends.clear();
+    }
+
+    /// How many messages are kept.
+    pub(crate) fn kept(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// What one delivery weighs, about.
+    pub(crate) fn frame_bytes(&self) -> Option<usize> {
+        self.wire.len().checked_div(self.ends.len())
+    }
+}
+
+fn describe(message: Message<'_>) -> String {
+    format!(
+        "id {:?} of {} \"{}\"",
+        message.id,
+        String::from_utf8_lossy(message.user),
+        String::from_utf8_lossy(&message.body[..message.body.len().min(32)])
+    )
+}
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

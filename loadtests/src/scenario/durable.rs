@@ -1,0 +1,166 @@
+//! Many senders, each in a room of its own, each waiting for its OK before it sends the next message.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use clap::Args;
+use hdrhistogram::Histogram;
+
+use super::{Bench, Meter, progress};
+use crate::driver::Driver;
+use crate::proc::disk_flushes;
+use crate::report::Row;
+use crate::server::Server;
+use crate::swarm::Swarm;
+
+/// How long the last answers may take.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Options {
+    /// Senders
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    senders: u32,
+    /// Messages of all senders together in each run; without it, as many as --seconds allow
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    messages: Option<u64>,
+    /// Seconds of sending in each run
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: u64,
+    /// Length of a message's body
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(18..=8192))]
+    body_bytes: u32,
+}
+
+pub(super) fn run<D: Driver + Copy>(bench: &Bench<D>, options: &Options) -> Result<Vec<Row>> {
+    ensure!(
+        D::CONFIRMS,
+        "this protocol does not tell when a message is stored"
+    );
+    bench
+        .with_server(|server| one(bench, options, server))
+        .map(|row| vec![row])
+}
+
+fn one<D: Driver + Copy>(bench: &Bench<D>, options: &Options, server: &Server) -> Result<Row> {
+    let senders = options.senders as usize;
+    let mut swarm = bench.swarm(server, senders, options.body_bytes as usize, |sender| {
+        sender
+    })?;
+    let mut row = Row::new(
+        "durable",
+        format!("{senders} senders, each waits for its OK"),
+    );
+    // The first one is to warm up.
+    for run in 0..=bench.runs {
+        let (meter, flushes) = (Meter::start(server)?, disk_flushes());
+        let (commits, waits) = measure(&mut swarm, options)?;
+        let spent = meter.stop()?;
+        let flushed = disk_flushes()
+            .zip(flushes)
+            .map(|(after, before)| after - before);
+        swarm.settle(Instant::now() + DEADLINE, None, |_| {})?;
+        swarm.expect_silence()?;
+        swarm.forget();
+        if run == 0 {
+            continue;
+        }
+        let commits = commits as f64;
+        row.add("commits", "1/s", commits / spent.wall.as_secs_f64());
+        row.add(
+            "server CPU",
+            "us per commit",
+            spent.server_cpu.as_secs_f64() * 1e6 / commits,
+        );
+        row.add(
+            "load CPU",
+            "us per commit",
+            spent.own_cpu.as_secs_f64() * 1e6 / commits,
+        );
+        row.add(
+            "to the OK, p50",
+            "us",
+            waits.value_at_quantile(0.5) as f64 / 1e3,
+        );
+        row.add(
+            "to the OK, p99",
+            "us",
+            waits.value_at_quantile(0.99) as f64 / 1e3,
+        );
+        if let Some(flushed) = flushed.filter(|&flushed| flushed > 0) {
+            let flushed = flushed as f64;
+            row.add(
+                "flushes of all disks",
+                "1/s",
+                flushed / spent.wall.as_secs_f64(),
+            );
+            row.add("commits per flush", "", commits / flushed);
+        }
+    }
+    row.add(
+        "server memory",
+        "MiB",
+        server.process.resident_kib()? as f64 / 1024.0,
+    );
+    Ok(row)
+}
+
+/// Sends until time or messages are up and every answer is there: how many, and how long each waited.
+fn measure<D: Driver + Copy>(
+    swarm: &mut Swarm<D>,
+    options: &Options,
+) -> Result<(u64, Histogram<u64>)> {
+    let start = Instant::now();
+    let stop = start + Duration::from_secs(options.seconds);
+    let bar = progress(
+        "durable",
+        options.messages.unwrap_or(options.seconds * 1000),
+    );
+    let mut waits = Histogram::<u64>::new(3)?;
+    let mut sent_at = vec![start; swarm.len()];
+    let mut last_tag = vec![None; swarm.len()];
+    let (mut sent, mut stored) = (0, 0);
+    let may_send = |sent: u64, now: Instant| match options.messages {
+        Some(messages) => sent < messages,
+        None => now < stop,
+    };
+    let mut ready: Vec<u32> = (0..swarm.len() as u32).collect();
+    loop {
+        let now = Instant::now();
+        for member in ready.drain(..) {
+            let member = member as usize;
+            if may_send(sent, now) {
+                swarm.say(member, true);
+                sent_at[member] = Instant::now();
+                swarm.flush(member)?;
+                sent += 1;
+            }
+        }
+        if stored == sent {
+            break;
+        }
+        swarm.turn(Duration::from_millis(100))?;
+        let answered = Instant::now();
+        for (member, tag) in swarm.stored.drain(..) {
+            let is_new = last_tag[member as usize].replace(tag) != Some(tag);
+            ensure!(
+                is_new,
+                "message {tag} of sender {member} was answered twice"
+            );
+            let wait = answered.saturating_duration_since(sent_at[member as usize]);
+            waits.record(u64::try_from(wait.as_nanos())?)?;
+            ready.push(member);
+            stored += 1;
+        }
+        let done = answered.saturating_duration_since(start).as_millis();
+        bar.set_position(options.messages.map_or(done as u64, |_| stored));
+        ensure!(
+            answered < stop + DEADLINE,
+            "deadline passed: {} of {sent} messages were never answered; {}",
+            sent - stored,
+            swarm.missing()
+        );
+    }
+    bar.finish_and_clear();
+    Ok((stored, waits))
+}

@@ -1,0 +1,181 @@
+//! The workloads, one file each, and what they share.
+
+mod durable;
+mod fanout;
+mod idle;
+mod latency;
+mod single;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use clap::{FromArgMatches, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::driver::Driver;
+use crate::proc::Process;
+use crate::report::Row;
+use crate::server::{Server, Source};
+use crate::swarm::Swarm;
+
+/// How long letting everybody in may take.
+const ENTER_DEADLINE: Duration = Duration::from_secs(60);
+/// Descriptors that are not connections: standard streams, epoll, files under `/proc`.
+const DESCRIPTORS_RESERVED: u64 = 50;
+
+/// A workload with its sizes.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum Scenario {
+    /// Clients that are there and say nothing: memory per client, CPU per log-in
+    Idle(idle::Options),
+    /// Few senders flat out, many readers: deliveries per second, CPU per delivery
+    Fanout(fanout::Options),
+    /// Many senders that wait for their OK: commits per second, CPU per commit
+    Durable(durable::Options),
+    /// One message in flight, many readers: what a delivery costs when nothing can be shared
+    Single(single::Options),
+    /// A steady rate of messages: delay from the intended moment of sending
+    Latency(latency::Options),
+    /// All of them, one after the other
+    All,
+}
+
+/// What all workloads get.
+#[derive(Debug)]
+pub(crate) struct Bench<D> {
+    pub(crate) driver: D,
+    pub(crate) source: Source,
+    pub(crate) durability: &'static str,
+    pub(crate) runs: u32,
+    pub(crate) descriptors: u64,
+}
+
+impl Scenario {
+    pub(crate) fn run<D: Driver + Copy>(&self, bench: &Bench<D>) -> Result<Vec<Row>> {
+        match self {
+            Self::Idle(options) => idle::run(bench, options),
+            Self::Fanout(options) => fanout::run(bench, options),
+            Self::Durable(options) => durable::run(bench, options),
+            Self::Single(options) => single::run(bench, options),
+            Self::Latency(options) => latency::run(bench, options),
+            Self::All => {
+                let mut rows = Vec::new();
+                for name in ["idle", "fanout", "single", "latency", "durable"] {
+                    rows.extend(Self::with_defaults(name)?.run(bench)?);
+                }
+                Ok(rows)
+            }
+        }
+    }
+
+    fn with_defaults(name: &str) -> Result<Self> {
+        let command = Self::augment_subcommands(clap::Command::new("loadtests"));
+        let matches = command.try_get_matches_from(["loadtests", name])?;
+        Ok(Self::from_arg_matches(&matches)?)
+    }
+}
+
+impl<D: Driver + Copy> Bench<D> {
+    /// Starts a server, lets `work` use it, stops it. An error comes with what the server logged.
+    fn with_server<T>(&self, work: impl FnOnce(&Server) -> Result<T>) -> Result<T> {
+        let server = Server::start(&self.source, self.durability)?;
+        match work(&server) {
+            Ok(result) => server.stop().map(|()| result),
+            Err(error) => Err(server.explain(error)),
+        }
+    }
+
+    /// Lets `count` members in, the `i`th into room `room(i)`.
+    fn swarm(
+        &self,
+        server: &Server,
+        count: usize,
+        body_bytes: usize,
+        room: impl Fn(usize) -> usize,
+    ) -> Result<Swarm<D>> {
+        let most = self.descriptors.saturating_sub(DESCRIPTORS_RESERVED);
+        ensure!(
+            count as u64 <= most,
+            "{count} clients are more than the {most} that the descriptor limit leaves; raise it (ulimit -Hn)"
+        );
+        let mut swarm = Swarm::new(self.driver, server.address)?;
+        let bar = progress("log-ins", count as u64);
+        let deadline = Instant::now() + ENTER_DEADLINE;
+        swarm.enter(count, body_bytes, deadline, room, |entered| {
+            bar.set_position(entered as u64);
+        })?;
+        bar.finish_and_clear();
+        Ok(swarm)
+    }
+}
+
+/// A progress bar on standard error, if that is a terminal.
+fn progress(what: &str, steps: u64) -> ProgressBar {
+    let bar = ProgressBar::new(steps);
+    let style = ProgressStyle::with_template(
+        "{prefix:>24} [{wide_bar:.cyan/dim}] {human_pos}/{human_len} {per_sec}",
+    );
+    if let Ok(style) = style {
+        bar.set_style(style.progress_chars("━╸─"));
+    }
+    bar.set_prefix(what.to_owned());
+    bar
+}
+
+/// Wall and CPU time from a moment on.
+struct Meter {
+    server: Process,
+    server_cpu: Duration,
+    own_cpu: Duration,
+    since: Instant,
+}
+
+/// What a [`Meter`] measured.
+struct Spent {
+    wall: Duration,
+    server_cpu: Duration,
+    own_cpu: Duration,
+}
+
+impl Meter {
+    fn start(server: &Server) -> Result<Self> {
+        Ok(Self {
+            server: server.process,
+            server_cpu: server.process.cpu()?,
+            own_cpu: Process::own().cpu()?,
+            since: Instant::now(),
+        })
+    }
+
+    fn stop(&self) -> Result<Spent> {
+        Ok(Spent {
+            wall: self.since.elapsed(),
+            server_cpu: self.server.cpu()?.saturating_sub(self.server_cpu),
+            own_cpu: Process::own().cpu()?.saturating_sub(self.own_cpu),
+        })
+    }
+}
+
+impl Spent {
+    /// Adds what `deliveries` cost.
+    fn add_deliveries(&self, row: &mut Row, deliveries: u64) {
+        let millions = deliveries as f64 / 1e6;
+        let wall = self.wall.as_secs_f64();
+        row.add("deliveries", "1/s", deliveries as f64 / wall);
+        row.add(
+            "server CPU",
+            "s per million",
+            self.server_cpu.as_secs_f64() / millions,
+        );
+        row.add(
+            "load CPU",
+            "s per million",
+            self.own_cpu.as_secs_f64() / millions,
+        );
+        row.add(
+            "server cores in use",
+            "",
+            self.server_cpu.as_secs_f64() / wall,
+        );
+    }
+}

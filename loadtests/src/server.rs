@@ -1,0 +1,231 @@
+//! The server under test: a process of its own with an empty log, or one that runs already.
+//!
+//! Owns the process, and its data folder, which goes with it.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, SocketAddrV4, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use tempfile::TempDir;
+
+use crate::proc::Process;
+use crate::sys;
+
+/// How long a server may take to start, and to stop.
+const START_DEADLINE: Duration = Duration::from_secs(30);
+const STOP_DEADLINE: Duration = Duration::from_secs(20);
+/// How much of a failed server's log is shown.
+const LOG_TAIL_BYTES: usize = 4096;
+
+/// Where the server comes from.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    /// Start this binary for every scenario.
+    Binary { path: PathBuf, data: PathBuf },
+    /// It runs already.
+    Running { address: SocketAddrV4, process: u32 },
+}
+
+/// A server that takes connections.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) address: SocketAddrV4,
+    pub(crate) process: Process,
+    own: Option<Own>,
+}
+
+#[derive(Debug)]
+struct Own {
+    child: Child,
+    /// Kept open: a server that cannot print is not the one to measure.
+    _stdout: BufReader<ChildStdout>,
+    folder: TempDir,
+}
+
+impl Server {
+    /// Starts a server with the given durability, or finds the running one.
+    pub(crate) fn start(source: &Source, durability: &str) -> Result<Self> {
+        match source {
+            Source::Running { address, process } => Ok(Self {
+                address: *address,
+                process: Process(*process),
+                own: None,
+            }),
+            Source::Binary { path, data } => Self::launch(path, data, durability),
+        }
+    }
+
+    fn launch(binary: &Path, data: &Path, durability: &str) -> Result<Self> {
+        std::fs::create_dir_all(data).with_context(|| data.display().to_string())?;
+        let folder = TempDir::with_prefix_in("loadtest-", data)
+            .with_context(|| format!("no folder for the log can be made in {}", data.display()))?;
+        let log = File::create(folder.path().join("server.log"))?;
+        let mut command = Command::new(binary);
+        // What the caller's environment says about the server is not what the report would say.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| is_setting(name)) {
+            command.env_remove(name);
+        }
+        let child = command
+            .args(["serve", "--config"])
+            .arg(folder.path())
+            .env("GENCOMM__SERVER__DATA_DIR", folder.path().join("data"))
+            .env("GENCOMM__LISTEN__MAIN", "127.0.0.1:0")
+            .env("GENCOMM__LEGACY__ENABLED", "false")
+            .env("GENCOMM__STORAGE__DURABILITY", durability)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("{} cannot be started", binary.display()))?;
+        let mut own = Own::new(child, folder)?;
+        match own.wait_until_ready() {
+            Ok(address) => Ok(Self {
+                address,
+                process: Process(own.child.id()),
+                own: Some(own),
+            }),
+            Err(error) => Err(own.explain(error)),
+        }
+    }
+
+    /// Stops the server, if it is ours, and looks at how it ended.
+    pub(crate) fn stop(mut self) -> Result<()> {
+        match self.own.take() {
+            None => Ok(()),
+            Some(mut own) => own.stop().map_err(|error| own.explain(error)),
+        }
+    }
+
+    /// Adds what the server logged to an error.
+    pub(crate) fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+        match &self.own {
+            None => error,
+            Some(own) => own.explain(error),
+        }
+    }
+}
+
+impl Own {
+    fn new(mut child: Child, folder: TempDir) -> Result<Self> {
+        let stdout = child.stdout.take().context("the server has no output")?;
+        Ok(Self {
+            child,
+            _stdout: BufReader::new(stdout),
+            folder,
+        })
+    }
+
+    /// Reads the line `READY main=HOST:PORT ...`.
+    fn wait_until_ready(&mut self) -> Result<SocketAddrV4> {
+        // If it hangs, its end ends the reading.
+        let (id, (done, ended)) = (self.child.id(), std::sync::mpsc::channel::<()>());
+        let watch = std::thread::spawn(move || {
+            if ended.recv_timeout(START_DEADLINE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+            {
+                let _ = sys::terminate(id);
+            }
+        });
+        let mut line = String::new();
+        let read = self._stdout.read_line(&mut line);
+        drop(done);
+        let _ = watch.join();
+        read.context("the server's output cannot be read")?;
+        let main = line.strip_prefix("READY ").and_then(|rest| {
+            rest.split_whitespace()
+                .find_map(|w| w.strip_prefix("main="))
+        });
+        let main =
+            main.ok_or_else(|| anyhow!("the server did not say READY but {:?}", line.trim()))?;
+        main.parse()
+            .with_context(|| format!("READY names {main}, which is no IPv4 address and port"))
+    }
+
+    fn stop(&mut self) -> Result<()> {
+        sys::terminate(self.child.id()).context("the server cannot be told to stop")?;
+        let end = Instant::now() + STOP_DEADLINE;
+        while Instant::now() < end {
+            if let Some(status) = self.child.try_wait()? {
+                ensure!(status.success(), "the server ended with {status}");
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        bail!("the server did not end within {STOP_DEADLINE:?} of SIGTERM")
+    }
+
+    fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+        let mut text = Vec::new();
+        let path = self.folder.path().join("server.log");
+        let read = File::open(path).and_then(|mut file| file.read_to_end(&mut text));
+        if read.is_err() || text.is_empty() {
+            return error;
+        }
+        let tail = &text[text.len().saturating_sub(LOG_TAIL_BYTES)..];
+        let tail = String::from_utf8_lossy(tail).into_owned();
+        error.context(format!(
+            "the server's log ends with:\n{tail}\nwhat went wrong"
+        ))
+    }
+}
+
+impl Drop for Own {
+    /// Nothing that was started outlives the benchmark, however that ends.
+    fn drop(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+fn is_setting(name: &OsString) -> bool {
+    name.to_str()
+        .is_some_and(|name| name.starts_with("GENCOMM__"))
+}
+
+/// The binary beside this one. Under `cargo run` or `cargo test` it is built first: a stale one would be measured otherwise.
+pub(crate) fn find_binary() -> Result<PathBuf> {
+    let own = std::env::current_exe().context("this program's own path")?;
+    let folder = own.parent().context("this program lies nowhere")?;
+    let binary = folder.join("gencomm");
+    if let Some(cargo) = std::env::var_os("CARGO") {
+        let mut build = Command::new(cargo);
+        build.args([
+            "build",
+            "--quiet",
+            "--package",
+            "gencomm",
+            "--bin",
+            "gencomm",
+        ]);
+        if !cfg!(debug_assertions) {
+            build.arg("--release");
+        }
+        build.current_dir(env!("CARGO_MANIFEST_DIR"));
+        let status = build.status().context("cargo cannot be started")?;
+        ensure!(status.success(), "the server cannot be built: {status}");
+    }
+    ensure!(
+        binary.is_file(),
+        "{} is missing; build it (cargo build --release) or name one with --server-binary",
+        binary.display()
+    );
+    Ok(binary)
+}
+
+/// `HOST:PORT` of a running server.
+pub(crate) fn resolve(address: &str) -> Result<SocketAddrV4> {
+    let mut found = address
+        .to_socket_addrs()
+        .with_context(|| format!("{address} is not HOST:PORT"))?;
+    let v4 = found.find_map(|address| match address {
+        SocketAddr::V4(v4) => Some(v4),
+        SocketAddr::V6(_) => None,
+    });
+    v4.with_context(|| format!("{address} has no IPv4 address"))
+}
