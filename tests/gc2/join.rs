@@ -160,3 +160,29 @@ fn a_client_is_in_as_many_rooms_as_it_may() {
     let id = ann.say("r13", "s", "x");
     assert!(id > 0);
 }
+
+#[test]
+fn leaving_in_the_middle_of_the_past_and_coming_back_is_a_new_start() {
+    let server = Server::builder().set("rooms.tail_bytes", "16KiB").start();
+    let ids = fill(&server, "den", 800);
+    let mut reader = server.guest("reader");
+    let mut text = String::new();
+    for at in 0..20 {
+        text.push_str(&format!("JOIN;j{at};den;after=0\nPART;p{at};den\n"));
+    }
+    text.push_str("JOIN;last;den;after=0\n");
+    reader.send_bytes(text.as_bytes());
+    for at in 0..20 {
+        reader.until(&format!("OK;j{at};den;"));
+        // Some of the past may have been told meanwhile, from its beginning.
+        let told = reader.until(&format!("OK;p{at};den")).0;
+        for (line, id) in told.iter().zip(&ids) {
+            assert!(line.starts_with(&format!("MSG;den;{id};")), "{line:?}");
+        }
+    }
+    reader.expect_start("OK;last;den;");
+    for id in &ids {
+        reader.expect_start(&format!("MSG;den;{id};"));
+    }
+    reader.check_alive();
+}

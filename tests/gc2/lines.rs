@@ -123,3 +123,24 @@ fn sends_from_one_write_are_stored_in_their_order() {
     }
     writing.join().expect("the writer");
 }
+
+#[test]
+fn a_client_that_stops_sending_gets_the_whole_past_it_asked_for() {
+    let server = Server::builder().set("rooms.tail_bytes", "16KiB").start();
+    let mut ann = server.member("ann", "den");
+    let body = "long ".repeat(100);
+    let text: String = (0..2000)
+        .map(|at| format!("SEND;t{at};den;{body}\n"))
+        .collect();
+    ann.send_bytes(text.as_bytes());
+    ann.until("OK;t1999;");
+    let mut piped = server.connect();
+    piped.send_bytes(b"AUTH;a;GUEST;piped\nJOIN;j;den;after=0\n");
+    piped.close_sending();
+    let lines = piped.until_closed();
+    let told = lines
+        .iter()
+        .filter(|line| line.starts_with("MSG;den;"))
+        .count();
+    assert_eq!(told, 2000);
+}

@@ -7,6 +7,7 @@ mod log_in;
 mod past;
 mod presence;
 mod removal;
+mod removal_under_load;
 mod resume;
 mod send;
 mod send_once;

@@ -12,7 +12,7 @@ type Reader = (JoinHandle<Vec<u64>>, Sender<u64>);
 
 /// Reads `den` over many connections, each cut off at a place that `seed` decides, mostly with lines unread, until it has seen the id
 /// that it is told is the last. Ends with the ids in the order seen.
-fn read_in_pieces(server: SocketAddr, seed: u64) -> Reader {
+fn read_in_pieces(server: SocketAddr, seed: u64, form: &'static str) -> Reader {
     let (sender, told) = channel();
     let reader = std::thread::spawn(move || {
         let (mut ids, mut random, mut end): (Vec<u64>, _, _) = (Vec::new(), seed, u64::MAX);
@@ -27,6 +27,8 @@ fn read_in_pieces(server: SocketAddr, seed: u64) -> Reader {
             random ^= random >> 7;
             random ^= random << 17;
             let mut client = Gc2::connect_with_buffer(server, 4096 << (random % 4));
+            client.send(&format!("HELLO;h;2;tests;body={form}"));
+            client.expect_start("WELCOME;h;");
             client.login(&format!("cut{seed}"));
             client.send(&format!("JOIN;j;den;after={last}"));
             client.expect_start("OK;j;den;");
@@ -52,8 +54,10 @@ fn every_id_comes_once_and_in_order_however_often_the_reader_is_cut_off() {
         .set("storage.segment_bytes", "256KiB")
         .start();
     let senders = Senders::start(server.address(), "den", 50);
-    let mut readers: Vec<Reader> = (1..=3)
-        .map(|seed| read_in_pieces(server.address(), seed))
+    let forms = ["text", "c16", "text", "c16"];
+    let mut readers: Vec<Reader> = (1..)
+        .zip(forms)
+        .map(|(seed, form)| read_in_pieces(server.address(), seed, form))
         .collect();
     senders.wait_for(6000);
     let report = senders.finish();
@@ -62,7 +66,7 @@ fn every_id_comes_once_and_in_order_however_often_the_reader_is_cut_off() {
     expected.sort_unstable();
     let end = *expected.last().expect("messages");
     // And one that reads without load, from the log alone.
-    readers.push(read_in_pieces(server.address(), 99));
+    readers.push(read_in_pieces(server.address(), 99, "text"));
     for (reader, told) in readers {
         told.send(end).expect("a reader");
         assert_same_ids(&reader.join().expect("a reader"), &expected, "a reader");

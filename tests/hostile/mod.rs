@@ -1,5 +1,6 @@
 //! Bad input: each gets the right `ERR`, or a closed connection with a logged reason, and harms nobody else.
 
 mod flood;
+mod limits;
 mod probes;
 mod syntax;

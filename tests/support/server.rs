@@ -15,6 +15,7 @@ use super::{Gc2, PATIENCE};
 pub struct Builder {
     settings: Vec<(String, String)>,
     data_dir: Option<PathBuf>,
+    local_toml: String,
 }
 
 impl Builder {
@@ -31,10 +32,15 @@ impl Builder {
         self
     }
 
+    /// What stands in `local.toml`.
+    pub fn local_toml(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.local_toml);
+        self
+    }
+
     /// Starts it and waits until it is ready.
     pub fn start(self) -> Server {
-        let home = tempfile::tempdir().expect("a temporary folder");
-        std::fs::create_dir(home.path().join("config")).expect("the configuration folder");
+        let home = self.make_home();
         let process = Process::start(&self.command(home.path()));
         let mut server = Server {
             builder: self,
@@ -49,12 +55,21 @@ impl Builder {
 
     /// Runs it to its end, which has to come by itself: exit code, standard output and standard error.
     pub fn run_to_end(self) -> (Option<i32>, String, String) {
-        let home = tempfile::tempdir().expect("a temporary folder");
-        std::fs::create_dir(home.path().join("config")).expect("the configuration folder");
+        let home = self.make_home();
         let mut process = Process::start(&self.command(home.path()));
         let status = process.wait(PATIENCE);
         let out: Vec<String> = process.lines.iter().collect();
         (status.code(), out.join("\n"), process.stderr_to_end())
+    }
+
+    fn make_home(&self) -> tempfile::TempDir {
+        let home = tempfile::tempdir().expect("a temporary folder");
+        let config = home.path().join("config");
+        std::fs::create_dir(&config).expect("the configuration folder");
+        if !self.local_toml.is_empty() {
+            std::fs::write(config.join("local.toml"), &self.local_toml).expect("local.toml");
+        }
+        home
     }
 
     fn command(&self, home: &Path) -> Launch {
@@ -89,6 +104,7 @@ impl Server {
         let builder = Builder {
             settings: Vec::new(),
             data_dir: None,
+            local_toml: String::new(),
         };
         builder
             .set("listen.main", "127.0.0.1:0")
@@ -194,6 +210,11 @@ impl Server {
         self.earlier.push_str(&self.process.stderr_to_end());
         self.process = Process::start(&self.builder.command(self.home.path()));
         self.wait_until_ready();
+    }
+
+    /// What else it has printed on standard output so far, behind the READY line.
+    pub fn more_output(&self) -> Vec<String> {
+        self.process.lines.try_iter().collect()
     }
 
     /// SIGTERM without waiting.

@@ -72,6 +72,8 @@ pub struct LocalRoom {
     /// Connections of each account; one user may have several.
     accounts: RefCell<HashMap<u64, u32>>,
     c16_members: Cell<u32>,
+    /// The newest id when a removal was last heard of: what the codec was given before that may hold what was removed.
+    removed_behind: Cell<u64>,
 }
 
 impl LocalRoom {
@@ -84,6 +86,7 @@ impl LocalRoom {
             members: RefCell::default(),
             accounts: RefCell::default(),
             c16_members: Cell::default(),
+            removed_behind: Cell::default(),
         }
     }
 
@@ -131,24 +134,25 @@ impl LocalRoom {
     }
 
     pub(super) fn drop_through(&self, id: u64) {
+        self.removed_behind.set(self.end_id());
         self.text.borrow_mut().drop_through(id);
         self.c16.borrow_mut().drop_through(id);
     }
 
     /// Appends blocks in C16. If they do not follow what is there (the room had no reader of this form for a while, or
-    /// the codec lost some), the tail is emptied, and its readers go on from the log.
+    /// the codec lost some), or a removal has overtaken them, the tail is emptied, and its readers go on from the log.
     pub(super) fn take_encoded(&self, behind: u64, blocks: Option<Vec<Arc<Block>>>) {
         let mut tail = self.c16.borrow_mut();
         if tail.end_id() != behind {
             tail.reset(behind);
         }
         match blocks {
-            Some(blocks) => {
+            Some(blocks) if behind >= self.removed_behind.get() => {
                 for block in blocks {
                     tail.push(block);
                 }
             }
-            None => tail.reset(self.text.borrow().end_id()),
+            _ => tail.reset(self.text.borrow().end_id()),
         }
     }
 

@@ -99,6 +99,8 @@ impl Tail {
         }
         self.end_id = self.end_id.max(newest_id);
         self.floor_id = self.end_id;
+        // A reader that stood at the end must not take the next block for the one that follows on what it has.
+        self.first_number += 1;
     }
 
     /// The block in which a reader that has seen `last_id` goes on, and the offset in it. Only for

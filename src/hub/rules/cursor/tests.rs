@@ -119,6 +119,8 @@ enum Step {
     Remove { back: u8 },
     /// The tail is told of so many groups that the log has.
     Tell { groups: u8 },
+    /// A group is lost on its way to the tail, which is emptied for that.
+    Lose,
     /// The room's actor starts anew.
     Restart,
     /// A block is told again.
@@ -134,6 +136,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (1u8..6, 1u8..4, 0u8..40).prop_map(|(count, skip, body_bytes)| Step::Append { count, skip, body_bytes }),
         1 => (0u8..10).prop_map(|back| Step::Remove { back }),
         5 => (1u8..4).prop_map(|groups| Step::Tell { groups }),
+        1 => Just(Step::Lose),
         1 => Just(Step::Restart),
         1 => Just(Step::Repeat),
         5 => (0u16..300, 1u8..5).prop_map(|(room, page_events)| Step::Run { room, page_events }),
@@ -202,6 +205,11 @@ proptest! {
                     for block in &blocks {
                         prop_assert!(tail.push(Arc::new(block.clone())));
                     }
+                    last_blocks = blocks;
+                },
+                Step::Lose => if let Some((removed_id, blocks)) = untold.pop_front() {
+                    tail.drop_through(removed_id);
+                    tail.reset(blocks.last().map_or(0, Block::last_id));
                     last_blocks = blocks;
                 },
                 Step::Restart => {
