@@ -1,8 +1,11 @@
 //! Many senders, each in a room of its own, each waiting for its OK before it sends the next message.
+//!
+//! One message in flight for each connection measures sockets as much as the log: more of them (`--in-flight`) show the log.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::Args;
 use hdrhistogram::Histogram;
 
@@ -21,6 +24,9 @@ pub(crate) struct Options {
     /// Senders
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     senders: u32,
+    /// Messages of each sender that may wait for their OK
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    in_flight: u32,
     /// Messages of all senders together in each run; without it, as many as --seconds allow
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     messages: Option<u64>,
@@ -49,7 +55,7 @@ fn one<D: Driver + Copy>(bench: &Bench<D>, options: &Options, server: &Server) -
     })?;
     let mut row = Row::new(
         "durable",
-        format!("{senders} senders, each waits for its OK"),
+        format!("{senders} senders, {} in flight each", options.in_flight),
     );
     // The first one is to warm up.
     for run in 0..=bench.runs {
@@ -117,37 +123,44 @@ fn measure<D: Driver + Copy>(
         options.messages.unwrap_or(options.seconds * 1000),
     );
     let mut waits = Histogram::<u64>::new(3)?;
-    let mut sent_at = vec![start; swarm.len()];
-    let mut last_tag = vec![None; swarm.len()];
+    // Of each sender: the tags that were not answered, and when they were sent.
+    let mut open: Vec<VecDeque<(u64, Instant)>> = vec![VecDeque::new(); swarm.len()];
     let (mut sent, mut stored) = (0, 0);
-    let may_send = |sent: u64, now: Instant| match options.messages {
-        Some(messages) => sent < messages,
-        None => now < stop,
-    };
-    let mut ready: Vec<u32> = (0..swarm.len() as u32).collect();
+    let senders = 0..swarm.len() as u32;
+    let mut ready: Vec<u32> = senders
+        .flat_map(|member| (0..options.in_flight).map(move |_| member))
+        .collect();
     loop {
         let now = Instant::now();
-        for member in ready.drain(..) {
-            let member = member as usize;
-            if may_send(sent, now) {
-                swarm.say(member, true);
-                sent_at[member] = Instant::now();
-                swarm.flush(member)?;
-                sent += 1;
+        let may_send = |sent: u64| match options.messages {
+            Some(messages) => sent < messages,
+            None => now < stop,
+        };
+        // Answers of one sender lie side by side, and so do its next messages: they go out in one piece.
+        for same in ready.chunk_by(|a, b| a == b) {
+            let member = same[0] as usize;
+            for _ in same {
+                if may_send(sent) {
+                    let tag = swarm.say(member, true);
+                    open[member].push_back((tag, Instant::now()));
+                    sent += 1;
+                }
             }
+            swarm.flush(member)?;
         }
+        ready.clear();
         if stored == sent {
             break;
         }
         swarm.turn(Duration::from_millis(100))?;
         let answered = Instant::now();
         for (member, tag) in swarm.stored.drain(..) {
-            let is_new = std::mem::replace(&mut last_tag[member as usize], Some(tag)) != Some(tag);
-            ensure!(
-                is_new,
-                "message {tag} of sender {member} was answered twice"
-            );
-            let wait = answered.saturating_duration_since(sent_at[member as usize]);
+            let open = &mut open[member as usize];
+            let found = open.iter().position(|(sent, _)| *sent == tag);
+            let Some((_, since)) = found.and_then(|at| open.remove(at)) else {
+                bail!("message {tag} of sender {member} was answered twice, or never sent");
+            };
+            let wait = answered.saturating_duration_since(since);
             waits.record(u64::try_from(wait.as_nanos())?)?;
             ready.push(member);
             stored += 1;
