@@ -21,12 +21,12 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Options {
-    /// Senders
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    senders: u32,
-    /// Messages of each sender that may wait for their OK
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4096))]
-    in_flight: u32,
+    /// Senders, a connection each; without any of these, two workloads: 1,000 senders with 1 message in flight, 20 with 50
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    senders: Option<u32>,
+    /// Messages of each sender that may wait for their OK [default: 1]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    in_flight: Option<u32>,
     /// Messages of all senders together in each run; without it, as many as --seconds allow
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     messages: Option<u64>,
@@ -43,24 +43,34 @@ pub(super) fn run<D: Driver + Copy>(bench: &Bench<D>, options: &Options) -> Resu
         D::CONFIRMS,
         "this protocol does not tell when a message is stored"
     );
-    bench
-        .with_server(|server| one(bench, options, server))
-        .map(|row| vec![row])
+    let sizes = match (options.senders, options.in_flight) {
+        (None, None) => vec![(1000, 1), (20, 50)],
+        (senders, in_flight) => vec![(senders.unwrap_or(1000), in_flight.unwrap_or(1))],
+    };
+    let workload = |(senders, in_flight)| {
+        bench.with_server(|server| one(bench, options, server, senders as usize, in_flight))
+    };
+    sizes.into_iter().map(workload).collect()
 }
 
-fn one<D: Driver + Copy>(bench: &Bench<D>, options: &Options, server: &Server) -> Result<Row> {
-    let senders = options.senders as usize;
+fn one<D: Driver + Copy>(
+    bench: &Bench<D>,
+    options: &Options,
+    server: &Server,
+    senders: usize,
+    in_flight: u32,
+) -> Result<Row> {
     let mut swarm = bench.swarm(server, senders, options.body_bytes as usize, |sender| {
         sender
     })?;
     let mut row = Row::new(
         "durable",
-        format!("{senders} senders, {} in flight each", options.in_flight),
+        format!("{senders} senders, {in_flight} in flight each"),
     );
     // The first one is to warm up.
     for run in 0..=bench.runs {
         let (meter, flushes) = (Meter::start(server)?, disk_flushes());
-        let (commits, waits) = measure(&mut swarm, options)?;
+        let (commits, waits) = measure(&mut swarm, options, in_flight)?;
         let spent = meter.stop()?;
         let flushed = disk_flushes()
             .zip(flushes)
@@ -115,6 +125,7 @@ fn one<D: Driver + Copy>(bench: &Bench<D>, options: &Options, server: &Server) -
 fn measure<D: Driver + Copy>(
     swarm: &mut Swarm<D>,
     options: &Options,
+    in_flight: u32,
 ) -> Result<(u64, Histogram<u64>)> {
     let start = Instant::now();
     let stop = start + Duration::from_secs(options.seconds);
@@ -128,7 +139,7 @@ fn measure<D: Driver + Copy>(
     let (mut sent, mut stored) = (0, 0);
     let senders = 0..swarm.len() as u32;
     let mut ready: Vec<u32> = senders
-        .flat_map(|member| (0..options.in_flight).map(move |_| member))
+        .flat_map(|member| (0..in_flight).map(move |_| member))
         .collect();
     loop {
         let now = Instant::now();
