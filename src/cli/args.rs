@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::edge::wire::names::UserName;
+use crate::edge::wire::names::{RoomName, UserName};
 use crate::edge::wire::timestamp::Timestamp;
 use crate::term::endpoint::{room_or_direct, server_address};
 use crate::term::render::Format;
@@ -179,10 +179,12 @@ pub enum LogAction {
     /// Take in a database.db of the original system
     ///
     /// Each line that is no record is reported with its number and kept in a file beside; the rest is taken in.
-    Import {
-        /// The file
-        file: PathBuf,
-    },
+    ///
+    /// Messages get new ids in the order of the file and keep their times and names. Importing a file twice stores it twice.
+    #[command(
+        after_help = "Examples:\n  gencomm log import database.db --dry-run\n  gencomm log import database.db"
+    )]
+    Import(LogImportArgs),
     /// Remove one message for good; its content is overwritten on disk
     Remove {
         /// The message's id
@@ -201,9 +203,9 @@ pub enum LogAction {
 #[derive(Debug, Args)]
 pub struct LogShowArgs {
     /// Only this room
-    #[arg(long, value_name = "ROOM", value_parser = room_or_direct)]
-    pub room: Option<String>,
-    /// Only the newest so many
+    #[arg(long, value_name = "ROOM", value_parser = room_name)]
+    pub room: Option<RoomName>,
+    /// Only the newest so many [default: 20, or all with --after or --since]
     #[arg(long, value_name = "N")]
     pub last: Option<u64>,
     /// Only those behind this id
@@ -215,6 +217,16 @@ pub struct LogShowArgs {
     /// How to print
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,
+}
+
+/// Options of `log import`.
+#[derive(Debug, Args)]
+pub struct LogImportArgs {
+    /// The file
+    pub file: PathBuf,
+    /// Only say what would be done; works beside a running server
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Options of `log export`.
@@ -268,6 +280,10 @@ fn user_name(text: &str) -> Result<UserName, String> {
     UserName::parse(text).map_err(|error| error.to_string())
 }
 
+fn room_name(text: &str) -> Result<RoomName, String> {
+    RoomName::parse(text).map_err(|error| error.to_string())
+}
+
 fn since(text: &str) -> Result<Timestamp, String> {
     time::since(text, Timestamp::now())
 }
@@ -280,80 +296,4 @@ fn wait(text: &str) -> Result<Duration, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::CommandFactory;
-
-    fn parse(line: &str) -> Result<Cli, clap::Error> {
-        Cli::try_parse_from(line.split_whitespace())
-    }
-
-    #[test]
-    fn the_definition_is_sound() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn config_works_in_every_place() {
-        for line in [
-            "gencomm --config d serve",
-            "gencomm serve --config d",
-            "gencomm log stats --config d",
-            "gencomm log --data x verify --config d",
-            "gencomm config check --config d",
-            "gencomm doctor --json --config d",
-            "gencomm send hi --config d",
-            "gencomm tail --config d -f",
-            "gencomm chat --config d",
-        ] {
-            let cli = parse(line).unwrap();
-            assert_eq!(cli.config_dir(), Path::new("d"), "{line}");
-        }
-        let cli = parse("gencomm serve").unwrap();
-        assert_eq!(cli.config_dir(), Path::new("config"));
-    }
-
-    #[test]
-    fn messages_may_begin_with_a_dash() {
-        let text = |line: &str| match parse(line).unwrap().command {
-            Command::Send(args) => args.text.join(" "),
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(text("gencomm send -- --help me"), "--help me");
-        assert_eq!(text("gencomm send -"), "-");
-        assert_eq!(text("gencomm send a b --room dev c"), "a b c");
-        assert!(parse("gencomm send").is_err());
-        assert_eq!(text("gencomm send --lines"), "");
-    }
-
-    #[test]
-    fn mistakes_are_refused_before_anybody_is_called() {
-        for line in [
-            "gencomm chat --room Lobby",
-            "gencomm chat --user a;b",
-            "gencomm chat --server host:0",
-            "gencomm tail --since yesterday",
-            "gencomm tail --last 5 --since 1h",
-            "gencomm tail --format xml",
-            "gencomm send --timeout 0s x",
-            "gencomm log remove 0",
-            "gencomm log",
-            "gencomm fly",
-        ] {
-            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
-        }
-    }
-
-    #[test]
-    fn the_log_takes_what_it_needs() {
-        for line in [
-            "gencomm log show --room dev --last 5 --after 7 --since 1h --format json",
-            "gencomm log export --format jsonl --output f",
-            "gencomm log import f --data d",
-            "gencomm log remove 7",
-            "gencomm log stats --json",
-        ] {
-            assert!(parse(line).is_ok(), "{line}");
-        }
-    }
-}
+mod tests;

@@ -3,9 +3,13 @@
 //! [`args`] is the command line itself, [`client`] what the three clients share, [`output`] their way out.
 
 pub mod args;
+pub mod chat;
 pub mod client;
 pub mod config;
+pub mod doctor;
 pub mod input;
+pub mod log;
+mod notes;
 pub mod output;
 pub mod send;
 pub mod serve;
@@ -34,6 +38,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(cli: &Cli) -> u8 {
     let dir = cli.config_dir();
     let result = match &cli.command {
+        Command::Chat(args) => client::with_endpoint(cli, &args.client, |at| chat::run(at, args)),
         Command::Send(args) => client::with_endpoint(cli, &args.client, |at| send::run(at, args)),
         Command::Tail(args) => client::with_endpoint(cli, &args.client, |at| tail::run(at, args)),
         Command::Serve(_) => serve::run(dir),
@@ -44,10 +49,8 @@ fn dispatch(cli: &Cli) -> u8 {
                 ConfigAction::Show => config::show(dir),
             };
         }
-        // Their arms come with their modules: serve::run, log::run, doctor::run.
-        Command::Chat(_) | Command::Log(_) | Command::Doctor(_) => Err(output::Failure::Usage(
-            "this build does not hold that subcommand".to_owned(),
-        )),
+        Command::Log(args) => log::run(cli, args),
+        Command::Doctor(args) => doctor::run(dir, args.json),
     };
     output::exit_code(result)
 }

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 
 use super::args::TailArgs;
+use super::notes::Notes;
 use super::output::{Failure, Output, colour, say, stdout};
 use crate::edge::wire::gc2::range::JoinFrom;
 use crate::term::endpoint::Endpoint;
@@ -59,12 +60,13 @@ async fn follow(endpoint: Endpoint, args: &TailArgs, printer: &mut Printer) -> R
         (None, last) => JoinFrom::Last(u32::try_from(last).unwrap_or(u32::MAX)),
     };
     let session = Session::new(endpoint.user, args.client.room.clone(), from);
+    let mut notes = Notes::default();
     let mut live = start(endpoint.server, session);
     while let Some(event) = live.events.recv().await {
         match event {
             Event::Message(message) => printer.print(&message)?,
             event => {
-                if let Some(note) = note(&event) {
+                if let Some(note) = notes.of(&event) {
                     printer.out.flush()?;
                     say(&format!("gencomm: {note}"));
                 }
@@ -76,27 +78,6 @@ async fn follow(endpoint: Endpoint, args: &TailArgs, printer: &mut Printer) -> R
     }
     printer.out.flush()?;
     Ok(live.end().await?)
-}
-
-/// What a person who follows a room has to know about an event that is no message.
-pub(super) fn note(event: &Event) -> Option<String> {
-    Some(match event {
-        Event::Entered { again: true, .. } => "connected again".to_owned(),
-        Event::Lost { why, retry_in } => {
-            format!("{why}; trying again in {:.1} s", retry_in.as_secs_f64())
-        }
-        Event::Gap { first_kept } => {
-            format!("older messages are no longer kept; the first one left is {first_kept}")
-        }
-        Event::Restored { last_seen } => format!(
-            "the server's log ends before message {last_seen}, which was already seen: it was restored from an older \
-             copy; going on from now"
-        ),
-        Event::Complaint(error) => {
-            format!("{}: {}", error.code, render::sanitized(&error.text))
-        }
-        _ => return None,
-    })
 }
 
 struct Printer {

@@ -1,5 +1,5 @@
-//! Who gets in. In: log-ins of all shards. Out: the answer to each, straight to the client. Owns the accounts in use: which guest
-//! names, from which address, how often.
+//! Who gets in. In: log-ins of all shards. Out: the answer to each, to its shard's sessions, which hand it to the client if that is
+//! still there. Owns the accounts in use: which guest names, from which address, how often.
 //!
 //! After a panic it starts empty and asks every shard who is there; until they have answered, log-ins wait.
 
@@ -14,10 +14,10 @@ use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::names::UserName;
 use crate::ops::config::{Config, Guests};
 
-use super::client::{Client, LoggedIn};
+use super::messages::ClientRef;
 use super::rules::guests::{GuestTable, Refusal};
 use super::seat::Identity;
-use super::session::{ReportAccounts, SessionSupervisor};
+use super::session::{LogInDecided, ReportAccounts, SessionSupervisor};
 
 /// See the module.
 pub struct AuthSupervisor {
@@ -30,7 +30,7 @@ pub struct AuthSupervisor {
     reports_due: usize,
     waiting: Vec<LogIn>,
     /// The log-in being decided; answered if that panics.
-    current: Option<Addr<Client>>,
+    current: Option<ClientRef>,
 }
 
 impl AuthSupervisor {
@@ -85,14 +85,20 @@ impl AuthSupervisor {
     }
 
     fn answer(&mut self, log_in: LogIn) {
-        self.current = Some(log_in.client.clone());
+        self.current = Some(log_in.client);
         let result = self.decide(&log_in);
         if let Err((code, text)) = &result {
             info!(self.log, "log-in refused"; "user" => %log_in.user, "peer" => %log_in.address,
                 "code" => code.as_str(), "why" => text);
         }
-        log_in.client.do_send(LoggedIn { result });
+        self.tell(log_in.client, result);
         self.current = None;
+    }
+
+    fn tell(&self, client: ClientRef, result: Result<Identity, (ErrorCode, String)>) {
+        if let Some(sessions) = self.sessions.get(usize::from(client.shard)) {
+            sessions.do_send(LogInDecided { client, result });
+        }
     }
 }
 
@@ -104,9 +110,7 @@ impl Supervised for AuthSupervisor {
     fn restarting(&mut self, ctx: &mut Context<Self>) {
         if let Some(client) = self.current.take() {
             let text = "the log-in failed on our side; try again".to_owned();
-            client.do_send(LoggedIn {
-                result: Err((ErrorCode::Unavailable, text)),
-            });
+            self.tell(client, Err((ErrorCode::Unavailable, text)));
         }
         self.guests = GuestTable::default();
         self.reports_due = self.sessions.len();
@@ -130,12 +134,12 @@ impl Handler<KnowSessions> for AuthSupervisor {
     }
 }
 
-/// Somebody wants in as a guest; the answer is [`LoggedIn`].
-#[derive(Message)]
+/// Somebody wants in as a guest; the answer is [`LogInDecided`].
+#[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct LogIn {
     /// Whom to answer.
-    pub client: Addr<Client>,
+    pub client: ClientRef,
     /// From where.
     pub address: IpAddr,
     /// As whom.
@@ -152,9 +156,7 @@ impl Handler<LogIn> for AuthSupervisor {
             self.waiting.push(log_in);
         } else {
             let text = "too many log-ins are under way (auth.pending); try again".to_owned();
-            log_in.client.do_send(LoggedIn {
-                result: Err((ErrorCode::Unavailable, text)),
-            });
+            self.tell(log_in.client, Err((ErrorCode::Unavailable, text)));
         }
     }
 }

@@ -12,6 +12,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use crate::edge::wire::gc2::options::BodyForm;
+use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::names::UserName;
 
 use super::messages::{Answer, ClientRef};
@@ -62,8 +63,8 @@ pub struct Seat {
     waker: RefCell<Option<Waker>>,
     news: RefCell<Vec<u32>>,
     answers: RefCell<Vec<Answer>>,
-    joined: RefCell<Vec<JoinedRoom>>,
-    notes: RefCell<Vec<u8>>,
+    rare: RefCell<Option<Box<Rare>>>,
+    waits_for_log: Cell<bool>,
     identity: RefCell<Option<Identity>>,
     heard_at: Cell<Duration>,
     asked_at: Cell<Option<Duration>>,
@@ -75,6 +76,20 @@ pub struct Seat {
     wants_presence: Cell<bool>,
     body_form: Cell<BodyForm>,
 }
+
+/// What is left at a seat seldom; an idle client has none of it.
+#[derive(Debug, Default)]
+struct Rare {
+    joined: Vec<JoinedRoom>,
+    log_in: Option<LogInResult>,
+    notes: Vec<u8>,
+}
+
+/// Room numbers for which an idle seat keeps memory.
+const KEPT_NEWS: usize = 4;
+
+/// What became of a log-in: `None` if the client is in, else why not.
+pub type LogInResult = Option<(ErrorCode, String)>;
 
 /// Presence lines that may wait for a client, in bytes; more are dropped, since they tell of a moment that has passed.
 const NOTES_BYTES_MAX: usize = 16 * 1024;
@@ -90,8 +105,8 @@ impl Seat {
             waker: RefCell::default(),
             news: RefCell::default(),
             answers: RefCell::default(),
-            joined: RefCell::default(),
-            notes: RefCell::default(),
+            rare: RefCell::default(),
+            waits_for_log: Cell::default(),
             identity: RefCell::default(),
             heard_at: Cell::new(now),
             asked_at: Cell::default(),
@@ -126,15 +141,14 @@ impl Seat {
         self.wake();
     }
 
-    /// Takes the numbers of the rooms with news, into `into`.
-    pub fn take_news(&self, into: &mut Vec<u32>) {
+    /// Takes the number of a room with news.
+    pub fn take_news(&self) -> Option<u32> {
         let mut news = self.news.borrow_mut();
-        if !news.is_empty() {
-            into.append(&mut news);
-            if news.capacity() > 4 {
-                *news = Vec::new();
-            }
+        let number = news.pop();
+        if news.is_empty() && news.capacity() > KEPT_NEWS {
+            *news = Vec::new();
         }
+        number
     }
 
     /// The log answered.
@@ -150,19 +164,44 @@ impl Seat {
 
     /// A room let the client in.
     pub fn leave_joined(&self, joined: JoinedRoom) {
-        self.joined.borrow_mut().push(joined);
+        self.rare
+            .borrow_mut()
+            .get_or_insert_default()
+            .joined
+            .push(joined);
         self.wake();
     }
 
     /// Takes the rooms that let the client in.
     pub fn take_joined(&self) -> Vec<JoinedRoom> {
-        std::mem::take(&mut *self.joined.borrow_mut())
+        self.take_rare(|rare| std::mem::take(&mut rare.joined))
+            .unwrap_or_default()
+    }
+
+    /// The log-in was decided.
+    pub fn leave_log_in(&self, result: LogInResult) {
+        self.rare.borrow_mut().get_or_insert_default().log_in = Some(result);
+        self.wake();
+    }
+
+    /// Takes what became of the log-in, if that is known.
+    pub fn take_log_in(&self) -> Option<LogInResult> {
+        self.take_rare(|rare| rare.log_in.take()).flatten()
+    }
+
+    /// Notes whether the client waits for room in the log's queue; returns what it was.
+    pub fn set_waits_for_log(&self, waits: bool) -> bool {
+        self.waits_for_log.replace(waits)
     }
 
     /// Leaves presence lines, if the client asked for them.
     pub fn leave_note(&self, lines: &[u8]) {
-        let mut notes = self.notes.borrow_mut();
-        if self.wants_presence.get() && notes.len() + lines.len() <= NOTES_BYTES_MAX {
+        if !self.wants_presence.get() {
+            return;
+        }
+        let mut rare = self.rare.borrow_mut();
+        let notes = &mut rare.get_or_insert_default().notes;
+        if notes.len() + lines.len() <= NOTES_BYTES_MAX {
             notes.extend_from_slice(lines);
             self.wake();
         }
@@ -170,7 +209,21 @@ impl Seat {
 
     /// Takes the presence lines.
     pub fn take_notes(&self) -> Vec<u8> {
-        std::mem::take(&mut *self.notes.borrow_mut())
+        self.take_rare(|rare| std::mem::take(&mut rare.notes))
+            .unwrap_or_default()
+    }
+
+    /// Takes a part, and gives the memory back once all is taken.
+    fn take_rare<T>(&self, take: impl FnOnce(&mut Rare) -> T) -> Option<T> {
+        let mut rare = self.rare.borrow_mut();
+        let taken = take(rare.as_mut()?);
+        let is_empty = rare.as_ref().is_some_and(|rare| {
+            rare.joined.is_empty() && rare.log_in.is_none() && rare.notes.is_empty()
+        });
+        if is_empty {
+            *rare = None;
+        }
+        Some(taken)
     }
 
     /// Orders the client to send a `PING`.
@@ -279,7 +332,7 @@ impl Seat {
         self.identity.borrow().is_some()
     }
 
-    /// It is someone now.
+    /// It is someone now. An original client's name becomes known, and may change, later; its key does not.
     pub fn set_identity(&self, identity: Identity) {
         *self.identity.borrow_mut() = Some(identity);
     }

@@ -13,6 +13,8 @@ use actix::{
 };
 use slog::{Logger, debug, error, info, warn};
 
+use crate::edge::wire::gc2::refusal::ErrorCode;
+
 use super::auth::{AccountLeft, AccountsReported, AuthSupervisor};
 use super::client::Client;
 use super::messages::ClientRef;
@@ -48,24 +50,24 @@ impl ConnectionCount {
         self.open.load(Ordering::Relaxed)
     }
 
-    fn enter(&self) -> bool {
+    pub(super) fn enter(&self) -> bool {
         let more = |open: usize| (open < self.max).then_some(open + 1);
         self.open
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
             .is_ok()
     }
 
-    fn leave(&self) {
+    pub(super) fn leave(&self) {
         self.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// See the module.
 pub struct SessionSupervisor {
-    shard: Rc<Shard>,
-    log: Logger,
-    connections: Arc<ConnectionCount>,
-    is_stopping: bool,
+    pub(super) shard: Rc<Shard>,
+    pub(super) log: Logger,
+    pub(super) connections: Arc<ConnectionCount>,
+    pub(super) is_stopping: bool,
 }
 
 impl SessionSupervisor {
@@ -142,6 +144,38 @@ fn refuse_politely(mut stream: &std::net::TcpStream) {
         stream.write_all(b"ERR;;unavailable;too many connections; try again later\nBYE;full;10\n");
 }
 
+/// A log-in was decided.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct LogInDecided {
+    /// Whose.
+    pub client: ClientRef,
+    /// Who it is now, or why not.
+    pub result: Result<Identity, (ErrorCode, String)>,
+}
+
+impl Handler<LogInDecided> for SessionSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, decided: LogInDecided, _: &mut Context<Self>) {
+        match (self.shard.find(decided.client), decided.result) {
+            (Some(seat), Ok(identity)) => {
+                // From here on its end is reported as this account's.
+                seat.set_identity(identity);
+                seat.leave_log_in(None);
+            }
+            (Some(seat), Err(refusal)) => seat.leave_log_in(Some(refusal)),
+            // It left while it was let in.
+            (None, Ok(identity)) => {
+                self.shard.links().auth.do_send(AccountLeft {
+                    account: identity.account,
+                });
+            }
+            (None, Err(_)) => {}
+        }
+    }
+}
+
 /// How a client ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
@@ -214,6 +248,10 @@ impl Handler<ReportAccounts> for SessionSupervisor {
     fn handle(&mut self, ask: ReportAccounts, _: &mut Context<Self>) {
         let mut guests: Vec<(Arc<str>, IpAddr)> = Vec::new();
         self.shard.each_seat(|seat| {
+            // The names of original clients are not entered: they travel as they come.
+            if seat.socket < 0 {
+                return;
+            }
             if let Some(identity) = seat.identity().filter(|who| who.is_guest) {
                 guests.push((identity.account, seat.peer.ip().to_canonical()));
             }

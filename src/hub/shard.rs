@@ -88,6 +88,9 @@ pub struct Links {
     pub sessions: Addr<SessionSupervisor>,
     /// The gate of original clients, if it is open.
     pub legacy: Option<Recipient<LogInPinged>>,
+    /// The same gate, for tests that make it or its clients panic.
+    #[cfg(feature = "fault-injection")]
+    pub legacy_faults: Option<Recipient<super::Provoke>>,
 }
 
 /// See the module.
@@ -149,6 +152,11 @@ impl Shard {
         let _ = self.heartbeat.set(heartbeat);
     }
 
+    /// The heartbeat, once it runs.
+    pub fn heartbeat(&self) -> Option<&Addr<Heartbeat>> {
+        self.heartbeat.get()
+    }
+
     /// Time on the shard's clock.
     pub fn now(&self) -> Duration {
         self.clock.elapsed()
@@ -204,7 +212,9 @@ impl Shard {
 
     /// Remembers to wake this client when the log's queue has room again.
     pub fn wait_for_log(&self, seat: &Rc<Seat>) {
-        self.waiting_for_log.borrow_mut().push(seat.clone());
+        if !seat.set_waits_for_log(true) {
+            self.waiting_for_log.borrow_mut().push(seat.clone());
+        }
     }
 
     /// Requests went through the log: counts them out and wakes who waits for that.
@@ -218,6 +228,7 @@ impl Shard {
     /// Wakes who waits for room in the log's queue; also called now and then, since other shards make room too.
     pub fn wake_waiting(&self) {
         for seat in std::mem::take(&mut *self.waiting_for_log.borrow_mut()) {
+            seat.set_waits_for_log(false);
             seat.wake();
         }
     }

@@ -282,7 +282,8 @@ fn start(
     // 1. The edge: the gates, then the doors.
     let mut accepting = Vec::new();
     let gate = sockets.legacy.map(|sockets| {
-        let (gate, doors) = legacy::start(config, log, sockets);
+        let give_up = give_up("the gate of original clients", fatal.clone());
+        let (gate, doors) = legacy::start(config, log, sockets, give_up);
         accepting.extend(doors);
         gate
     });
@@ -296,6 +297,8 @@ fn start(
             codec: part.codec.clone(),
             sessions: part.sessions.clone(),
             legacy: gate.clone().map(Addr::recipient),
+            #[cfg(feature = "fault-injection")]
+            legacy_faults: gate.clone().map(Addr::recipient),
         }));
     }
     if let (Some(gate), Some(first)) = (&gate, parts.first()) {

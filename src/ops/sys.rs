@@ -118,7 +118,6 @@ mod tests {
     use std::fs::File;
     use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};
-    use std::os::fd::AsFd;
     use std::time::Instant;
 
     use super::*;
@@ -152,33 +151,33 @@ mod tests {
     #[test]
     fn bytes_count_as_unsent_until_the_reader_takes_them() {
         let (mut near, mut far) = pair();
-        assert_eq!(unsent_bytes(near.as_fd()).unwrap(), 0);
+        assert_eq!(unsent_bytes(&near).unwrap(), 0);
         near.set_nonblocking(true).unwrap();
         let mut written = 0;
         while let Ok(bytes) = near.write(&[7; 65536]) {
             written += bytes;
         }
         assert!(
-            unsent_bytes(near.as_fd()).unwrap() > 0,
+            unsent_bytes(&near).unwrap() > 0,
             "{written} bytes all fit into the reader"
         );
         let mut all = vec![0; written];
         far.read_exact(&mut all).unwrap();
-        assert!(eventually(|| unsent_bytes(near.as_fd()).unwrap() == 0));
+        assert!(eventually(|| unsent_bytes(&near).unwrap() == 0));
     }
 
     #[test]
     fn a_live_peer_acknowledges() {
         let (mut near, _far) = pair();
         std::thread::sleep(Duration::from_millis(60));
-        let before = tcp_state(near.as_fd()).unwrap();
+        let before = tcp_state(&near).unwrap();
         assert!(
             before.since_last_ack >= Duration::from_millis(40),
             "{before:?}"
         );
         near.write_all(b"x").unwrap();
-        assert!(eventually(|| tcp_state(near.as_fd()).unwrap().unacked == 0));
-        let after = tcp_state(near.as_fd()).unwrap();
+        assert!(eventually(|| tcp_state(&near).unwrap().unacked == 0));
+        let after = tcp_state(&near).unwrap();
         assert!(after.since_last_ack < Duration::from_secs(2), "{after:?}");
         assert_eq!((after.unanswered_probes, after.retransmits), (0, 0));
     }
@@ -186,8 +185,8 @@ mod tests {
     #[test]
     fn what_is_no_socket_is_an_error() {
         let file = File::open("/dev/null").unwrap();
-        assert!(tcp_state(file.as_fd()).is_err());
-        assert!(unsent_bytes(file.as_fd()).is_err());
+        assert!(tcp_state(&file).is_err());
+        assert!(unsent_bytes(&file).is_err());
     }
 
     #[test]

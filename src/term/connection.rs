@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::error::TermError;
 use super::render::sanitized;
@@ -46,6 +46,7 @@ pub struct Connection {
     /// Bytes of `input` known to hold no newline.
     searched: usize,
     output: BytesMut,
+    heard: Instant,
 }
 
 impl Connection {
@@ -74,12 +75,18 @@ impl Connection {
             input: BytesMut::new(),
             searched: 0,
             output: BytesMut::new(),
+            heard: Instant::now(),
         })
     }
 
     /// Adds whole lines to what is to be written. They travel while [`next`](Self::next) runs.
     pub fn queue(&mut self, lines: &[u8]) {
         self.output.extend_from_slice(lines);
+    }
+
+    /// When the server was last heard, its heartbeat included.
+    pub fn heard(&self) -> Instant {
+        self.heard
     }
 
     /// Bytes queued and not yet taken by the system.
@@ -146,7 +153,10 @@ impl Connection {
         self.input.reserve(READ_BYTES);
         match self.stream.try_read_buf(&mut self.input) {
             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.heard = Instant::now();
+                Ok(())
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
             Err(error) => Err(error),
         }

@@ -1,9 +1,11 @@
 //! The client's side of GC/2, for everything that people type into a terminal.
 //!
-//! From the socket up: [`endpoint`] says whom to call and as whom, [`connection`] carries lines, [`session`] stays in one room whatever happens to the connection, [`history`] pages
-//! through a room's past, [`render`] makes lines for people and programs.
+//! From the socket up: [`endpoint`] says whom to call and as whom, [`connection`] carries lines, [`session`] stays in one
+//! room whatever happens to the connection, [`history`] pages through a room's past. Towards people: [`render`] makes lines
+//! of messages, [`editor`] is the text being typed.
 
 pub mod connection;
+pub mod editor;
 pub mod endpoint;
 pub mod error;
 #[cfg(test)]

@@ -1,15 +1,30 @@
-//! The gate of the original clients (sockets and wiring).
+//! The gate of the original clients: their two ports of ours, and our calls to theirs. In: connections. Out: sessions in the lobby
+//! (`hub::legacy`), and what they say.
+//!
+//! [`doors`] accepts and refuses by `legacy.allow`; [`gate`] is the actor that knows who is half logged in ([`half`]), who is being
+//! called back and who is in; [`inbox`] keeps the messages of an address in order while [`message`] reads each; [`calls`] are the
+//! connections that the server opens.
+
+pub mod calls;
+mod doors;
+mod gate;
+mod half;
+mod inbox;
+mod message;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use actix::{Actor, Addr, Context, Handler, Message};
-use slog::Logger;
+use actix::Addr;
+use slog::{Logger, o};
+use tokio::sync::oneshot;
 
 use crate::edge::listener;
-use crate::hub::legacy::LogInPinged;
-use crate::hub::session::SessionSupervisor;
+use crate::ops::boot::until;
 use crate::ops::config::Config;
+use crate::ops::supervise::{GiveUp, RestartLimit, start_supervised};
+
+pub use gate::{Gate, LiveOn};
 
 /// The listening sockets.
 pub struct Sockets {
@@ -36,34 +51,28 @@ impl Sockets {
     }
 }
 
-/// The gate.
-pub struct Gate;
-
-impl Actor for Gate {
-    type Context = Context<Self>;
-}
-
-impl Handler<LogInPinged> for Gate {
-    type Result = ();
-    fn handle(&mut self, _: LogInPinged, _: &mut Context<Self>) {}
-}
-
-/// The shard that original clients live on.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct LiveOn(pub Addr<SessionSupervisor>);
-
-impl Handler<LiveOn> for Gate {
-    type Result = ();
-    fn handle(&mut self, _: LiveOn, _: &mut Context<Self>) {}
-}
-
-/// Starts the gate; the senders keep its doors open.
+/// Starts the gate; the senders keep its doors open. `give_up` runs when it panicked too often.
 pub fn start(
-    _config: &Arc<Config>,
-    _log: &Logger,
+    config: &Arc<Config>,
+    log: &Logger,
     sockets: Sockets,
-) -> (Addr<Gate>, Vec<tokio::sync::oneshot::Sender<()>>) {
-    drop(sockets);
-    (Gate.start(), Vec::new())
+    give_up: GiveUp,
+) -> (Addr<Gate>, Vec<oneshot::Sender<()>>) {
+    let log = log.new(o!("actor" => "legacy-gate"));
+    let (gate_config, gate_log) = (config.clone(), log.clone());
+    let limit = RestartLimit::default();
+    let gate = start_supervised("legacy-gate", log.clone(), limit, give_up, |_| {
+        Gate::new(gate_config, gate_log)
+    });
+    let mut open = Vec::new();
+    let mut keep_open = || {
+        let (sender, receiver) = oneshot::channel();
+        open.push(sender);
+        receiver
+    };
+    let auth = doors::auth(sockets.auth, config.clone(), gate.clone(), log.clone());
+    actix_rt::spawn(until(keep_open(), auth));
+    let message = doors::message(sockets.message, config.clone(), gate.clone(), log);
+    actix_rt::spawn(until(keep_open(), message));
+    (gate, open)
 }

@@ -1,6 +1,6 @@
 //! The verbs that are answered at once, and where the others go.
 
-use actix::{AsyncContext, Context};
+use actix::Context;
 
 use crate::edge::wire::gc2::command::{Command, Mechanism, VERSION};
 use crate::edge::wire::gc2::options::Options;
@@ -9,6 +9,7 @@ use crate::edge::wire::gc2::reply;
 use crate::edge::wire::gc2::text::{RoomTarget, TagText};
 use crate::edge::wire::names::UserName;
 use crate::hub::auth::LogIn;
+use crate::hub::seat::LogInResult;
 use crate::hub::session::Ending;
 
 use super::{Busy, Client};
@@ -45,7 +46,7 @@ impl Client {
                 mechanism: Mechanism::Guest,
                 data,
             } => {
-                self.log_in(tag, data, ctx);
+                self.log_in(tag, data);
             }
             Command::Join { tag, room, from } => self.join(tag, room, from, ctx),
             Command::Part { tag, room } => self.part(tag, room.as_str()),
@@ -103,7 +104,7 @@ impl Client {
         debug_assert_eq!(VERSION, "2");
     }
 
-    fn log_in(&mut self, tag: TagText<'_>, nickname: &str, ctx: &mut Context<Self>) {
+    fn log_in(&mut self, tag: TagText<'_>, nickname: &str) {
         if self.seat.is_known() {
             self.refuse(
                 tag.as_str(),
@@ -117,13 +118,31 @@ impl Client {
                 self.busy = Some(Box::new(Busy::LogIn { tag: tag.owned() }));
                 let address = self.seat.peer.ip();
                 let log_in = LogIn {
-                    client: ctx.address(),
+                    client: self.seat.client,
                     address,
                     user,
                 };
                 self.shard.links().auth.do_send(log_in);
             }
             Err(error) => self.refuse(tag.as_str(), ErrorCode::BadRequest, &error.to_string()),
+        }
+    }
+
+    /// The log-in was decided; who this is stands at the seat already.
+    pub(super) fn take_log_in(&mut self, result: LogInResult) {
+        let Some(Busy::LogIn { tag }) = self.busy.take().map(|busy| *busy) else {
+            return;
+        };
+        match (result, self.seat.identity()) {
+            (None, Some(identity)) => {
+                let user = identity.user.as_str();
+                self.reply(|out| reply::ok_auth(out, tag.as_str(), user, ""));
+            }
+            (Some((code, text)), _) => self.refuse(tag.as_str(), code, &text),
+            (None, None) => {
+                let text = "the log-in failed on our side; try again";
+                self.refuse(tag.as_str(), ErrorCode::Unavailable, text);
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::edge::wire::gc2::reply;
 use crate::edge::wire::timestamp::Timestamp;
 use crate::hub::codec::EncodePage;
 use crate::hub::rules::block::{BLOCK_BYTES, Block, text_page};
-use crate::hub::rules::cursor::Next;
+use crate::hub::rules::cursor::{Next, Slices};
 use crate::hub::session::Ending;
 use crate::store::log::PageQuery;
 
@@ -100,7 +100,7 @@ impl Client {
         };
         let (room, form, mut cursor) = (feed.room.clone(), feed.membership.form(), feed.cursor);
         let tail = room.tail(form);
-        let mut slices = Vec::with_capacity(4);
+        let mut slices = Slices::new();
         let answers = self.outbox.len();
         if answers > 0 {
             slices.push(IoSlice::new(self.outbox.waiting()));

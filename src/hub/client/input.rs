@@ -13,6 +13,7 @@ use crate::edge::wire::gc2::reply;
 use crate::edge::wire::legacy;
 use crate::hub::legacy::LogInPinged;
 use crate::hub::session::Ending;
+use crate::ops::config::lists;
 
 use super::sends::SendBatch;
 use super::{Client, Held, Phase};
@@ -85,9 +86,8 @@ impl Client {
                     self.hold(input[consumed..].to_vec(), 0);
                 }
             }
-            Phase::First(bytes) => {
-                bytes.extend_from_slice(input);
-                let bytes = std::mem::take(bytes);
+            Phase::First(before) => {
+                let bytes = [&**before, input].concat();
                 self.meet(bytes, ctx);
             }
         }
@@ -97,13 +97,17 @@ impl Client {
     fn meet(&mut self, bytes: Vec<u8>, ctx: &mut Context<Self>) {
         let peer = self.seat.peer;
         match first_bytes::detect(&bytes) {
-            Protocol::Undecided => self.phase = Phase::First(bytes),
+            Protocol::Undecided => self.phase = Phase::First(bytes.into()),
             Protocol::Gc2 => {
                 self.phase = Phase::Gc2;
                 let consumed = self.take_lines(&bytes, ctx);
                 self.hold(bytes, consumed);
             }
             Protocol::Legacy => match &self.shard.links().legacy {
+                Some(_) if !lists(&self.shard.config.legacy.allow, peer.ip()) => {
+                    info!(self.shard.log, "original client refused: not in legacy.allow"; "peer" => %peer);
+                    self.close(Ending::Refused("not in legacy.allow"));
+                }
                 Some(gate) => {
                     gate.do_send(LogInPinged { address: peer.ip() });
                     self.reply(|out| out.extend_from_slice(legacy::PONG));
@@ -167,6 +171,10 @@ impl Client {
                 return ControlFlow::Continue(());
             }
         };
+        #[cfg(feature = "fault-injection")]
+        if self.provoke(line) {
+            return ControlFlow::Continue(());
+        }
         match command::parse(line) {
             Err(refusal) => {
                 debug!(self.shard.log, "bad line"; "peer" => %self.seat.peer, "why" => &*refusal.text);

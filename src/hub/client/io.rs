@@ -170,7 +170,7 @@ impl Client {
             match read {
                 // It sends nothing more, but may still listen (`nc -N`): it gets what it asked for.
                 Ok(0) => {
-                    self.close(Ending::Left);
+                    self.finish(Ending::Left);
                     return Ok(Step::Moved);
                 }
                 Ok(_) => return Ok(Step::Moved),

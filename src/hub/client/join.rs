@@ -25,6 +25,8 @@ pub(super) struct Joining {
     room: RoomName,
     /// What the log said; `None` where only the present is wanted.
     start: Option<Start>,
+    /// Whether the client named the id that it has seen, be it newer than what this shard has been told.
+    is_exact: bool,
     /// Whether the room was asked already.
     is_asked: bool,
     ticket: u32,
@@ -56,6 +58,7 @@ impl Client {
             tag: tag.owned(),
             room: room.clone(),
             start: None,
+            is_exact: matches!(from, JoinFrom::After(_)),
             is_asked: false,
             ticket,
         };
@@ -162,10 +165,17 @@ impl Client {
             after: newest,
             gap: None,
         });
+        let mut after = start.after;
+        if !joining.is_exact {
+            // The log may be ahead of what this shard has been told; what lies between is the present.
+            after = after.min(newest);
+        }
         if let Some(first_kept) = start.gap {
             self.reply(|out| reply::gap(out, room, first_kept));
+            // The tail in memory may reach back further than the log: what retention has removed is not told from there.
+            after = after.max(first_kept.saturating_sub(1));
         }
-        let cursor = Cursor::behind(start.after);
+        let cursor = Cursor::behind(after);
         self.rooms
             .insert(RoomFeed::new(joined.room, joined.membership, cursor));
     }

@@ -13,6 +13,8 @@ mod io;
 mod join;
 mod lists;
 mod orders;
+#[cfg(feature = "fault-injection")]
+mod provoke;
 mod rooms;
 mod sends;
 
@@ -31,12 +33,12 @@ use crate::edge::outbox::Outbox;
 use crate::edge::wire::gc2::lines::LineSplitter;
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
-use crate::edge::wire::names::{Tag, UserName};
+use crate::edge::wire::names::Tag;
 
 use super::codec::{BodyError, DecodedBody};
 use super::messages::ClientRef;
 use super::rules::block::Block;
-use super::seat::{Identity, Seat};
+use super::seat::Seat;
 use super::session::{ClientEnded, Ending};
 use super::shard::Shard;
 use feed::PageInHand;
@@ -69,14 +71,13 @@ pub struct Client {
     next_request: u32,
     ending: Option<Box<Ending>>,
     said_hello: bool,
-    is_waiting_for_log: bool,
     is_blocked: bool,
 }
 
 /// How far the connection is.
 enum Phase {
     /// Its protocol is not known yet; its first bytes.
-    First(Vec<u8>),
+    First(Box<[u8]>),
     /// It speaks GC/2.
     Gc2,
     /// Nothing more is read from it; it ends when its outbox is empty.
@@ -119,7 +120,7 @@ impl Client {
             seat,
             stream,
             outbox: Outbox::default(),
-            phase: Phase::First(Vec::new()),
+            phase: Phase::First(Box::default()),
             splitter: LineSplitter::new(line_bytes),
             held: None,
             deferred: None,
@@ -134,7 +135,6 @@ impl Client {
             next_request: 0,
             ending: None,
             said_hello: false,
-            is_waiting_for_log: false,
             is_blocked: false,
         };
         actor.start_here();
@@ -154,8 +154,25 @@ impl Client {
         reply::err(self.outbox.lines(), tag, code, text);
     }
 
-    /// Reads nothing more; ends as `how` once what waits for it is written.
+    /// Leaves its rooms and reads nothing more; ends as `how` once what waits for it is written.
     fn close(&mut self, how: Ending) {
+        self.leave_all();
+        self.finish(how);
+    }
+
+    fn leave_all(&mut self) {
+        for joined in self.seat.take_joined() {
+            self.leave(&joined.room, &joined.membership);
+        }
+        for feed in std::mem::take(&mut self.rooms).into_feeds() {
+            self.leave(&feed.room, &feed.membership);
+        }
+        self.page = None;
+        self.page_is_due = false;
+    }
+
+    /// Reads nothing more; ends as `how` once everything that is there for it is written.
+    fn finish(&mut self, how: Ending) {
         self.phase = Phase::Closing;
         self.seat.set_closing(self.shard.now());
         self.held = None;
@@ -177,12 +194,7 @@ impl Drop for Client {
     fn drop(&mut self) {
         let client = self.seat.client;
         self.shard.unseat(client);
-        for joined in self.seat.take_joined() {
-            self.leave(&joined.room, &joined.membership);
-        }
-        for feed in std::mem::take(&mut self.rooms).into_feeds() {
-            self.leave(&feed.room, &feed.membership);
-        }
+        self.leave_all();
         let ending = if std::thread::panicking() {
             Ending::Panicked
         } else {
@@ -196,32 +208,6 @@ impl Drop for Client {
             identity,
             ending,
         });
-    }
-}
-
-/// The log-in was decided.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct LoggedIn {
-    /// Who it is now, or why not.
-    pub result: Result<Identity, (ErrorCode, String)>,
-}
-
-impl Handler<LoggedIn> for Client {
-    type Result = ();
-
-    fn handle(&mut self, answer: LoggedIn, _: &mut Context<Self>) {
-        let Some(Busy::LogIn { tag }) = self.busy.take().map(|busy| *busy) else {
-            return;
-        };
-        match answer.result {
-            Ok(identity) => {
-                let user: UserName = identity.user.clone();
-                self.seat.set_identity(identity);
-                self.reply(|out| reply::ok_auth(out, tag.as_str(), user.as_str(), ""));
-            }
-            Err((code, text)) => self.refuse(tag.as_str(), code, &text),
-        }
     }
 }
 
@@ -335,5 +321,17 @@ impl Handler<LinesReady> for Client {
             self.busy = None;
             self.outbox.lines().extend_from_slice(&ready.lines);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 15,000 idle clients pay for every field: whoever adds one should notice.
+    #[test]
+    fn an_idle_client_is_small() {
+        assert!(size_of::<Client>() <= 288, "{}", size_of::<Client>());
+        assert!(size_of::<Seat>() <= 296, "{}", size_of::<Seat>());
     }
 }

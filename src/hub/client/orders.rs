@@ -15,15 +15,16 @@ impl Client {
         if self.seat.take_rejoin_order() {
             self.join_all_again();
         }
+        if let Some(result) = self.seat.take_log_in() {
+            self.take_log_in(result);
+        }
         for joined in self.seat.take_joined() {
             self.enter(joined);
         }
         for answer in self.seat.take_answers() {
             self.take_answer(answer);
         }
-        let mut news = Vec::new();
-        self.seat.take_news(&mut news);
-        for number in news {
+        while let Some(number) = self.seat.take_news() {
             self.rooms.enqueue(number);
         }
         if matches!(self.phase, Phase::Closing) {

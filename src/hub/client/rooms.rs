@@ -36,49 +36,65 @@ impl RoomFeed {
 #[derive(Default)]
 pub(super) struct Rooms {
     feeds: Vec<Option<RoomFeed>>,
-    free: Vec<u32>,
-    /// Only once there are many.
-    index: Option<Box<HashMap<RoomName, u32>>>,
     queue: VecDeque<u32>,
+    /// Only once there are several: nearly every client is in one room.
+    many: Option<Box<Many>>,
+}
+
+#[derive(Default)]
+struct Many {
+    /// Numbers that may be given again.
+    free: Vec<u32>,
+    /// Only beyond [`SCANNED_ROOMS_MAX`].
+    index: Option<HashMap<RoomName, u32>>,
 }
 
 impl Rooms {
     pub(super) fn len(&self) -> usize {
-        self.feeds.len() - self.free.len()
+        self.feeds.len() - self.many.as_ref().map_or(0, |many| many.free.len())
     }
 
     /// The number that the next room will have.
     pub(super) fn next_number(&self) -> u32 {
-        self.free.last().copied().unwrap_or(self.feeds.len() as u32)
+        let free = self
+            .many
+            .as_ref()
+            .and_then(|many| many.free.last().copied());
+        free.unwrap_or(self.feeds.len() as u32)
     }
 
     /// Adds a room under the number that [`next_number`](Self::next_number) gave.
     pub(super) fn insert(&mut self, feed: RoomFeed) -> u32 {
         let name = feed.room.name().clone();
-        let number = match self.free.pop() {
+        let number = match self.many.as_mut().and_then(|many| many.free.pop()) {
             Some(number) => {
                 self.feeds[number as usize] = Some(feed);
                 number
             }
             None => {
+                if self.feeds.is_empty() {
+                    // Not the four that a vector begins with.
+                    self.feeds.reserve_exact(1);
+                }
                 self.feeds.push(Some(feed));
                 self.feeds.len() as u32 - 1
             }
         };
-        if let Some(index) = &mut self.index {
+        if let Some(index) = self.many.as_mut().and_then(|many| many.index.as_mut()) {
             index.insert(name, number);
         } else if self.feeds.len() > SCANNED_ROOMS_MAX {
             let all = self
                 .iter()
                 .map(|(number, feed)| (feed.room.name().clone(), number));
-            self.index = Some(Box::new(all.collect()));
+            let index = all.collect();
+            self.many.get_or_insert_default().index = Some(index);
         }
         self.enqueue(number);
         number
     }
 
     pub(super) fn find(&self, name: &str) -> Option<u32> {
-        match &self.index {
+        match self.many.as_ref().and_then(|many| many.index.as_ref()) {
             Some(index) => index.get(name).copied(),
             None => {
                 let found = self
@@ -99,8 +115,9 @@ impl Rooms {
 
     pub(super) fn remove(&mut self, number: u32) -> Option<RoomFeed> {
         let feed = self.feeds.get_mut(number as usize)?.take()?;
-        self.free.push(number);
-        if let Some(index) = &mut self.index {
+        let many = self.many.get_or_insert_default();
+        many.free.push(number);
+        if let Some(index) = &mut many.index {
             index.remove(feed.room.name());
         }
         Some(feed)
@@ -142,7 +159,7 @@ impl Rooms {
         {
             feed.is_queued = false;
         }
-        if self.queue.is_empty() && self.queue.capacity() > 4 {
+        if self.queue.is_empty() {
             self.queue = VecDeque::new();
         }
     }

@@ -1,5 +1,7 @@
 //! SEND: from the line to the log.
 
+use std::borrow::Cow;
+
 use actix::{AsyncContext, Context};
 use bytes::Bytes;
 
@@ -13,6 +15,9 @@ use crate::hub::log::Requests;
 use crate::hub::messages::{Action, Request};
 
 use super::{Busy, Client};
+
+/// Why a SEND goes no further.
+type Refusal = (ErrorCode, String);
 
 /// A request that the log has not answered.
 pub(super) struct Pending {
@@ -94,7 +99,7 @@ impl Client {
         &self,
         target: RoomTarget<'_>,
         body: &'b [u8],
-    ) -> Result<(RoomName, std::borrow::Cow<'b, [u8]>), (ErrorCode, String)> {
+    ) -> Result<(RoomName, Cow<'b, [u8]>), Refusal> {
         if !self.seat.is_known() {
             return Err((
                 ErrorCode::Unauthenticated,
@@ -136,7 +141,7 @@ impl Client {
         Ok((room, stored))
     }
 
-    fn check_size(&self, stored: &[u8]) -> Result<(), (ErrorCode, String)> {
+    fn check_size(&self, stored: &[u8]) -> Result<(), Refusal> {
         let max = usize::try_from(self.shard.config.limits.message_bytes).unwrap_or(usize::MAX);
         // The stored form is never shorter than the raw bytes.
         if stored.len() <= max || unescape_stored(stored).len() <= max {
@@ -248,7 +253,7 @@ impl Client {
     }
 }
 
-fn too_large(max: usize) -> (ErrorCode, String) {
+fn too_large(max: usize) -> Refusal {
     (
         ErrorCode::TooLarge,
         format!("a message is at most {max} bytes (limits.message_bytes); send less"),

@@ -12,6 +12,7 @@ use crate::hub::rules::access::may_delete;
 use crate::hub::rules::block::text_blocks;
 use crate::store::log::{Commit, Event, EventKind, LogError, LogStore, NewEvent, Outcome};
 
+use super::panic_at;
 use super::{GROUP_BYTES, GROUP_REQUESTS, MessageLog, asker};
 
 /// The group that is being committed and told.
@@ -79,6 +80,13 @@ impl MessageLog {
         panic_at::point("after-commit");
         let events = match committed {
             Ok(commit) => take_outcomes(&mut in_hand.requests, commit),
+            Err(error) if store.group() >= in_hand.group => {
+                // Stored, but content that was to be removed is not overwritten everywhere yet; the store goes on trying.
+                error!(self.log, "group committed, removals not finished"; "error" => %error);
+                let events = store.last_group().unwrap_or_default();
+                recognise(&mut in_hand.requests, &events, &error);
+                events
+            }
             Err(error) => {
                 error!(self.log, "group not committed"; "error" => %error, "requests" => in_hand.requests.len());
                 refuse_all(&mut in_hand.requests, &error);
@@ -238,6 +246,19 @@ fn take_outcomes(requests: &mut [Planned], commit: Commit) -> Vec<Event> {
     commit.events
 }
 
+/// Answers what is in a group that was stored although its commit failed: messages are kept, removals not yet done.
+fn recognise(requests: &mut [Planned], events: &[Event], error: &LogError) {
+    let found: HashMap<u64, &Event> = events.iter().map(|event| (event.nonce, event)).collect();
+    refuse_all(requests, error);
+    for planned in requests.iter_mut().filter(|planned| planned.is_staged) {
+        if let (Action::Say { .. }, Some(event)) =
+            (&planned.request.action, found.get(&planned.nonce))
+        {
+            planned.result = Some(Ok(done(event.id, event.time, &planned.request)));
+        }
+    }
+}
+
 fn refuse_all(requests: &mut [Planned], error: &LogError) {
     let why: Arc<str> = error.to_string().into();
     for planned in requests.iter_mut().filter(|planned| planned.is_staged) {
@@ -318,30 +339,4 @@ fn encode(events: Vec<Event>) -> Batch {
     Batch {
         rooms: rooms.collect(),
     }
-}
-
-/// Places where a test may make the log panic.
-pub(super) mod panic_at {
-    #[cfg(feature = "fault-injection")]
-    mod armed {
-        use std::cell::Cell;
-        thread_local! {
-            static PLACE: Cell<&'static str> = const { Cell::new("") };
-        }
-        /// The next pass of `place` panics.
-        pub(in super::super) fn set(place: &'static str) {
-            PLACE.set(place);
-        }
-        pub(in super::super) fn point(place: &'static str) {
-            if PLACE.get() == place {
-                PLACE.set("");
-                panic!("provoked {place}");
-            }
-        }
-    }
-    #[cfg(feature = "fault-injection")]
-    pub(in super::super) use armed::{point, set};
-
-    #[cfg(not(feature = "fault-injection"))]
-    pub(super) fn point(_: &'static str) {}
 }

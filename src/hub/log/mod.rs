@@ -10,6 +10,7 @@
 
 mod commit;
 mod delivery;
+mod panic_at;
 pub mod read_pool;
 
 use std::collections::VecDeque;
@@ -253,7 +254,7 @@ impl Handler<super::Provoke> for MessageLog {
             panic!("provoked");
         }
         // At the worst moments: the next group panics before or after its commit, or half told.
-        commit::panic_at::set(provoke.0);
+        panic_at::set(provoke.0);
     }
 }
 

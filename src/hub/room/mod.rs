@@ -235,8 +235,9 @@ impl Handler<Committed> for Room {
     type Result = ();
 
     fn handle(&mut self, committed: Committed, _: &mut Context<Self>) {
-        // Told again after a restart; what was heard to its end is not heard twice.
-        if committed.number <= self.heard.load(Ordering::Acquire) {
+        // After a panic the log tells everything again that was not heard to its end. What comes before that is either older,
+        // or stands behind a batch that was lost, and will come again in its turn.
+        if committed.number != self.heard.load(Ordering::Acquire) + 1 {
             return;
         }
         for part in &committed.batch.rooms {

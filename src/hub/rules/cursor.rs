@@ -10,11 +10,16 @@
 
 use std::io::IoSlice;
 
+use smallvec::SmallVec;
+
 use super::block::Block;
 use super::tail::Tail;
 
 /// At most so many blocks go into one vectored write (the kernel takes 1,024).
 pub const SLICES_MAX: usize = 64;
+
+/// What one write takes; a few blocks without an allocation.
+pub type Slices<'a> = SmallVec<[IoSlice<'a>; 8]>;
 
 /// A reader's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +80,11 @@ impl Cursor {
                     after: self.last_id,
                 };
             }
+            // What was read from the log may be newer than what this shard has been told. The next block then begins with lines that
+            // are known already, so its place can only be looked up once it is there.
+            if self.last_id > tail.end_id() {
+                return Next::Wait;
+            }
             let (number, offset) = tail.locate(self.last_id);
             self.place = Place::Tail { number, offset };
         }
@@ -86,12 +96,7 @@ impl Cursor {
 
     /// Adds what is to be written now to `slices`, oldest first, up to [`SLICES_MAX`] slices and about `bytes_max`.
     /// Returns the bytes added. Only after [`next`](Self::next) said `Write`.
-    pub fn gather<'a>(
-        &self,
-        tail: &'a Tail,
-        bytes_max: usize,
-        slices: &mut Vec<IoSlice<'a>>,
-    ) -> usize {
+    pub fn gather<'a>(&self, tail: &'a Tail, bytes_max: usize, slices: &mut Slices<'a>) -> usize {
         let Place::Tail { number, offset } = self.place else {
             return 0;
         };

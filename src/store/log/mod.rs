@@ -7,6 +7,7 @@
 
 pub mod embedded;
 mod event;
+pub(crate) mod inspect;
 pub(crate) mod segment;
 pub(crate) mod stored;
 

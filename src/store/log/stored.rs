@@ -5,39 +5,39 @@ use super::TagMark;
 use super::event::{Event, EventKind};
 
 /// The salt that marks removed content; no torn or zero-filled sector looks like it.
-pub const REMOVED_SALT: [u8; 16] = [0xFF; 16];
+pub(crate) const REMOVED_SALT: [u8; 16] = [0xFF; 16];
 /// What overwrites removed content.
-pub const REMOVED_FILL: u8 = b'-';
+pub(crate) const REMOVED_FILL: u8 = b'-';
 
 /// An event with everything the files hold about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredRecord {
+pub(crate) struct StoredRecord {
     /// The event itself. Removed content reads as all [`REMOVED_FILL`].
-    pub event: Event,
+    pub(crate) event: Event,
     /// Id of the room's previous record, 0 if none.
-    pub prev: u64,
+    pub(crate) prev: u64,
     /// Random, or [`REMOVED_SALT`].
-    pub salt: [u8; 16],
+    pub(crate) salt: [u8; 16],
     /// Covers the record; stays when the content goes.
-    pub hash: [u8; 32],
+    pub(crate) hash: [u8; 32],
     /// Set if the message was tagged.
-    pub tag: Option<TagMark>,
+    pub(crate) tag: Option<TagMark>,
 }
 
 /// One committed group.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group {
+pub(crate) struct Group {
     /// Rising by one from 1.
-    pub number: u64,
+    pub(crate) number: u64,
     /// The chain up to and including this group.
-    pub link: [u8; 32],
+    pub(crate) link: [u8; 32],
     /// In rising order of id; never empty.
-    pub records: Vec<StoredRecord>,
+    pub(crate) records: Vec<StoredRecord>,
 }
 
 impl StoredRecord {
     /// Seals `event`: hashes it with `salt`.
-    pub fn seal(event: Event, prev: u64, salt: [u8; 16], tag: Option<TagMark>) -> Self {
+    pub(crate) fn seal(event: Event, prev: u64, salt: [u8; 16], tag: Option<TagMark>) -> Self {
         let mut record = Self {
             event,
             prev,
@@ -50,17 +50,17 @@ impl StoredRecord {
     }
 
     /// The content as the text line has it: the body, or the removed id in decimal.
-    pub fn content(&self) -> std::borrow::Cow<'_, [u8]> {
+    pub(crate) fn content(&self) -> std::borrow::Cow<'_, [u8]> {
         content_of(&self.event.kind)
     }
 
     /// Whether the content has been overwritten, so that the hash cannot be checked any more.
-    pub fn is_removed(&self) -> bool {
+    pub(crate) fn is_removed(&self) -> bool {
         self.salt == REMOVED_SALT
     }
 
     /// Whether content and hash agree; true for removed content.
-    pub fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         self.is_removed() || self.computed_hash() == self.hash
     }
 
@@ -88,7 +88,7 @@ impl StoredRecord {
 }
 
 /// The link of a group: what ties it to all before it.
-pub fn chain_link(
+pub(crate) fn chain_link(
     previous: &[u8; 32],
     number: u64,
     hashes: impl ExactSizeIterator<Item = [u8; 32]>,

@@ -17,9 +17,9 @@ use crate::term::error::TermError;
 /// Longest wait for the answers to log-in and JOIN.
 const ENTER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Silence after which this side asks whether the server is there. Longer than a server's usual heartbeat.
-const SILENCE_ASKED: Duration = Duration::from_secs(45);
-/// Silence after which the connection counts as lost.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
+const SILENCE_MAX: Duration = Duration::from_secs(45);
+/// Longest wait for the answer to that.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 /// Longest time that the last words may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Events that wait for the program; a program that does not look stops the reading of the socket.
@@ -146,15 +146,17 @@ impl Driver {
         self.session.connected(&mut out);
         connection.queue(&out);
         let began = Instant::now();
-        let mut heard = began;
-        let mut asked = false;
+        // When the program took the last line: while it does not, the server is not the silent one.
+        let mut taken = began;
+        let mut asked = began;
         loop {
+            let heard = connection.heard().max(taken);
             let due = if !self.session.is_live() {
                 began + ENTER_TIMEOUT
-            } else if asked {
-                heard + SILENCE_MAX
+            } else if asked > heard {
+                asked + ANSWER_TIMEOUT
             } else {
-                heard + SILENCE_ASKED
+                heard + SILENCE_MAX
             };
             let may_take =
                 self.session.unanswered() < WINDOW && connection.queued_bytes() < OUTPUT_BYTES_MAX;
@@ -162,9 +164,12 @@ impl Driver {
             let step = tokio::select! {
                 received = connection.next() => match received {
                     Ok(received) => {
-                        (heard, asked) = (Instant::now(), false);
                         match self.session.line(received.line(), &mut out, &mut self.pending) {
-                            Verdict::GoOn => self.tell().await.map_err(End::from),
+                            Verdict::GoOn => {
+                                let told = self.tell().await.map_err(End::from);
+                                taken = Instant::now();
+                                told
+                            }
                             Verdict::Reconnect(error) => Err(End::Lost(error)),
                             Verdict::End(error) => Err(End::Fatal(error)),
                         }
@@ -183,12 +188,15 @@ impl Driver {
                     }
                 },
                 () = sleep_until(due) => {
-                    if self.session.is_live() && !asked {
-                        asked = true;
+                    if connection.heard() > heard {
+                        // Only its heartbeat, which nobody else sees.
+                        Ok(())
+                    } else if self.session.is_live() && asked <= heard {
+                        asked = Instant::now();
                         request::ping(&mut out, "alive", "");
                         Ok(())
                     } else {
-                        let (server, after) = (self.server.clone(), due - heard);
+                        let (server, after) = (self.server.clone(), heard.elapsed());
                         Err(End::Lost(TermError::Silent { server, after }))
                     }
                 }

@@ -1,6 +1,7 @@
-//! The cursor against a model: a log, a tail that is trimmed, emptied and rebuilt, removals, and a connection that takes as many
-//! bytes as it likes. Whatever the order of these, the connection has received every line behind its start once, in order.
+//! The cursor against a model: a log, a tail that is told of it later, trimmed, emptied and rebuilt, removals, and a connection that
+//! takes as many bytes as it likes. Whatever the order of these, the connection has received every line behind its start once, in order.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -75,7 +76,7 @@ impl Reader {
             match self.cursor.next(tail) {
                 Next::Wait => return true,
                 Next::Write => {
-                    let mut slices = Vec::new();
+                    let mut slices = Slices::new();
                     let total = self.cursor.gather(tail, 100, &mut slices);
                     assert!(total > 0);
                     let all: Vec<u8> = slices.iter().flat_map(|s| s.iter().copied()).collect();
@@ -116,6 +117,8 @@ enum Step {
     Append { count: u8, skip: u8, body_bytes: u8 },
     /// The message at this position (from the newest) is removed.
     Remove { back: u8 },
+    /// The tail is told of so many groups that the log has.
+    Tell { groups: u8 },
     /// The room's actor starts anew.
     Restart,
     /// A block is told again.
@@ -130,6 +133,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (1u8..6, 1u8..4, 0u8..40).prop_map(|(count, skip, body_bytes)| Step::Append { count, skip, body_bytes }),
         1 => (0u8..10).prop_map(|back| Step::Remove { back }),
+        5 => (1u8..4).prop_map(|groups| Step::Tell { groups }),
         1 => Just(Step::Restart),
         1 => Just(Step::Repeat),
         5 => (0u16..300, 1u8..5).prop_map(|(room, page_events)| Step::Run { room, page_events }),
@@ -167,6 +171,8 @@ proptest! {
         let mut log = Log { events: vec![], newest: 8 };
         let mut tail = Tail::new(8, tail_bytes);
         let mut last_blocks = Vec::new();
+        // Groups in the log that the tail has not heard of: the id that each removes (or 0), and its blocks.
+        let mut untold: VecDeque<(u64, Vec<Block>)> = VecDeque::new();
         let mut reader = Reader { cursor: Cursor::behind(start), stash: vec![], received: vec![] };
         let (mut all, mut removed) = (Vec::new(), Vec::new());
         let mut heard = Vec::new();
@@ -180,10 +186,7 @@ proptest! {
                         let body = Bytes::from(vec![b'm'; usize::from(body_bytes)]);
                         group.push(log.append(id, EventKind::Message(body)));
                     }
-                    last_blocks = text_blocks(group.iter());
-                    for block in &last_blocks {
-                        prop_assert!(tail.push(Arc::new(block.clone())));
-                    }
+                    untold.push_back((0, text_blocks(group.iter())));
                 }
                 Step::Remove { back } => {
                     let live: Vec<u64> = all.iter().copied().filter(|id| !removed.contains(id)).collect();
@@ -191,12 +194,19 @@ proptest! {
                     removed.push(target);
                     log.events.retain(|event| event.id != target);
                     let event = log.append(log.newest + 1, EventKind::Removal(target));
-                    tail.drop_through(target);
-                    last_blocks = text_blocks([event].iter());
-                    prop_assert!(tail.push(Arc::new(last_blocks[0].clone())));
+                    untold.push_back((target, text_blocks([event].iter())));
                 }
+                Step::Tell { groups } => for _ in 0..groups {
+                    let Some((removed_id, blocks)) = untold.pop_front() else { break };
+                    tail.drop_through(removed_id);
+                    for block in &blocks {
+                        prop_assert!(tail.push(Arc::new(block.clone())));
+                    }
+                    last_blocks = blocks;
+                },
                 Step::Restart => {
                     tail = Tail::new(log.newest, tail_bytes);
+                    untold.clear();
                     reader.cursor.detach();
                 }
                 Step::Repeat => for block in &last_blocks {
@@ -214,6 +224,12 @@ proptest! {
                 }
             }
             prop_assert!(tail.bytes() <= tail_bytes.max(1000));
+        }
+        for (removed_id, blocks) in untold {
+            tail.drop_through(removed_id);
+            for block in blocks {
+                prop_assert!(tail.push(Arc::new(block)));
+            }
         }
         prop_assert!(reader.run(&log, &tail, usize::MAX, 3), "not caught up with everything taken");
         prop_assert!(reader.stash.is_empty());
@@ -247,4 +263,23 @@ fn removed_content_never_leaves_the_tail_again() {
     };
     assert!(reader.run(&log, &tail, usize::MAX, 10));
     assert_eq!(lines(&reader.received), (vec![1, 3], vec![2]));
+}
+
+#[test]
+fn a_reader_that_is_ahead_of_the_tail_skips_what_it_has() {
+    let mut log = Log::default();
+    let group: Vec<Event> = (1..=6)
+        .map(|id| log.append(id, EventKind::Message(Bytes::from_static(b"m"))))
+        .collect();
+    let mut tail = Tail::new(0, 100_000);
+    let mut reader = Reader {
+        cursor: Cursor::behind(4),
+        stash: vec![],
+        received: vec![],
+    };
+    assert!(reader.run(&log, &tail, usize::MAX, 10));
+    assert!(reader.received.is_empty());
+    tail.push(Arc::new(text_blocks(group.iter()).remove(0)));
+    assert!(reader.run(&log, &tail, usize::MAX, 10));
+    assert_eq!(lines(&reader.received).0, vec![5, 6]);
 }

@@ -43,7 +43,7 @@ impl EmbeddedLog {
 
     /// Decides about every event; changes nothing that lasts.
     fn draft_group(&mut self, staged: &mut Vec<NewEvent>, now: Timestamp) -> Result<(), LogError> {
-        self.draft.begin();
+        self.draft.begin(staged.len());
         let known = Known {
             segments: &self.segments,
             reader: &*self.reader,

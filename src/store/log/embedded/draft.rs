@@ -11,7 +11,7 @@ use super::super::segment::Segments;
 use super::super::stored::StoredRecord;
 use super::super::{Event, EventKind, LogError, LogReader, NewEvent, Outcome, TagMark};
 use super::journal::layout::{Encoder, record_bytes};
-use super::tags::{Tagged, Tags};
+use super::tags::{FORGOTTEN_DIGEST, Tagged, Tags};
 use crate::edge::wire::names::{RoomName, UserName};
 use crate::edge::wire::timestamp::Timestamp;
 
@@ -62,11 +62,11 @@ impl Draft {
         }
     }
 
-    /// Forgets the last group.
-    pub(super) fn begin(&mut self) {
+    /// Forgets the last group; so many events come.
+    pub(super) fn begin(&mut self, events: usize) {
         self.records.clear();
         self.encoder.begin();
-        self.outcomes = Vec::with_capacity(self.outcomes.capacity());
+        self.outcomes = Vec::with_capacity(events);
         self.removals.clear();
         self.tagged.clear();
         self.tag_keys.clear();
@@ -144,7 +144,8 @@ impl Draft {
         let own = self.tag_keys.get(&mark.key);
         let own = own.and_then(|index| self.tagged.get(*index)).copied();
         let tagged = own.or_else(|| known.tags.known(mark.key))?;
-        Some(if tagged.mark == mark {
+        let same = tagged.mark == mark || tagged.mark.digest == FORGOTTEN_DIGEST;
+        Some(if same {
             Outcome::Repeated {
                 id: tagged.id,
                 time: tagged.time,

@@ -24,13 +24,20 @@ pub(super) fn sync_failed(path: &Path) -> impl FnOnce(io::Error) -> LogError {
     }
 }
 
-/// Creates a folder with mode 0700 unless it is there.
+/// Creates a folder with mode 0700 unless it is there; its name is durable then.
 pub(super) fn make_folder(path: &Path) -> Result<(), LogError> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|p| !p.exists()).collect();
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(path)
-        .map_err(refused("creating", path))
+        .map_err(refused("creating", path))?;
+    for parent in missing.iter().filter_map(|folder| folder.parent()) {
+        // The parent of a relative name is the empty path, which cannot be opened.
+        let is_here = parent.as_os_str().is_empty();
+        sync_folder(if is_here { Path::new(".") } else { parent })?;
+    }
+    Ok(())
 }
 
 /// Opens for reading and writing, with mode 0600 if it has to be created.

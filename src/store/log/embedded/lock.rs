@@ -1,8 +1,9 @@
 //! The one writer's lock: an advisory lock on `LOCK`, which holds the process id for the message to the second comer.
 //! It goes when the file is closed, so neither a panic nor a kill leaves it behind.
 
+use std::fmt;
 use std::fs::{File, TryLockError};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use super::super::LogError;
@@ -29,15 +30,48 @@ impl WriterLock {
     }
 }
 
-fn held(folder: &Path, file: &mut File) -> LogError {
+/// Who writes a log now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Holder {
+    /// Its process id, if the file tells.
+    pub(crate) pid: Option<u32>,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pid {
+            Some(pid) => write!(f, "process {pid}"),
+            None => f.write_str("another process"),
+        }
+    }
+}
+
+/// Who writes the log in `folder` now, if anybody does. Holds the lock, shared, for as long as it takes to ask.
+pub(crate) fn holder(folder: &Path) -> Result<Option<Holder>, LogError> {
+    let path = folder.join("LOCK");
+    let mut file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(refused("opening", &path)(error)),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => Ok(Some(named(&mut file))),
+        Err(TryLockError::Error(error)) => Err(refused("locking", &path)(error)),
+    }
+}
+
+fn named(file: &mut File) -> Holder {
     let mut text = String::new();
     let read = file.take(32).read_to_string(&mut text);
-    let holder = match text.trim() {
-        id if read.is_ok() && !id.is_empty() => format!("process {id}"),
-        _ => "another process".to_owned(),
-    };
+    Holder {
+        pid: read.ok().and_then(|_| text.trim().parse().ok()),
+    }
+}
+
+fn held(folder: &Path, file: &mut File) -> LogError {
     LogError::Locked {
         folder: folder.display().to_string(),
-        holder,
+        holder: named(file).to_string(),
     }
 }

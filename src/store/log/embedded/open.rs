@@ -1,6 +1,7 @@
 //! Opening: locks, reads the journal, lets the segments check themselves, completes them from the journal, begins anew.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,7 +11,7 @@ use super::super::segment::{JournalIds, SegmentOptions, Segments};
 use super::super::stored::{Group, chain_link};
 use super::super::{LogError, LogReader};
 use super::draft::Draft;
-use super::files::{make_folder, sync_folder};
+use super::files::{make_folder, refused, sync_folder};
 use super::ids::{AHEAD, Ids};
 use super::journal::Journal;
 use super::journal::layout::GROUP_HEADER_BYTES;
@@ -21,6 +22,7 @@ use super::removal::forget_copies;
 use super::sync::{SyncWork, Syncer};
 use super::tags::{Marker, Tagged, Tags};
 use super::{Durability, EmbeddedLog, EmbeddedOptions};
+use crate::edge::wire::timestamp::Timestamp;
 
 pub(super) fn open(options: EmbeddedOptions, log: Logger) -> Result<EmbeddedLog, LogError> {
     let began = Instant::now();
@@ -31,22 +33,22 @@ pub(super) fn open(options: EmbeddedOptions, log: Logger) -> Result<EmbeddedLog,
     report_cuts(&journal, &scans, &quarantine, &log)?;
 
     let journal_last = last_id(&scans);
-    let first_id = scans.iter().filter_map(HalfScan::first_id).min();
-    let ids_there = JournalIds {
-        first: first_id.unwrap_or(1),
-        last: journal_last,
-    };
+    let ids_there = journal_ids(&scans, journal_last, &options)?;
     let mut segments = Segments::open(segment_options(&options), ids_there, &log)?;
     let applied = apply(&scans, &mut segments, &log)?;
     // A crash may have come between a removal's commit and the overwriting.
     let removals: Vec<u64> = scans.iter().flat_map(|s| s.removals.clone()).collect();
     forget_copies(&removals, &segments, &mut journal, &quarantine)?;
     segments.redact_all(&removals)?;
+    segments.retain(Timestamp::now())?;
     segments.publish();
 
     let mut tags = Tags::open(&options.folder, &quarantine, &log)?;
     let marker = Marker::open(&options.folder, &quarantine, &log)?;
     let tags_found = tags.complete(&journal_tags(&scans))?;
+    for id in &removals {
+        tags.redact(*id)?;
+    }
 
     let work = SyncWork {
         covers: segments.newest_id(),
@@ -106,7 +108,8 @@ pub(super) fn open(options: EmbeddedOptions, log: Logger) -> Result<EmbeddedLog,
     })
 }
 
-fn segment_options(options: &EmbeddedOptions) -> SegmentOptions {
+/// The part of the options that the segments take.
+pub(crate) fn segment_options(options: &EmbeddedOptions) -> SegmentOptions {
     SegmentOptions {
         folder: options.folder.clone(),
         segment_bytes: options.segment_bytes,
@@ -139,7 +142,8 @@ fn report_cuts(
                 "a write that did not end: nobody was told of it"
             };
             let (at, length) = (cut.range.start as u64, bytes.len());
-            let kept = quarantine.keep(&name.to_string_lossy(), at, why, bytes)?;
+            let name = format!("{}-turn-{}", name.to_string_lossy(), scan.generation);
+            let kept = quarantine.keep(&name, at, why, bytes)?;
             let copy = kept.map_or("none, quarantine is full".to_owned(), |path| {
                 path.display().to_string()
             });
@@ -192,6 +196,31 @@ fn journal_tags(scans: &[HalfScan]) -> Vec<Tagged> {
             time: *time,
         })
         .collect()
+}
+
+/// Ids that the segments cannot be trusted with yet. A journal that says nothing was just made, after everything was synced.
+fn journal_ids(
+    scans: &[HalfScan],
+    last: u64,
+    options: &EmbeddedOptions,
+) -> Result<JournalIds, LogError> {
+    let first = match scans.iter().filter_map(HalfScan::first_id).min() {
+        Some(first) => first,
+        None if has_segments(&options.folder)? => u64::MAX,
+        None => 1,
+    };
+    let last = if last == 0 { first - 1 } else { last };
+    Ok(JournalIds { first, last })
+}
+
+fn has_segments(folder: &Path) -> Result<bool, LogError> {
+    for entry in std::fs::read_dir(folder).map_err(refused("reading", folder))? {
+        let path = entry.map_err(refused("reading", folder))?.path();
+        if path.extension().is_some_and(|extension| extension == "log") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn last_id(scans: &[HalfScan]) -> u64 {

@@ -18,6 +18,9 @@ impl EmbeddedLog {
         }
         let ids = &self.unredacted;
         forget_copies(ids, &self.segments, &mut self.journal, &self.quarantine)?;
+        for id in ids {
+            self.tags.redact(*id)?;
+        }
         self.step("journal redacted");
         self.segments.redact_all(&self.unredacted)?;
         self.step("segments redacted");

@@ -105,11 +105,21 @@ impl Syncer {
         self.note(report)
     }
 
-    /// Notes what a round reported, here or on the thread.
+    /// Notes what a round reported, here or on the thread. Whatever it failed of, the log has to stop: the round is not
+    /// repeated, so nothing behind it would ever be known to be durable.
     pub(super) fn note(&mut self, report: Result<u64, LogError>) -> Result<(), LogError> {
         self.under_way = false;
-        self.synced = self.synced.max(report?);
-        Ok(())
+        match report {
+            Ok(synced) => {
+                self.synced = self.synced.max(synced);
+                Ok(())
+            }
+            Err(stopped @ LogError::Stopped { .. }) => Err(stopped),
+            Err(error) => Err(LogError::Stopped {
+                file: "segments".to_owned(),
+                reason: error.to_string(),
+            }),
+        }
     }
 
     /// Ends the thread.
@@ -127,5 +137,44 @@ fn thread_gone() -> LogError {
     LogError::Stopped {
         file: "segments".to_owned(),
         reason: "the thread log-sync is gone".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn work(covers: u64) -> SyncWork {
+        SyncWork {
+            segments: None,
+            tags: Vec::new(),
+            covers,
+        }
+    }
+
+    #[test]
+    fn one_round_at_a_time_and_each_says_how_far() {
+        let mut syncer = Syncer::start(3).unwrap();
+        assert!(syncer.wants_work(true) && !syncer.wants_work(false));
+        syncer.hand_over(work(9)).unwrap();
+        assert!(!syncer.wants_work(true));
+        syncer.wait().unwrap();
+        assert_eq!(syncer.synced, 9);
+        syncer.hand_over(work(12)).unwrap();
+        syncer.stop().unwrap();
+        assert_eq!(syncer.synced, 12);
+        assert!(syncer.hand_over(work(13)).is_err());
+    }
+
+    #[test]
+    fn a_round_that_fails_stops_the_log() {
+        let mut syncer = Syncer::start(0).unwrap();
+        let path = PathBuf::from("x");
+        let error = refused("syncing", &path)(std::io::Error::other("test"));
+        assert!(matches!(
+            syncer.note(Err(error)),
+            Err(LogError::Stopped { .. })
+        ));
+        assert_eq!(syncer.synced, 0);
     }
 }

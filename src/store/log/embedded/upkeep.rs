@@ -104,6 +104,7 @@ impl EmbeddedLog {
     }
 
     fn sync_work(&mut self) -> Result<SyncWork, LogError> {
+        self.step("sync begins");
         Ok(SyncWork {
             covers: self.segments.newest_id(),
             segments: self.segments.sync_handle(),

@@ -148,7 +148,7 @@ impl Segments {
         let mut state = self.shared.write();
         let mut sealed = std::mem::replace(&mut state.active, segment);
         sealed.files = None;
-        self.unsynced.sealed();
+        self.unsynced.table_due();
         Arc::make_mut(&mut state.sealed).push(Arc::new(sealed));
         drop(state);
         self.unsynced.touch(first_id, &files);

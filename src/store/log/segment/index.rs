@@ -179,6 +179,6 @@ pub(super) fn entry_at(n: u32) -> u64 {
 }
 
 /// The key of a room in the sidecars: the first 8 bytes of BLAKE3 of its name.
-pub(super) fn room_hash(room: &str) -> u64 {
+pub(crate) fn room_hash(room: &str) -> u64 {
     u64_at(blake3::hash(room.as_bytes()).as_bytes(), 0)
 }

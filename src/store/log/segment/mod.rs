@@ -5,10 +5,12 @@
 //! what it puts into `quarantine/`. Formats, and why a crash is harmless: `docs/storage.md`.
 
 mod append;
+pub(crate) mod audit;
 mod bytes;
 mod candidates;
 mod chain;
 mod cut;
+mod figures;
 mod files;
 mod gap;
 mod index;
@@ -42,6 +44,8 @@ use retain::Floor;
 use shared::{Segment, Shared};
 use view::Opened;
 
+pub(crate) use figures::Figures;
+pub(crate) use index::room_hash;
 pub(crate) use read::SegmentReader;
 pub(crate) use sync::SyncJob;
 
@@ -72,6 +76,15 @@ pub(crate) struct JournalIds {
     pub(crate) first: u64,
     /// The newest that can be appended again.
     pub(crate) last: u64,
+}
+
+impl JournalIds {
+    /// Nothing is in the journal, and everything in the segments was synced: after a clean stop. Without a journal and
+    /// without a clean stop give `first: 1, last: 0`, so that all is checked.
+    pub(crate) const NOTHING: Self = Self {
+        first: u64::MAX,
+        last: 0,
+    };
 }
 
 /// The writer's side of the segments. One owner, one at a time per folder.

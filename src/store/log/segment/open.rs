@@ -69,7 +69,7 @@ impl Segments {
         let floor = Floor::below(all());
         let first = all().next().map_or(1, |segment| segment.first_id);
         let expired_time_max = time_max_before(&options.folder, first).unwrap_or(0);
-        let rooms = restore::rooms(&options.folder, &found.sealed, &active, log)?;
+        let (rooms, rebuilt) = restore::rooms(&options.folder, &found.sealed, &active, log)?;
         if rooms.len() > options.rooms_max {
             warn!(log, "the log holds more rooms than are allowed; no more are made";
                 "rooms" => rooms.len(), "allowed" => options.rooms_max);
@@ -90,6 +90,9 @@ impl Segments {
             }
             unsynced.touch(found.active.first_id, &files);
             unsynced.names = found.changed;
+            if rebuilt {
+                unsynced.table_due();
+            }
         }
         Ok(Self {
             options,
@@ -117,7 +120,14 @@ fn list(folder: &Path, write: bool) -> Result<Vec<u64>, LogError> {
     let entries = std::fs::read_dir(folder).map_err(io_error("read", folder))?;
     for entry in entries {
         let entry = entry.map_err(io_error("read", folder))?;
-        match entry.file_name().to_str().and_then(parse_name) {
+        let name = entry.file_name();
+        let name = name.to_str().unwrap_or_default();
+        match parse_name(name.trim_end_matches(".new")) {
+            // A derived file that was being written.
+            Some(_) if name.ends_with(".new") && write => {
+                remove(&entry.path())?;
+            }
+            Some(_) if name.ends_with(".new") => {}
             Some((id, Part::Text)) if id > 0 => texts.push(id),
             Some((id, part)) => others.push((id, part)),
             None => {}
@@ -192,7 +202,11 @@ fn find(folder: &Path, journal: Option<JournalIds>, log: &Logger) -> Result<Foun
             let none = std::io::Error::from(std::io::ErrorKind::NotFound);
             return Err(io_error("find a segment in", folder)(none));
         };
-        let (active, files) = new_segment(folder, journal.first.max(1), 0, 0, &[0; 32])?;
+        let first_id = match journal {
+            JournalIds::NOTHING => 1,
+            journal => journal.first.max(1),
+        };
+        let (active, files) = new_segment(folder, first_id, 0, 0, &[0; 32])?;
         return Ok(Found {
             sealed,
             files,

@@ -301,7 +301,7 @@ impl Filling<'_> {
     }
 
     fn is_full(&self) -> bool {
-        self.events.len() >= self.query.events_max || self.bytes >= self.query.bytes_max.max(1)
+        self.events.len() >= self.query.events_max || self.bytes > self.query.bytes_max
     }
 
     fn push(&mut self, entry: &Entry, line: &Bytes) -> Result<(), &'static str> {

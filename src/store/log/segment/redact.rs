@@ -33,6 +33,7 @@ impl Target {
 }
 
 impl Segments {
+    #[cfg(test)]
     /// Overwrites the content of one message; see [`Segments::redact_all`].
     pub(crate) fn redact(&mut self, id: u64) -> Result<bool, LogError> {
         Ok(self.redact_all(&[id])?.contains(&true))

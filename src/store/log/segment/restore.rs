@@ -15,18 +15,19 @@ use super::shared::{RoomIndex, Segment};
 use super::view::{Opened, RUN_ENTRIES_MAX};
 use crate::edge::wire::names::RoomName;
 
-/// Every room with its newest id.
+/// Every room with its newest id, and whether the checkpoint on disk is of no use and should be replaced.
 pub(super) fn rooms(
     folder: &Path,
     sealed: &[Segment],
     active: &Segment,
     log: &Logger,
-) -> Result<HashMap<RoomName, u64>, LogError> {
+) -> Result<(HashMap<RoomName, u64>, bool), LogError> {
     let table = rooms_table::read(folder).and_then(|table| {
         let beyond = table.as_of > active.last_id;
         (!beyond).then_some(table).ok_or("it is ahead of the log")
     });
     let mut known = Known::default();
+    let rebuilt = table.is_err();
     let segments = sealed.iter().chain(std::iter::once(active));
     match table {
         Ok(table) => {
@@ -46,7 +47,7 @@ pub(super) fn rooms(
             }
         }
     }
-    Ok(known.rooms.into_values().collect())
+    Ok((known.rooms.into_values().collect(), rebuilt))
 }
 
 /// Rooms by their hash, so that a name is read from the text once only.

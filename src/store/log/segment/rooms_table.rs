@@ -10,7 +10,7 @@ use crate::edge::wire::names::RoomName;
 
 const MAGIC: &[u8; 8] = b"GCRTAB01";
 const HEAD_BYTES: usize = 24;
-const NAME: &str = "rooms.table";
+pub(super) const NAME: &str = "rooms.table";
 
 /// The rooms as they were when the log's newest id was `as_of`.
 #[derive(Debug, Default)]

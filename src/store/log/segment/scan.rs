@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use slog::{Logger, error};
 
 use super::super::LogError;
-use super::super::stored::chain_link;
+use super::super::stored::{REMOVED_FILL, chain_link};
 use super::append::{Active, link_at};
 use super::bytes::HEADER_BYTES;
 use super::chain::{ChainHeader, LINK_BYTES, Link};
@@ -36,16 +36,16 @@ pub(super) struct Scanned {
 }
 
 /// Reads a file of equal blocks behind a header.
-struct Blocks {
+pub(super) struct Blocks {
     size: usize,
-    count: u32,
-    next: u32,
+    pub(super) count: u32,
+    pub(super) next: u32,
     first: u32,
     bytes: Vec<u8>,
 }
 
 impl Blocks {
-    fn new(length: u64, size: usize) -> Self {
+    pub(super) fn new(length: u64, size: usize) -> Self {
         let count = length.saturating_sub(HEADER_BYTES as u64) / size as u64;
         Self {
             size,
@@ -57,7 +57,7 @@ impl Blocks {
     }
 
     /// The next block, `None` at the end. It stays the next one until `next` is raised.
-    fn peek(&mut self, file: &File) -> std::io::Result<Option<&[u8]>> {
+    pub(super) fn peek(&mut self, file: &File) -> std::io::Result<Option<&[u8]>> {
         if self.next >= self.count {
             return Ok(None);
         }
@@ -266,11 +266,14 @@ impl Scan<'_> {
         Ok(entries.iter().all(|entry| {
             let (line, behind) = rest.split_at(entry.line_bytes as usize);
             rest = behind;
-            let record = Line::parse(line, entry).and_then(|line| stored(&line, entry));
-            // The line of a removal does not keep who removed, which its hash may cover; for one that was being overwritten
-            // when the power went, the journal has the removal and repeats it.
+            let Ok(parsed) = Line::parse(line, entry) else {
+                return false;
+            };
+            // Content all overwritten under an entry without the flag: the power went in the middle of a removal, which the
+            // journal has and repeats. And the line of a removal does not keep who removed, which its hash may cover.
+            let hash_says = entry.is_message() && !is_overwritten(parsed.content);
             Line::time_agrees(line, entry)
-                && record.is_ok_and(|record| !entry.is_message() || record.is_whole())
+                && stored(&parsed, entry).is_ok_and(|record| !hash_says || record.is_whole())
         }))
     }
 
@@ -318,6 +321,10 @@ impl Scan<'_> {
     fn path(&self, part: Part) -> PathBuf {
         part_path(self.folder, self.scanned.active.first_id, part)
     }
+}
+
+fn is_overwritten(content: &[u8]) -> bool {
+    !content.is_empty() && content.iter().all(|byte| *byte == REMOVED_FILL)
 }
 
 /// Lengths that the files of a segment ought to have: text, index, chain.

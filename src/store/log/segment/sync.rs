@@ -22,7 +22,7 @@ pub(super) struct Unsynced {
     files: Vec<(u64, Arc<Files>)>,
     /// Files were created.
     pub(super) names: bool,
-    /// A segment was sealed, so the room table is due.
+    /// The room table is to be written: a segment was sealed, or the one on disk is of no use.
     table: bool,
 }
 
@@ -37,7 +37,7 @@ impl Unsynced {
         }
     }
 
-    pub(super) fn sealed(&mut self) {
+    pub(super) fn table_due(&mut self) {
         self.table = true;
     }
 
@@ -53,21 +53,11 @@ pub(crate) struct SyncJob {
     /// Sealed segments whose `.rooms` is to be written.
     derived: Vec<Arc<Segment>>,
     rooms: Option<Vec<(RoomName, u64)>>,
-    covers_id: u64,
-    covers_group: u64,
+    /// What the room table is of.
+    newest_id: u64,
 }
 
 impl SyncJob {
-    /// Once it has run (and every earlier job too), all ids up to this one are durable.
-    pub(crate) fn covers_id(&self) -> u64 {
-        self.covers_id
-    }
-
-    /// Once it has run (and every earlier job too), all groups up to this one are durable.
-    pub(crate) fn covers_group(&self) -> u64 {
-        self.covers_group
-    }
-
     /// Syncs. Derived files that cannot be written are said in the log and tried again with a later job.
     pub(crate) fn run(&self) -> Result<(), LogError> {
         let folder = &self.shared.folder;
@@ -96,7 +86,7 @@ impl SyncJob {
             write_rooms(&self.shared, segment)?;
         }
         if let Some(rooms) = &self.rooms {
-            rooms_table::write(folder, self.covers_id, rooms)?;
+            rooms_table::write(folder, self.newest_id, rooms)?;
         }
         if self.rooms.is_some() || !self.derived.is_empty() {
             sync_folder(folder)?;
@@ -146,8 +136,7 @@ impl Segments {
             rooms: unsynced.table.then(|| self.all_rooms()),
             unsynced,
             derived,
-            covers_id: self.newest_id(),
-            covers_group: self.newest_group(),
+            newest_id: self.newest_id(),
         })
     }
 
@@ -157,7 +146,7 @@ impl Segments {
             return Ok(());
         }
         self.publish();
-        self.unsynced.sealed();
+        self.unsynced.table_due();
         match self.sync_handle() {
             Some(job) => job.run(),
             None => Ok(()),

@@ -9,6 +9,7 @@ use super::super::super::TagMark;
 use super::super::super::event::{Event, EventKind};
 use super::super::super::stored::{Group, REMOVED_FILL, REMOVED_SALT, StoredRecord};
 use super::super::files::{u32_at, u64_at};
+use super::super::tags::FORGOTTEN_DIGEST;
 use crate::edge::wire::names::{RoomName, UserName};
 use crate::edge::wire::record::parse_id;
 use crate::edge::wire::timestamp::{Timestamp, push_decimal};
@@ -110,7 +111,9 @@ impl Encoder {
         let from = out.len();
         let event = &record.event;
         let (user, room) = (event.user.as_str(), event.room.as_str());
-        let (key, digest) = record.tag.map_or((0, 0), |tag| (tag.key, tag.digest));
+        let (key, digest) = record.tag.map_or((0, 0), |tag| {
+            (tag.key, tag.digest ^ digest_mask(&record.salt))
+        });
         for field in [
             event.id,
             event.time.as_micros(),
@@ -255,9 +258,18 @@ pub(super) fn content_place(payload: &[u8], id: u64) -> Option<(usize, usize)> {
     None
 }
 
+/// A tag's digest is written under the salt: whoever overwrites the salt has overwritten the digest, by which a guess of the
+/// content could be tested.
+fn digest_mask(salt: &[u8]) -> u64 {
+    u64_at(salt, 0)
+}
+
 /// Makes a record what it is after its removal.
 pub(super) fn blank(record: &mut StoredRecord) {
     record.salt = REMOVED_SALT;
+    if let Some(tag) = &mut record.tag {
+        tag.digest = FORGOTTEN_DIGEST;
+    }
     if let EventKind::Message(body) = &mut record.event.kind {
         *body = vec![REMOVED_FILL; body.len()].into();
     }
@@ -324,7 +336,10 @@ impl Place {
             hash: *fixed[56..].first_chunk()?,
             tag: (fixed[95] & TAGGED != 0).then(|| TagMark {
                 key: u64_at(fixed, 40),
-                digest: u64_at(fixed, 48),
+                digest: match payload[salt_at..salt_at + SALT_BYTES] == REMOVED_SALT {
+                    true => FORGOTTEN_DIGEST,
+                    false => u64_at(fixed, 48) ^ digest_mask(&payload[salt_at..]),
+                },
             }),
         })
     }

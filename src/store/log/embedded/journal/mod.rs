@@ -3,6 +3,7 @@
 pub(super) mod layout;
 mod redact;
 pub(super) mod scan;
+pub(crate) mod state;
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -18,8 +19,8 @@ use scan::HalfScan;
 
 /// The least a journal may have: two halves with room for the header and a few groups.
 pub(super) const JOURNAL_BYTES_MIN: u64 = 64 * 1024;
-/// The payload of a group is counted in 32 bits.
-const HALF_BYTES_MAX: u64 = 1 << 31;
+/// A group of a half's size has to fit into one text segment, whose offsets are 32 bits.
+const HALF_BYTES_MAX: u64 = 1 << 30;
 
 struct Half {
     file: File,

@@ -38,7 +38,7 @@ pub(in super::super) struct Cut {
 pub(in super::super) struct HalfScan {
     pub(super) bytes: Bytes,
     /// 0 if nothing can be read.
-    pub(super) generation: u64,
+    pub(in super::super) generation: u64,
     header: Option<FileHeader>,
     /// Bytes stand where the header should be, but no header.
     pub(in super::super) header_lost: bool,
@@ -51,10 +51,13 @@ pub(in super::super) struct HalfScan {
 impl HalfScan {
     pub(super) fn read(bytes: Bytes) -> Self {
         let header = FileHeader::read(&bytes);
-        // Header and first group are one write: where only the header is lost, the group still tells the generation.
+        // Where only the header is lost, the groups still tell the generation; leftovers have a lower one.
         let generation = match &header {
             Some(header) => header.generation,
-            None => read_group(&bytes, FILE_HEADER_BYTES).map_or(0, |found| found.generation),
+            None => whole_groups(&bytes, 0)
+                .map(|(_, found)| found.generation)
+                .max()
+                .unwrap_or(0),
         };
         let head = &bytes[..FILE_HEADER_BYTES.min(bytes.len())];
         let mut scan = Self {
@@ -72,6 +75,10 @@ impl HalfScan {
 
     fn walk(&mut self, bytes: &Bytes) {
         let mut at = FILE_HEADER_BYTES;
+        if self.header.is_none() {
+            // Starting the half may have been torn up to here, which is no damage.
+            at = self.next_group(bytes, at).unwrap_or(at);
+        }
         loop {
             if let Some(found) = self.group_at(bytes, at) {
                 self.note(at, &found);
@@ -95,13 +102,11 @@ impl HalfScan {
         read_group(bytes, at).filter(|found| found.generation == self.generation)
     }
 
-    /// The next whole group of this turn behind `at`. Stored bodies hold no zero byte, so none can pass for
-    /// a group.
+    /// The next whole group of this turn at or behind `at`.
     fn next_group(&self, bytes: &Bytes, at: usize) -> Option<usize> {
-        let tail = bytes.get(at..)?;
-        memmem::find_iter(tail, &GROUP_MAGIC)
-            .map(|found| at + found)
-            .find(|place| place % 8 == 0 && self.group_at(bytes, *place).is_some())
+        whole_groups(bytes, at)
+            .find(|(_, found)| found.generation == self.generation)
+            .map(|(place, _)| place)
     }
 
     fn note(&mut self, offset: usize, found: &FoundGroup) {
@@ -170,4 +175,14 @@ impl HalfScan {
         }
         Some(group)
     }
+}
+
+/// Every place at or behind `from` where a whole group of any turn stands. Stored bodies hold no zero byte, so none can
+/// pass for a group.
+fn whole_groups(bytes: &Bytes, from: usize) -> impl Iterator<Item = (usize, FoundGroup)> {
+    let tail = bytes.get(from..).unwrap_or_default();
+    memmem::find_iter(tail, &GROUP_MAGIC)
+        .map(move |found| from + found)
+        .filter(|place| place % 8 == 0)
+        .filter_map(|place| Some((place, read_group(bytes, place)?)))
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::super::super::LogError;
-use super::super::files::{open_file, refused, u32_at, u64_at};
+use super::super::files::{open_file, refused, sync_failed, u32_at, u64_at};
 use crate::edge::wire::timestamp::Timestamp;
 use crate::store::log::TagMark;
 
@@ -14,6 +14,9 @@ const MAGIC: [u8; 8] = *b"GCTAGS01";
 const VERSION: u32 = 1;
 const HEADER_BYTES: usize = 24;
 const ENTRY_BYTES: usize = 40;
+
+/// The digest of a tag whose message was removed: what was said is to be forgotten, that something was said is not.
+pub(in super::super) const FORGOTTEN_DIGEST: u64 = 0;
 
 /// What is remembered of a tagged record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +38,8 @@ pub(super) enum Found {
     Whole {
         file: TagFile,
         created: Timestamp,
-        entries: Vec<Tagged>,
+        /// With their numbers in the file.
+        entries: Vec<(u32, Tagged)>,
         /// Bytes behind the last whole entry, cut.
         cut: u64,
     },
@@ -73,11 +77,13 @@ impl TagFile {
         let Some(created) = read_header(&bytes) else {
             return Ok(Found::Unreadable(bytes));
         };
-        let entries: Vec<Tagged> = bytes[HEADER_BYTES..]
+        let entries: Vec<(u32, Tagged)> = bytes[HEADER_BYTES..]
             .chunks_exact(ENTRY_BYTES)
-            .map_while(read_entry)
+            .enumerate()
+            .filter_map(|(number, entry)| Some((number as u32, read_entry(entry)?)))
             .collect();
-        let whole = (HEADER_BYTES + entries.len() * ENTRY_BYTES) as u64;
+        let count = entries.last().map_or(0, |(number, _)| number + 1);
+        let whole = place(count);
         file.set_len(whole).map_err(refused("cutting", path))?;
         Ok(Found::Whole {
             file: Self {
@@ -91,29 +97,42 @@ impl TagFile {
         })
     }
 
-    /// Appends entries, all or none as far as a reader can tell.
-    pub(super) fn append(&mut self, entries: &[Tagged]) -> Result<(), LogError> {
+    /// Appends entries; returns the number of the first.
+    pub(super) fn append(&mut self, entries: &[Tagged]) -> Result<u32, LogError> {
+        let first = (self.bytes - HEADER_BYTES as u64) / ENTRY_BYTES as u64;
         let mut bytes = Vec::with_capacity(entries.len() * ENTRY_BYTES);
-        for entry in entries {
-            let from = bytes.len();
-            for field in [
-                entry.mark.key,
-                entry.mark.digest,
-                entry.id,
-                entry.time.as_micros(),
-            ] {
-                bytes.extend_from_slice(&field.to_le_bytes());
-            }
-            let crc = crc32fast::hash(&bytes[from..]);
-            bytes.extend_from_slice(&crc.to_le_bytes());
-            bytes.extend_from_slice(&[0; 4]);
-        }
+        entries.iter().for_each(|entry| encode(entry, &mut bytes));
         self.file
             .write_all_at(&bytes, self.bytes)
             .map_err(refused("writing", &self.path))?;
         self.bytes += bytes.len() as u64;
-        Ok(())
+        Ok(first as u32)
     }
+
+    /// Replaces an entry and syncs. Should that be torn, this one entry is lost and no other.
+    pub(super) fn replace(&mut self, number: u32, entry: &Tagged) -> Result<(), LogError> {
+        let mut bytes = Vec::with_capacity(ENTRY_BYTES);
+        encode(entry, &mut bytes);
+        self.file
+            .write_all_at(&bytes, place(number))
+            .map_err(refused("overwriting", &self.path))?;
+        self.file.sync_data().map_err(sync_failed(&self.path))
+    }
+}
+
+fn place(number: u32) -> u64 {
+    HEADER_BYTES as u64 + u64::from(number) * ENTRY_BYTES as u64
+}
+
+fn encode(entry: &Tagged, bytes: &mut Vec<u8>) {
+    let from = bytes.len();
+    let (mark, time) = (entry.mark, entry.time.as_micros());
+    for field in [mark.key, mark.digest, entry.id, time] {
+        bytes.extend_from_slice(&field.to_le_bytes());
+    }
+    let crc = crc32fast::hash(&bytes[from..]);
+    bytes.extend_from_slice(&crc.to_le_bytes());
+    bytes.extend_from_slice(&[0; 4]);
 }
 
 fn read_header(bytes: &[u8]) -> Option<Timestamp> {

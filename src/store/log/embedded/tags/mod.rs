@@ -17,7 +17,7 @@ use super::super::LogError;
 use super::files::{make_folder, refused};
 use super::quarantine::Quarantine;
 use crate::edge::wire::timestamp::Timestamp;
-pub(super) use file::Tagged;
+pub(super) use file::{FORGOTTEN_DIGEST, Tagged};
 use file::{Found, TagFile};
 pub(super) use mark::Marker;
 
@@ -33,6 +33,8 @@ struct Generation {
     file: TagFile,
     dirty: bool,
     entries: HashMap<u64, Tagged>,
+    /// Id, key and number in the file, ids rising: finds the tag of a record that is removed.
+    by_id: Vec<(u64, u64, u32)>,
 }
 
 /// See the module.
@@ -81,7 +83,11 @@ impl Tags {
                         created: created.as_micros(),
                         file,
                         dirty: true,
-                        entries: entries.iter().map(|tag| (tag.mark.key, *tag)).collect(),
+                        entries: entries.iter().map(|(_, t)| (t.mark.key, *t)).collect(),
+                        by_id: entries
+                            .iter()
+                            .map(|(n, t)| (t.id, t.mark.key, *n))
+                            .collect(),
                     });
                 }
                 Found::Unreadable(bytes) => {
@@ -110,7 +116,8 @@ impl Tags {
         }
         if !missing.is_empty() {
             let created = Timestamp::from_micros(newest.saturating_sub(TURN_MICROS));
-            let missing: Vec<Tagged> = missing.values().copied().collect();
+            let mut missing: Vec<Tagged> = missing.values().copied().collect();
+            missing.sort_unstable_by_key(|tag| tag.id);
             self.begin(created)?;
             self.insert(&missing, created)?;
         }
@@ -152,6 +159,26 @@ impl Tags {
         }
     }
 
+    /// Forgets what was said in record `id`, durably, but not that it was said: sent again, it is answered as before.
+    pub(super) fn redact(&mut self, id: u64) -> Result<(), LogError> {
+        for generation in &mut self.generations {
+            let Ok(at) = generation.by_id.binary_search_by_key(&id, |(id, ..)| *id) else {
+                continue;
+            };
+            let (_, key, number) = generation.by_id[at];
+            let known = generation.entries.get_mut(&key);
+            if let Some(tag) = known.filter(|tag| tag.id == id)
+                && tag.mark.digest != FORGOTTEN_DIGEST
+            {
+                let mut forgotten = *tag;
+                forgotten.mark.digest = FORGOTTEN_DIGEST;
+                generation.file.replace(number, &forgotten)?;
+                *tag = forgotten;
+            }
+        }
+        Ok(())
+    }
+
     /// Remembers what was stored. After an error it is remembered all the same, and written at the next [`Tags::catch_up`].
     pub(super) fn insert(&mut self, stored: &[Tagged], now: Timestamp) -> Result<(), LogError> {
         if stored.is_empty() {
@@ -173,7 +200,11 @@ impl Tags {
         if let Some(current) = self.generations.back_mut() {
             let keyed = self.unwritten.iter().map(|tag| (tag.mark.key, *tag));
             current.entries.extend(keyed);
-            current.file.append(&self.unwritten)?;
+            let first = current.file.append(&self.unwritten)?;
+            let numbered = (first..).zip(&self.unwritten);
+            current
+                .by_id
+                .extend(numbered.map(|(number, tag)| (tag.id, tag.mark.key, number)));
             current.dirty = true;
             self.unwritten.clear();
         }
@@ -218,6 +249,7 @@ impl Tags {
             file: TagFile::create(path, created)?,
             dirty: true,
             entries: HashMap::new(),
+            by_id: Vec::new(),
         });
         self.next_number += 1;
         self.names_dirty = true;

@@ -258,3 +258,32 @@ fn an_import_keeps_its_times() {
     assert_eq!(one(&mut log, event), Outcome::Stored { id: 1, time });
     assert_eq!(all(&log)[0].time, time);
 }
+
+#[test]
+fn the_journal_is_flushed_in_its_interval() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = open_with(EmbeddedOptions {
+        durability: Durability::Interval,
+        ..options(folder.path())
+    });
+    say(&mut log, "x");
+    assert!(log.journal_dirty);
+    std::thread::sleep(log.options.flush_interval);
+    log.maintain(at(1)).unwrap();
+    assert!(!log.journal_dirty);
+}
+
+#[test]
+fn what_is_not_durable_stays_so_for_about_a_second() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = open(folder.path());
+    let id = say(&mut log, "x");
+    for _ in 0..40 {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        log.maintain(at(1)).unwrap();
+        if log.syncer.synced == id {
+            return;
+        }
+    }
+    panic!("not synced in two seconds");
+}

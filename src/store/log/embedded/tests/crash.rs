@@ -203,3 +203,76 @@ fn ids_are_not_given_twice_when_the_newest_groups_are_lost() {
         copy(before.path(), folder.path());
     }
 }
+
+#[test]
+fn a_lost_beginning_of_a_half_does_not_hide_what_stands_behind_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = open_with(always(folder.path()));
+    let mut said = Vec::new();
+    for n in 0..150 {
+        let body = format!("{n:0300}");
+        said.push((say(&mut log, &body), body));
+    }
+    drop(log);
+    let half = newest_half(folder.path());
+    let mut bytes = fs::read(&half).unwrap();
+    let (at, length) = groups_of(&bytes)[0];
+    bytes[20] ^= 1;
+    bytes[at + 50] ^= 1;
+    fs::write(&half, &bytes).unwrap();
+    let lost_id = u64::from_le_bytes(bytes[at + 24..at + 32].try_into().unwrap());
+    assert!(length > 300 && lost_id > 1);
+    // With its segments nothing is lost; the newest generation is not given out a second time.
+    for _ in 0..3 {
+        let mut log = open_with(always(folder.path()));
+        assert_eq!(bodies(&log), said);
+        let body = "goes on".to_owned();
+        said.push((say(&mut log, &body), body));
+    }
+}
+
+#[test]
+fn a_gap_stays_what_it_is_when_the_journal_has_moved_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = open_with(always(folder.path()));
+    (0..5).for_each(|n| {
+        say(&mut log, &format!("message {n}"));
+    });
+    drop(log);
+    let half = newest_half(folder.path());
+    let mut bytes = fs::read(&half).unwrap();
+    let (at, _) = groups_of(&bytes)[2];
+    bytes[at + 90] ^= 1;
+    fs::write(&half, bytes).unwrap();
+    forget_segments(folder.path());
+    let big = || EmbeddedOptions {
+        segment_bytes: 1 << 20,
+        ..options(folder.path())
+    };
+    for round in 0..4 {
+        let mut log = open_with(big());
+        assert_eq!(bodies(&log).len(), 4 + round * 300);
+        for n in 0..300 {
+            say(&mut log, &format!("{n:0400}"));
+        }
+    }
+}
+
+#[test]
+fn without_its_journal_the_log_is_what_the_segments_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = open(folder.path());
+    for n in 0..100 {
+        say(&mut log, &format!("{n:0600}"));
+    }
+    drop(log);
+    for name in ["journal-0", "journal-1"] {
+        fs::remove_file(folder.path().join(name)).unwrap();
+    }
+    for extra in 0..3 {
+        let mut log = open(folder.path());
+        assert_eq!(bodies(&log).len(), 100 + extra);
+        assert_eq!(log.group(), 100 + extra as u64);
+        assert!(say(&mut log, "goes on") > 100);
+    }
+}

@@ -153,3 +153,49 @@ fn a_copy_in_quarantine_goes_too() {
     one(&mut log, removal("lobby", id));
     assert!(files_with(folder.path(), b"secret").is_empty());
 }
+
+#[test]
+fn no_digest_is_left_to_test_a_guess_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = open(folder.path());
+    for crash in [false, true] {
+        let tag = crash.to_string();
+        let event = tagged(&log, &tag, SECRET);
+        let digest = event.tag.unwrap().digest.to_le_bytes();
+        let id = stored(one(&mut log, event));
+        assert_eq!(
+            files_with(folder.path(), &digest).len(),
+            1,
+            "the tag file alone"
+        );
+        if crash {
+            log.hooks.redact_faults = 1;
+            commit(&mut log, [removal("lobby", id)]).unwrap_err();
+            drop(log);
+            log = open(folder.path());
+        } else {
+            one(&mut log, removal("lobby", id));
+        }
+        for _ in 0..2 {
+            assert!(files_with(folder.path(), &digest).is_empty());
+            // That it was sent is known all the same.
+            for body in [SECRET, "a guess"] {
+                let event = tagged(&log, &tag, body);
+                let outcome = one(&mut log, event);
+                assert!(matches!(outcome, Outcome::Repeated { id: first, .. } if first == id));
+            }
+            // Without the file the journal has to tell it.
+            drop(log);
+            for entry in fs::read_dir(folder.path().join("tags")).unwrap() {
+                let path = entry.unwrap().path();
+                if path.extension().is_some() {
+                    fs::remove_file(path).unwrap();
+                }
+            }
+            log = open(folder.path());
+        }
+        drop(log);
+        fs::remove_dir_all(folder.path().join("tags")).unwrap();
+        log = open(folder.path());
+    }
+}

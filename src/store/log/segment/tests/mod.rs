@@ -1,4 +1,8 @@
 //! The segments against a plain model, and against what crashes, damage and removals do to their files.
 
 mod basic;
+mod beside;
+mod damage;
+mod model;
+mod removal;
 mod support;

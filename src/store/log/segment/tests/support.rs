@@ -28,10 +28,7 @@ pub(super) fn options(folder: &Path) -> SegmentOptions {
 }
 
 /// Nothing in the journal, everything synced.
-pub(super) const ALL_SYNCED: JournalIds = JournalIds {
-    first: u64::MAX,
-    last: 0,
-};
+pub(super) const ALL_SYNCED: JournalIds = JournalIds::NOTHING;
 /// Nothing known to be synced, nothing in the journal.
 pub(super) const NO_JOURNAL: JournalIds = JournalIds { first: 1, last: 0 };
 
@@ -68,7 +65,8 @@ pub(super) fn group(segments: &Segments, events: Vec<Event>) -> Group {
             let room = event.room.clone();
             let prev = newest.insert(room.clone(), event.id);
             let prev = prev.unwrap_or_else(|| segments.room_newest(&room));
-            let salt = [event.id as u8; 16];
+            // Any salt but the one that marks removed content.
+            let salt = [(event.id % 251) as u8; 16];
             StoredRecord::seal(event, prev, salt, None)
         })
         .collect();

@@ -1,6 +1,8 @@
 //! The decisions of a session, without I/O. In: what happened (connected, a line, lost). Out: lines to write, events, and
 //! whether to go on. Owns what has to outlive a connection: the last id seen and the messages without an answer.
 
+mod answers;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -12,9 +14,8 @@ use super::{Event, Query, Refused};
 use crate::edge::wire::gc2::range::{HistoryRange, JoinFrom};
 use crate::edge::wire::gc2::reply::MessageLine;
 use crate::edge::wire::gc2::request;
-use crate::edge::wire::gc2::server_line::{OkFields, ServerLine};
+use crate::edge::wire::gc2::server_line::ServerLine;
 use crate::edge::wire::names::UserName;
-use crate::edge::wire::timestamp::Timestamp;
 use crate::term::error::TermError;
 
 const AUTH_TAG: &str = "auth";
@@ -238,75 +239,6 @@ impl Session {
         events.push_back(Event::Message(message.into()));
     }
 
-    fn ok(
-        &mut self,
-        tag: &str,
-        fields: OkFields<'_>,
-        out: &mut Vec<u8>,
-        events: &mut VecDeque<Event>,
-    ) -> Verdict {
-        if let Some(number) = self.number_of(tag) {
-            let id = fields.number(0);
-            if let (Some(id), Some(_)) = (id, self.unanswered.remove(&number)) {
-                let time = Timestamp::parse(fields.get(1)).unwrap_or_default();
-                events.push_back(Event::Sent { number, id, time });
-            }
-        } else if let Some(query) = self.take_query(tag) {
-            let count = fields.number(0).unwrap_or(0);
-            events.push_back(Event::Answered { query, count });
-        } else if tag == AUTH_TAG {
-            // Another spelling of the same account is possible; the server's counts.
-            if let Ok(user) = UserName::parse(fields.get(0)) {
-                self.user = user;
-            }
-            if self.from.is_none() {
-                self.enter(0, out, events);
-            }
-        } else if tag == JOIN_TAG {
-            let newest = fields.number(1).unwrap_or(0);
-            if self.last_seen.is_none() && (self.from == Some(JoinFrom::Now) || newest == 0) {
-                self.last_seen = Some(newest);
-            }
-            self.enter(newest, out, events);
-        }
-        Verdict::GoOn
-    }
-
-    fn refused(
-        &mut self,
-        tag: &str,
-        error: Refused,
-        out: &mut Vec<u8>,
-        events: &mut VecDeque<Event>,
-    ) -> Verdict {
-        if let Some(number) = self.number_of(tag) {
-            if error.code == "unavailable" {
-                return Verdict::Reconnect(error.into());
-            }
-            if self.unanswered.remove(&number).is_some() {
-                events.push_back(Event::SendRefused { number, error });
-            }
-        } else if let Some(query) = self.take_query(tag) {
-            events.push_back(Event::NotAnswered { query, error });
-        } else if tag == JOIN_TAG && error.code == "conflict" && self.last_seen.is_some() {
-            let last_seen = self.last_seen.take().unwrap_or(0);
-            self.from = Some(JoinFrom::Now);
-            events.push_back(Event::Restored { last_seen });
-            self.join(out);
-        } else if tag == AUTH_TAG || (tag == JOIN_TAG && self.phase == Phase::Entering) {
-            // A nickname that was ours a moment ago is held by our own lost connection or by its next owner; time tells.
-            let ours = self.entered_before && error.code == "conflict";
-            let error = TermError::from(error);
-            if error.is_passing() || ours {
-                return Verdict::Reconnect(error);
-            }
-            return Verdict::End(error);
-        } else {
-            events.push_back(Event::Complaint(error));
-        }
-        Verdict::GoOn
-    }
-
     fn join(&self, out: &mut Vec<u8>) {
         if let Some(from) = self.from {
             let from = self.last_seen.map_or(from, JoinFrom::After);
@@ -331,24 +263,8 @@ impl Session {
         format!("{}.{number}", self.prefix)
     }
 
-    fn number_of(&self, tag: &str) -> Option<u64> {
-        tag.strip_prefix(&self.prefix)?
-            .strip_prefix('.')?
-            .parse()
-            .ok()
-    }
-
     fn next_number_of_query(&self) -> u64 {
         self.queries.back().map_or(0, |(number, _)| number + 1)
-    }
-
-    fn take_query(&mut self, tag: &str) -> Option<Query> {
-        let number: u64 = tag.strip_prefix('q')?.parse().ok()?;
-        let at = self
-            .queries
-            .iter()
-            .position(|(other, _)| *other == number)?;
-        self.queries.remove(at).map(|(_, query)| query)
     }
 }
 

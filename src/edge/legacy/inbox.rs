@@ -1,0 +1,102 @@
+//! The message connections of one address: read all at once, passed on in the order in which they were accepted. A message that still
+//! waits for its end holds up those behind it.
+
+use std::cell::Cell;
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use actix::{Addr, Message};
+use futures::StreamExt;
+use futures::stream::FuturesOrdered;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::hub::legacy::Said;
+
+use super::gate::Gate;
+use super::message::{self, MessageError};
+
+/// Connections of one address that may be open at once, or wait behind one that is.
+const PER_ADDRESS_MAX: usize = 256;
+/// The same for all addresses together.
+const TOGETHER_MAX: usize = 1024;
+
+/// What a connection brought.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct MessageRead {
+    pub address: IpAddr,
+    pub result: Result<Said, MessageError>,
+}
+
+/// Connections of all inboxes.
+pub(super) type OpenCount = Rc<Cell<usize>>;
+
+/// See the module. Dropping it lets what was accepted be read to its end.
+pub(super) struct Inbox {
+    streams: UnboundedSender<TcpStream>,
+    open: OpenCount,
+    open_together: OpenCount,
+}
+
+impl Inbox {
+    /// An inbox for `address` whose messages hold up to `content_bytes_max` bytes.
+    pub(super) fn open(
+        address: IpAddr,
+        content_bytes_max: usize,
+        open_together: OpenCount,
+        gate: Addr<Gate>,
+    ) -> Self {
+        let (streams, accepted) = unbounded_channel();
+        let open = OpenCount::default();
+        let counts = [open.clone(), open_together.clone()];
+        actix_rt::spawn(pass_on(accepted, address, content_bytes_max, counts, gate));
+        Self {
+            streams,
+            open,
+            open_together,
+        }
+    }
+
+    /// Takes a connection; says what stands against that.
+    pub(super) fn take(&self, stream: TcpStream) -> Result<(), &'static str> {
+        if self.open.get() >= PER_ADDRESS_MAX {
+            return Err("too many messages at once from this address");
+        }
+        if self.open_together.get() >= TOGETHER_MAX {
+            return Err("too many messages at once");
+        }
+        self.streams
+            .send(stream)
+            .map_err(|_| "its messages cannot be read any more")?;
+        self.open.set(self.open.get() + 1);
+        self.open_together.set(self.open_together.get() + 1);
+        Ok(())
+    }
+}
+
+async fn pass_on(
+    mut accepted: UnboundedReceiver<TcpStream>,
+    address: IpAddr,
+    content_bytes_max: usize,
+    counts: [OpenCount; 2],
+    gate: Addr<Gate>,
+) {
+    let mut reading = FuturesOrdered::new();
+    let mut is_open = true;
+    loop {
+        tokio::select! {
+            stream = accepted.recv(), if is_open => match stream {
+                Some(stream) => reading.push_back(message::read(stream, content_bytes_max)),
+                None => is_open = false,
+            },
+            Some(result) = reading.next(), if !reading.is_empty() => {
+                for count in &counts {
+                    count.set(count.get().saturating_sub(1));
+                }
+                gate.do_send(MessageRead { address, result });
+            }
+            else => return,
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Only with the feature `fault-injection`: the verb `PROVOKE;{tag};{place}`, which makes an actor panic, so that tests can show from
+//! outside that it is survived. In: a line. Out: a [`Provoke`] to the actor named, or a panic of this client.
+
+use crate::edge::wire::gc2::refusal::ErrorCode;
+use crate::edge::wire::gc2::reply;
+use crate::hub::Provoke;
+
+use super::Client;
+
+impl Client {
+    /// Returns whether the line was a PROVOKE, and so is done with.
+    pub(super) fn provoke(&mut self, line: &[u8]) -> bool {
+        let Some(rest) = line.strip_prefix(b"PROVOKE;") else {
+            return false;
+        };
+        let rest = String::from_utf8_lossy(rest);
+        let (tag, place) = rest.split_once(';').unwrap_or((&rest, ""));
+        let links = self.shard.links();
+        match place {
+            "client" => panic!("provoked"),
+            "room" => links.room.do_send(Provoke("room")),
+            "codec" => links.codec.do_send(Provoke("codec")),
+            "sessions" => links.sessions.do_send(Provoke("sessions")),
+            "auth" => links.auth.do_send(Provoke("auth")),
+            "heartbeat" => {
+                if let Some(heartbeat) = self.shard.heartbeat() {
+                    heartbeat.do_send(Provoke("heartbeat"));
+                }
+            }
+            "gate" | "original-clients" => {
+                if let Some(gate) = &links.legacy_faults {
+                    let all = place == "original-clients";
+                    gate.do_send(Provoke(if all { "original-clients" } else { "gate" }));
+                }
+            }
+            "log" => links.log.do_send(Provoke("log")),
+            "before-commit" => links.log.do_send(Provoke("before-commit")),
+            "after-commit" => links.log.do_send(Provoke("after-commit")),
+            "half-told" => links.log.do_send(Provoke("half-told")),
+            _ => {
+                self.refuse(tag, ErrorCode::BadRequest, "there is no such place");
+                return true;
+            }
+        }
+        self.reply(|out| reply::ok(out, tag, &[place]));
+        true
+    }
+}

@@ -1,0 +1,29 @@
+//! Places in the way of a group where a test may make the log panic.
+
+#[cfg(feature = "fault-injection")]
+mod armed {
+    use std::cell::Cell;
+
+    thread_local! {
+        static PLACE: Cell<&'static str> = const { Cell::new("") };
+    }
+
+    /// The next pass of `place` panics.
+    pub(in crate::hub::log) fn set(place: &'static str) {
+        PLACE.set(place);
+    }
+
+    /// Panics if this place is armed.
+    pub(in crate::hub::log) fn point(place: &'static str) {
+        if PLACE.get() == place {
+            PLACE.set("");
+            panic!("provoked {place}");
+        }
+    }
+}
+#[cfg(feature = "fault-injection")]
+pub(super) use armed::{point, set};
+
+/// Nothing, in a release.
+#[cfg(not(feature = "fault-injection"))]
+pub(super) fn point(_: &'static str) {}

@@ -1,0 +1,130 @@
+//! The doctor on healthy and on sick set-ups.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::*;
+use crate::edge::wire::timestamp::Timestamp;
+
+/// A configuration folder with these lines and a data folder beside it.
+fn set_up(dir: &Path, listen: &str, more: &str) -> std::path::PathBuf {
+    let config = dir.join("config");
+    fs::create_dir_all(&config).unwrap();
+    let data = dir.join("data");
+    let text = format!("[server]\ndata_dir = {data:?}\n[listen]\nmain = \"{listen}\"\n{more}");
+    fs::write(config.join("local.toml"), text).unwrap();
+    config
+}
+
+fn examined(config: &Path) -> Vec<Finding> {
+    examine(config, &Environment::new())
+}
+
+fn named<'a>(findings: &'a [Finding], name: &str) -> &'a Finding {
+    findings
+        .iter()
+        .find(|finding| finding.name == name)
+        .unwrap()
+}
+
+const ANY_PORTS: &str = "[legacy]\nauth_port = 0\nmessage_port = 0\n";
+
+#[test]
+fn a_healthy_set_up_has_no_fail() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = set_up(dir.path(), "127.0.0.1:0", ANY_PORTS);
+    let findings = examined(&config);
+    assert!(
+        findings.iter().all(|f| f.status < Status::Fail),
+        "{findings:#?}"
+    );
+    assert!(
+        findings
+            .iter()
+            .all(|f| (f.status == Status::Ok) == f.remedy.is_empty())
+    );
+    assert!(
+        named(&findings, "data folder")
+            .found
+            .contains("first start")
+    );
+    assert!(
+        fs::read_dir(dir.path()).unwrap().count() == 1,
+        "nothing is left behind"
+    );
+    assert_eq!(named(&findings, "C16 self-test").status, Status::Ok);
+}
+
+#[test]
+fn a_taken_port_names_its_holder_and_its_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let findings = examined(&set_up(dir.path(), &address, ANY_PORTS));
+    let finding = named(&findings, "main port");
+    assert_eq!(finding.status, Status::Fail);
+    assert!(
+        finding
+            .found
+            .contains(&format!("process {} (", std::process::id()))
+    );
+    assert!(finding.remedy.contains("listen.main"));
+    let ours = network::ports(
+        &crate::ops::config::Config::load(&dir.path().join("config")).unwrap(),
+        Some(std::process::id()),
+    );
+    assert_eq!(ours[0].status, Status::Ok, "{ours:?}");
+}
+
+#[test]
+fn mistakes_and_open_doors_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let more = format!("{ANY_PORTS}allow = [\"10.0.0.0/8\"]\n[auth]\nguests = \"always\"\n");
+    let config = set_up(dir.path(), "0.0.0.0:0", &more);
+    let data = dir.path().join("data");
+    fs::create_dir(&data).unwrap();
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o755)).unwrap();
+    let findings = examined(&config);
+    for name in ["legacy clients", "guests", "data folder"] {
+        assert_eq!(named(&findings, name).status, Status::Warn, "{name}");
+    }
+    assert!(
+        named(&findings, "data folder")
+            .remedy
+            .starts_with("chmod 700")
+    );
+    fs::write(config.join("local.toml"), "[server]\nnmae = \"x\"\n").unwrap();
+    let findings = examined(&config);
+    let finding = named(&findings, "configuration");
+    assert_eq!(finding.status, Status::Fail);
+    assert!(finding.found.contains("server.nmae"), "{finding:?}");
+    fs::remove_dir(&data).unwrap();
+    fs::write(&data, "a file").unwrap();
+    assert_eq!(data::folder(&data).status, Status::Fail);
+}
+
+#[test]
+fn figures_are_rated() {
+    let space = |bytes| data::rate_space(bytes, Path::new("/")).status;
+    assert_eq!(space(2 << 30), Status::Ok);
+    assert_eq!(space(500 << 20), Status::Warn);
+    assert_eq!(space(10 << 20), Status::Fail);
+    let descriptors = |hard, connections| machine::rate_descriptors(1024, hard, connections).status;
+    assert_eq!(descriptors(20_000, 0), Status::Ok);
+    assert_eq!(descriptors(4096, 0), Status::Warn);
+    assert_eq!(descriptors(20_000, 30_000), Status::Warn);
+    let at = |seconds: u64| Timestamp::from_micros(seconds * 1_000_000);
+    let clock = |now, newest| machine::rate_clock(now, newest).status;
+    assert_eq!(clock(at(1_800_000_000), None), Status::Ok);
+    assert_eq!(
+        clock(at(1_800_000_000), Some(at(1_800_000_001))),
+        Status::Ok
+    );
+    assert_eq!(
+        clock(at(1_800_000_000), Some(at(1_800_000_100))),
+        Status::Warn
+    );
+    assert_eq!(clock(at(0), None), Status::Fail);
+}

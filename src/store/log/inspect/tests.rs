@@ -1,0 +1,213 @@
+//! Audits of healthy, damaged and unfinished logs, and reading beside a writer.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::edge::wire::names::UserName;
+use crate::store::log::embedded::Durability;
+use crate::store::log::{EventKind, NewEvent};
+
+fn options(folder: &Path) -> EmbeddedOptions {
+    EmbeddedOptions {
+        folder: folder.to_owned(),
+        durability: Durability::Os,
+        flush_interval: std::time::Duration::from_millis(20),
+        segment_bytes: 4096,
+        journal_bytes: 64 * 1024,
+        retain_messages: 0,
+        retain_age: std::time::Duration::ZERO,
+        retain_bytes: 0,
+        rooms_max: 100,
+        tags_max: 100,
+    }
+}
+
+fn silent() -> slog::Logger {
+    slog::Logger::root(slog::Discard, slog::o!())
+}
+
+fn event(room: &str, kind: EventKind) -> NewEvent {
+    NewEvent {
+        room: RoomName::parse(room).unwrap(),
+        user: UserName::parse("alice").unwrap(),
+        kind,
+        origin: 7,
+        nonce: 0,
+        tag: None,
+        time: None,
+    }
+}
+
+/// 300 messages in three rooms, several segments, one removal; closed.
+fn filled() -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("log");
+    let mut store = fill(&folder);
+    store.close().unwrap();
+    (dir, folder)
+}
+
+fn fill(folder: &Path) -> EmbeddedLog {
+    let mut store = EmbeddedLog::open(options(folder), silent()).unwrap();
+    for n in 0..100u64 {
+        for room in ["lobby", "dev", "ops"] {
+            let body = format!("message {n} of {room}").into_bytes();
+            store.stage(event(room, EventKind::Message(body.into())));
+        }
+        store.commit(Timestamp::from_micros(1_000_000 * n)).unwrap();
+        store.maintain(Timestamp::now()).unwrap();
+    }
+    store.stage(event("lobby", EventKind::Removal(1)));
+    store.commit(Timestamp::from_micros(101_000_000)).unwrap();
+    store
+}
+
+fn audited(folder: &Path) -> Audit {
+    audit(folder, false, |_, _| {}).unwrap()
+}
+
+/// Files with this extension, oldest first.
+fn parts(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().flatten();
+    let mut found: Vec<_> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|e| e == extension))
+        .collect();
+    found.sort();
+    found
+}
+
+fn flip(path: &Path, at: usize) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[at] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_healthy_log_has_no_fault() {
+    let (_dir, folder) = filled();
+    let audit = audited(&folder);
+    assert!(audit.faults.is_empty(), "{:#?}", audit.faults);
+    assert!(audit.notes.is_empty(), "{:#?}", audit.notes);
+    assert_eq!(
+        (audit.records, audit.ids, audit.group),
+        (301, (1, 301), 101)
+    );
+    assert!(audit.segments > 3 && audit.link != [0; 32]);
+    assert_eq!(audit.count(Check::Lines), (301, 0));
+    assert_eq!(audit.count(Check::RoomLinks), (301, 0));
+    assert_eq!(audit.count(Check::Chain), (101, 0));
+    assert_eq!(audit.count(Check::Postings), (audit.segments - 1, 0));
+    assert_eq!(audit.count(Check::RoomTable), (1, 0));
+}
+
+#[test]
+fn every_flipped_byte_is_found_in_the_file_that_has_it() {
+    let (_dir, folder) = filled();
+    for (extension, check) in [
+        ("log", None),
+        ("idx", Some(Check::Entries)),
+        ("chain", Some(Check::Chain)),
+        ("rooms", Some(Check::Postings)),
+    ] {
+        let path = parts(&folder, extension)[1].clone();
+        let whole = fs::read(&path).unwrap();
+        let from = if extension == "log" { 0 } else { 64 };
+        for at in (from..whole.len()).step_by(37) {
+            flip(&path, at);
+            let audit = audited(&folder);
+            let fault = audit.faults.first();
+            let fault = fault.unwrap_or_else(|| panic!("{extension} at {at}"));
+            assert_eq!(fault.file, path, "{at}");
+            assert!(check.is_none_or(|check| check == fault.check), "{fault:?}");
+            assert!(
+                fault.offset <= at as u64 && fault.offset + 140 > at as u64 || extension == "rooms"
+            );
+            fs::write(&path, &whole).unwrap();
+        }
+    }
+    // One damaged place is one fault: what follows is not suspected for it.
+    let path = parts(&folder, "log")[1].clone();
+    flip(&path, fs::read(&path).unwrap().len() - 2);
+    assert_eq!(audited(&folder).faults_count, 1);
+}
+
+#[test]
+fn missing_and_swapped_files_are_found() {
+    let (_dir, folder) = filled();
+    let chain = parts(&folder, "chain");
+    let first = fs::read(&chain[1]).unwrap();
+    fs::remove_file(&chain[1]).unwrap();
+    let audit = audited(&folder);
+    assert_eq!(audit.faults[0].file, chain[1]);
+    assert!(
+        audit.faults[0].what.contains("missing"),
+        "{:#?}",
+        audit.faults
+    );
+    assert_eq!(audit.faults_count, 1, "{:#?}", audit.faults);
+    // The chain of another log: whole in itself.
+    let (_other, other) = filled();
+    fs::copy(&parts(&other, "chain")[1], &chain[1]).unwrap();
+    assert!(
+        audited(&folder)
+            .faults
+            .iter()
+            .any(|fault| fault.check == Check::Chain)
+    );
+    fs::write(&chain[1], first).unwrap();
+    assert_eq!(audited(&folder).faults_count, 0);
+    fs::write(folder.join("rooms.table"), b"nonsense").unwrap();
+    assert_eq!(audited(&folder).faults[0].check, Check::RoomTable);
+}
+
+#[test]
+fn an_unfinished_end_is_no_fault() {
+    let (_dir, folder) = filled();
+    let last = parts(&folder, "log").pop().unwrap();
+    let mut text = fs::read(&last).unwrap();
+    text.extend_from_slice(b"302;1.000;al");
+    fs::write(&last, text).unwrap();
+    let audit = audited(&folder);
+    assert_eq!((audit.faults_count, audit.notes.len()), (0, 1));
+    let opened = open(&options(&folder), &silent()).unwrap();
+    assert_eq!(opened.access, Access::Recovered);
+    assert!(audited(&folder).notes.is_empty());
+}
+
+#[test]
+fn reading_works_beside_a_writer() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("log");
+    assert!(!exists(&folder));
+    let mut store = fill(&folder);
+    assert!(exists(&folder));
+    let opened = open(&options(&folder), &silent()).unwrap();
+    let pid = Some(std::process::id());
+    assert_eq!(opened.access, Access::Beside(Holder { pid }));
+    let page = opened.page(None, 0, Timestamp::default()).unwrap();
+    assert_eq!((page.events.len(), page.events[0].id), (299, 2));
+    let lobby = RoomName::lobby();
+    let after = opened.before_newest(Some(&lobby), 0, Timestamp::default(), 2);
+    let page = opened.page(Some(&lobby), after.unwrap(), Timestamp::default());
+    assert_eq!(page.unwrap().events.len(), 2);
+    let figures = opened.figures().unwrap();
+    assert_eq!(
+        (figures.messages, figures.removed, figures.removals),
+        (299, 1, 1)
+    );
+    let rooms = opened.rooms(&figures);
+    assert_eq!(
+        (rooms[0].room.as_str(), rooms[0].messages, rooms[0].newest),
+        ("dev", 100, 299)
+    );
+    assert_eq!((rooms[2].messages, rooms[2].newest), (99, 301));
+    assert_eq!(audit(&folder, true, |_, _| {}).unwrap().faults_count, 0);
+    store.close().unwrap();
+    drop(store);
+    assert_eq!(holder(&folder).unwrap(), None);
+    let sizes = sizes(&folder).unwrap();
+    assert_eq!(sizes.journal, 64 * 1024);
+    assert!(sizes.text > 0 && sizes.total() > sizes.text + sizes.index);
+}

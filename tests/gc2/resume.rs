@@ -1,0 +1,156 @@
+//! Resume: `JOIN;…;after={last id seen}` yields exactly what was missed, wherever the connection was cut off.
+
+use std::net::SocketAddr;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::support::{Gc2, PATIENCE, Senders, Server, assert_same_ids, number};
+
+/// A reader at work, and the way to tell it which id is the last.
+type Reader = (JoinHandle<Vec<u64>>, Sender<u64>);
+
+/// Reads `den` over many connections, each cut off at a place that `seed` decides, mostly with lines unread, until it has seen the id
+/// that it is told is the last. Ends with the ids in the order seen.
+fn read_in_pieces(server: SocketAddr, seed: u64) -> Reader {
+    let (sender, told) = channel();
+    let reader = std::thread::spawn(move || {
+        let (mut ids, mut random, mut end): (Vec<u64>, _, _) = (Vec::new(), seed, u64::MAX);
+        loop {
+            end = told.try_recv().unwrap_or(end);
+            let last = ids.last().copied().unwrap_or(0);
+            if last >= end {
+                return ids;
+            }
+            // xorshift
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            let mut client = Gc2::connect_with_buffer(server, 4096 << (random % 4));
+            client.login(&format!("cut{seed}"));
+            client.send(&format!("JOIN;j;den;after={last}"));
+            client.expect_start("OK;j;den;");
+            for _ in 0..(random >> 8) % 600 {
+                // Nothing new just now: also a place to be cut off at.
+                let Ok(line) = client.try_line_bytes(Duration::from_millis(20)) else {
+                    break;
+                };
+                let line = String::from_utf8(line).expect("UTF-8");
+                assert!(line.starts_with("MSG;den;"), "{line:?}");
+                ids.push(number(&line, 2));
+            }
+        }
+    });
+    (reader, sender)
+}
+
+#[test]
+fn every_id_comes_once_and_in_order_however_often_the_reader_is_cut_off() {
+    // A small tail, so that readers fall out of it and go on from the log.
+    let server = Server::builder()
+        .set("rooms.tail_bytes", "64KiB")
+        .set("storage.segment_bytes", "256KiB")
+        .start();
+    let senders = Senders::start(server.address(), "den", 50);
+    let mut readers: Vec<Reader> = (1..=3)
+        .map(|seed| read_in_pieces(server.address(), seed))
+        .collect();
+    senders.wait_for(6000);
+    let report = senders.finish();
+    assert!(report.refused.is_empty() && report.unanswered.is_empty());
+    let mut expected: Vec<u64> = report.kept.iter().map(|said| said.id).collect();
+    expected.sort_unstable();
+    let end = *expected.last().expect("messages");
+    // And one that reads without load, from the log alone.
+    readers.push(read_in_pieces(server.address(), 99));
+    for (reader, told) in readers {
+        told.send(end).expect("a reader");
+        assert_same_ids(&reader.join().expect("a reader"), &expected, "a reader");
+    }
+}
+
+#[test]
+fn a_reader_that_stays_sees_the_same_as_the_log() {
+    let server = Server::builder().set("rooms.tail_bytes", "64KiB").start();
+    let address = server.address();
+    let mut stays = server.guest("stays");
+    stays.join("den", "after=0");
+    let reader = std::thread::spawn(move || {
+        let mut ids = Vec::new();
+        loop {
+            let line = stays.line();
+            if line.ends_with(";the end") {
+                return ids;
+            }
+            ids.push(number(&line, 2));
+        }
+    });
+    let senders = Senders::start(address, "den", 20);
+    senders.wait_for(1500);
+    let report = senders.finish();
+    server.member("closer", "den").say("den", "end", "the end");
+    let mut expected: Vec<u64> = report.kept.iter().map(|said| said.id).collect();
+    expected.sort_unstable();
+    assert_same_ids(&reader.join().expect("the reader"), &expected, "the reader");
+}
+
+#[test]
+fn what_retention_has_removed_is_told_as_a_gap() {
+    let server = Server::builder()
+        .set("storage.segment_bytes", "4KiB")
+        .set("storage.retain_messages", 50)
+        .start();
+    let mut ann = server.member("ann", "den");
+    let ids: Vec<u64> = (0..400)
+        .map(|at| {
+            ann.say(
+                "den",
+                &format!("t{at}"),
+                &format!("message {at} {}", "x".repeat(80)),
+            )
+        })
+        .collect();
+    // Whole segments are removed in the background; how far it has come is the server's matter.
+    let end = std::time::Instant::now() + PATIENCE;
+    let gap = loop {
+        let mut bob = server.guest("bob");
+        bob.send("JOIN;j;den;after=0");
+        bob.expect(&format!("OK;j;den;{}", ids[399]));
+        let line = bob.line();
+        if let Some(first) = line.strip_prefix("GAP;den;") {
+            let first: u64 = first.parse().expect("an id");
+            let kept: Vec<u64> = ids.iter().copied().filter(|id| *id >= first).collect();
+            for id in &kept {
+                bob.expect_start(&format!("MSG;den;{id};"));
+            }
+            break first;
+        }
+        assert!(
+            std::time::Instant::now() < end,
+            "retention never removed anything"
+        );
+    };
+    assert!(gap > 1 && ids[399 - 49] >= gap, "{gap}");
+    // Nothing is missing for who has seen the rest.
+    let mut bob = server.guest("bob");
+    bob.send(&format!("JOIN;j;den;after={}", ids[398]));
+    bob.expect(&format!("OK;j;den;{}", ids[399]));
+    bob.expect_start(&format!("MSG;den;{};", ids[399]));
+    bob.send(&format!("GET;g;{}", ids[0]));
+    bob.expect_start("ERR;g;not-found;");
+}
+
+#[test]
+fn an_after_beyond_the_end_is_a_conflict_even_after_a_restart() {
+    let mut server = Server::start();
+    let id = server.member("ann", "den").say("den", "t", "x");
+    server.restart();
+    let mut bob = server.guest("bob");
+    for beyond in [id + 1_000_000, u64::MAX] {
+        bob.send(&format!("JOIN;j;den;after={beyond}"));
+        bob.expect_start("ERR;j;conflict;");
+    }
+    bob.send("JOIN;j;den;after=99999999999999999999999");
+    bob.expect_start("ERR;j;conflict;");
+    bob.ask(&format!("JOIN;j;den;after={id}"), &format!("OK;j;den;{id}"));
+}

@@ -1,0 +1,59 @@
+//! Panics in the gate, in the clients' actors and in the fan-out they live in.
+
+use super::builder;
+use crate::support::{Habits, OriginalClient};
+
+#[test]
+fn the_gate_survives_with_its_sessions() {
+    let server = builder().start();
+    let mut gc2 = server.guest("gil");
+    let client = OriginalClient::log_in(&server);
+    for turn in ["one", "two", "three"] {
+        gc2.ask("PROVOKE;p;gate", "OK;p;gate");
+        client.say("ann", turn);
+        client.expect(&[("ann", turn)]);
+    }
+    let other = OriginalClient::log_in(&server);
+    other.say("bob", "hello");
+    client.expect(&[("bob", "hello")]);
+}
+
+#[test]
+fn an_original_client_that_panics_is_out_and_may_come_again() {
+    let server = builder().set("limits.connections", "20").start();
+    let mut gc2 = server.guest("gil");
+    let address = OriginalClient::fresh_address();
+    // More often than there are connections: each is counted out again.
+    for turn in 0..25 {
+        let client = OriginalClient::log_in_from(&server, address, Habits::default());
+        client.say("ann", &turn.to_string());
+        client.expect(&[("ann", turn.to_string().as_str())]);
+        gc2.ask("PROVOKE;p;original-clients", "OK;p;original-clients");
+        super::wait_for_logs(&server, "original client panicked", turn + 1);
+    }
+    gc2.send("WHO;w;lobby");
+    gc2.expect("OK;w;0");
+}
+
+#[test]
+fn nothing_is_missed_when_the_fan_out_panics() {
+    let server = builder().set("server.shards", "1").start();
+    let mut gc2 = server.guest("gil");
+    let (ann, bob) = (
+        OriginalClient::log_in(&server),
+        OriginalClient::log_in(&server),
+    );
+    for turn in 0..4 {
+        for part in 0..5 {
+            ann.say("ann", &format!("{turn} {part}"));
+        }
+        gc2.ask("PROVOKE;p;room", "OK;p;room");
+        for part in 0..5 {
+            bob.say("bob", &format!("{turn} {part}"));
+        }
+    }
+    let heard: Vec<_> = (0..40).map(|_| ann.record()).collect();
+    assert!(heard.windows(2).all(|pair| pair[0].id < pair[1].id));
+    let same: Vec<_> = (0..40).map(|_| bob.record()).collect();
+    assert_eq!(heard, same);
+}

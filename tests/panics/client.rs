@@ -1,0 +1,63 @@
+//! A client that panics, and an actor that does nothing else.
+
+use crate::support::{Gc2, Senders, Server};
+
+#[test]
+fn a_client_that_panics_loses_its_own_connection_and_no_other() {
+    let server = Server::builder().set("limits.connections", 20).start();
+    let mut good = server.member("good", "den");
+    let senders = Senders::start(server.address(), "den", 10);
+    for round in 0..12 {
+        // Refused at the limit if a connection that panicked were still counted.
+        let mut bad = server.member(&format!("bad{round}"), "den");
+        senders.wait_for(20 * round + 20);
+        bad.send("PROVOKE;p;client");
+        let said = bad.until_closed();
+        assert!(
+            said.iter().all(|line| line.starts_with("MSG;den;")),
+            "{said:?}"
+        );
+        server.wait_for_log(&format!("user: bad{round}, session"));
+    }
+    let report = senders.finish();
+    assert!(report.refused.is_empty() && report.unanswered.is_empty());
+    let mut ids: Vec<u64> = report.kept.iter().map(|said| said.id).collect();
+    ids.sort_unstable();
+    for id in &ids {
+        good.expect_start(&format!("MSG;den;{id};"));
+    }
+    // The rooms have let go of it, and its name is free for others.
+    loop {
+        good.send("WHO;w;den");
+        if good.until("OK;w;").1 == "OK;w;1" {
+            break;
+        }
+    }
+    let mut heir = Gc2::connect_from(server.address(), crate::support::fresh_address());
+    heir.login("bad0");
+    assert_eq!(heir.whole_history("den").len(), ids.len());
+}
+
+#[test]
+fn too_many_panics_in_a_row_end_the_process() {
+    for place in ["log", "room", "auth"] {
+        let mut server = Server::start();
+        let mut client = server.member("ann", "den");
+        let id = client.say("den", "t", "kept");
+        for _ in 0..20 {
+            if !client.try_send(&format!("PROVOKE;p;{place}")) {
+                break;
+            }
+        }
+        assert_eq!(server.wait_for_end().code(), Some(1), "{place}");
+        let log = server.log_to_end();
+        assert!(log.contains("too many panics"), "{place}: {log}");
+        // The last line of the log; what the command itself says comes behind it.
+        let last = log.lines().rfind(|line| !line.starts_with("gencomm: "));
+        let last = last.unwrap_or_default();
+        assert!(last.contains("CRIT the server ended"), "{place}: {last:?}");
+        server.restart();
+        let stored = server.guest("bob").whole_history("den");
+        assert_eq!(stored, [(id, "kept".to_owned())], "{place}");
+    }
+}

@@ -1,0 +1,26 @@
+//! What the tests share: a [`Server`] that is the real program, and [`Gc2`], a client that knows nothing but lines.
+//!
+//! Nothing here sleeps to wait for something: whoever waits reads a socket or a pipe with a deadline, which is long, so that a slow
+//! machine fails no test.
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "not every combination of features uses every helper"
+)]
+
+mod gc2;
+mod names;
+pub mod original_client;
+mod senders;
+mod server;
+
+use std::time::Duration;
+
+pub use gc2::{Gc2, Stop, number, parse_message};
+pub use names::{fresh_address, fresh_tag};
+pub use original_client::{Habits, OriginalClient, Ports};
+pub use senders::{Said, Senders, SendersReport, assert_same_ids};
+pub use server::{Builder, Server};
+
+/// How long anything may take before the test fails.
+pub const PATIENCE: Duration = Duration::from_secs(60);
