@@ -105,8 +105,10 @@ pub fn run(
     let result = system.block_on(async {
         let (fatal, mut faults) = unbounded_channel();
         let running = start(&config, log, store, factory, sockets, descriptors, fatal)?;
+        // Whoever reads READY may send a signal at once.
+        let signals = shutdown::Signals::listen()?;
         ready(&addresses);
-        let ended = shutdown::wait_for_end(log, &mut faults).await;
+        let ended = shutdown::wait_for_end(log, signals, &mut faults).await;
         let stopped = shutdown::stop(log, running, config.server.shutdown_deadline).await;
         match (ended, stopped) {
             (Err(reason), _) | (Ok(()), Err(reason)) => Err(BootError::Fatal(reason)),
