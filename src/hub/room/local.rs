@@ -72,6 +72,8 @@ pub struct LocalRoom {
     /// Connections of each account; one user may have several.
     accounts: RefCell<HashMap<u64, u32>>,
     c16_members: Cell<u32>,
+    /// Members that want to hear who comes and goes.
+    presence_readers: Cell<u32>,
     /// The newest id when a removal was last heard of: what the codec was given before that may hold what was removed.
     removed_behind: Cell<u64>,
 }
@@ -86,6 +88,7 @@ impl LocalRoom {
             members: RefCell::default(),
             accounts: RefCell::default(),
             c16_members: Cell::default(),
+            presence_readers: Cell::default(),
             removed_behind: Cell::default(),
         }
     }
@@ -120,6 +123,11 @@ impl LocalRoom {
             BodyForm::C16 => c16 > 0,
             BodyForm::Text => self.members.borrow().len() > c16,
         }
+    }
+
+    /// Whether any member wants to hear who comes and goes.
+    pub fn has_presence_readers(&self) -> bool {
+        self.presence_readers.get() > 0
     }
 
     /// Calls `visit` with every member's seat.
@@ -174,6 +182,8 @@ impl LocalRoom {
             }
             self.c16_members.set(self.c16_members.get() + 1);
         }
+        self.presence_readers
+            .set(self.presence_readers.get() + u32::from(seat.wants_presence()));
         let membership = Rc::new(Membership {
             seat: seat.clone(),
             number,
@@ -205,6 +215,9 @@ impl LocalRoom {
                 moved.position.set(at as u32);
             }
         }
+        let readers = u32::from(membership.seat.wants_presence());
+        self.presence_readers
+            .set(self.presence_readers.get() - readers);
         if membership.form == BodyForm::C16 {
             self.c16_members.set(self.c16_members.get() - 1);
         }
