@@ -308,6 +308,11 @@ impl Seat {
     }
 
     /// Whether it wants to hear who comes and goes.
+    pub fn wants_presence(&self) -> bool {
+        self.wants_presence.get()
+    }
+
+    /// Chooses whether it hears who comes and goes; before it is in any room.
     pub fn set_presence(&self, wanted: bool) {
         self.wants_presence.set(wanted);
     }

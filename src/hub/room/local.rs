@@ -72,6 +72,8 @@ pub struct LocalRoom {
     /// Connections of each account; one user may have several.
     accounts: RefCell<HashMap<u64, u32>>,
     c16_members: Cell<u32>,
+    /// Members that want to hear who comes and goes.
+    watchers: Cell<u32>,
     /// The newest id when a removal was last heard of: what the codec was given before that may hold what was removed.
     removed_behind: Cell<u64>,
 }
@@ -86,6 +88,7 @@ impl LocalRoom {
             members: RefCell::default(),
             accounts: RefCell::default(),
             c16_members: Cell::default(),
+            watchers: Cell::default(),
             removed_behind: Cell::default(),
         }
     }
@@ -120,6 +123,11 @@ impl LocalRoom {
             BodyForm::C16 => c16 > 0,
             BodyForm::Text => self.members.borrow().len() > c16,
         }
+    }
+
+    /// Whether anybody in it wants to hear who comes and goes.
+    pub fn is_watched(&self) -> bool {
+        self.watchers.get() > 0
     }
 
     /// Calls `visit` with every member's seat.
@@ -174,6 +182,9 @@ impl LocalRoom {
             }
             self.c16_members.set(self.c16_members.get() + 1);
         }
+        if seat.wants_presence() {
+            self.watchers.set(self.watchers.get() + 1);
+        }
         let membership = Rc::new(Membership {
             seat: seat.clone(),
             number,
@@ -208,6 +219,9 @@ impl LocalRoom {
         if membership.form == BodyForm::C16 {
             self.c16_members.set(self.c16_members.get() - 1);
         }
+        if membership.seat.wants_presence() {
+            self.watchers.set(self.watchers.get() - 1);
+        }
         let identity = membership.seat.identity()?;
         let mut accounts = self.accounts.borrow_mut();
         let connections = accounts.get_mut(&identity.key)?;
@@ -217,10 +231,5 @@ impl LocalRoom {
         }
         accounts.remove(&identity.key);
         Some(identity)
-    }
-
-    /// Whether this account has a connection in the room, on this shard.
-    pub fn holds(&self, identity: &Identity) -> bool {
-        self.accounts.borrow().contains_key(&identity.key)
     }
 }
