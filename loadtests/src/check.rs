@@ -105,7 +105,7 @@ impl Room {
         }
     }
 
-    /// Appends the next message of `member` to `out`.
+    /// Appends the next message of `member` to `out`; returns its number, which is its tag if it is to have one.
     pub(crate) fn say<D: Driver>(
         &mut self,
         driver: &D,
@@ -113,15 +113,17 @@ impl Room {
         member: u32,
         user: &str,
         tag: bool,
-    ) {
+    ) -> u64 {
         let index = self.sender(member, user);
         let sender = &mut self.senders[index];
         self.scratch.clear();
         write_body(&mut self.scratch, member, sender.sent, self.body_bytes);
-        let tag = tag.then_some(sender.sent);
+        let number = sender.sent;
+        let tag = tag.then_some(number);
         driver.send(out, &self.name, tag, &self.scratch);
         sender.sent += 1;
         self.sent += 1;
+        number
     }
 
     fn sender(&mut self, member: u32, user: &str) -> usize {

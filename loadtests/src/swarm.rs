@@ -125,12 +125,12 @@ impl<D: Driver + Copy> Swarm<D> {
         Ok(())
     }
 
-    /// Queues the next message of `member`; [`Swarm::flush`] sends it.
-    pub(crate) fn say(&mut self, member: usize, tag: bool) {
+    /// Queues the next message of `member`, tagged or not with its number; [`Swarm::flush`] sends it.
+    pub(crate) fn say(&mut self, member: usize, tag: bool) -> u64 {
         let Member {
             user, room, out, ..
         } = &mut self.members[member];
-        self.rooms[*room as usize].say(&self.driver, out, member as u32, user, tag);
+        self.rooms[*room as usize].say(&self.driver, out, member as u32, user, tag)
     }
 
     /// Sends what `member` has queued, as far as its socket takes it; [`Swarm::turn`] goes on with the rest.

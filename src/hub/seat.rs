@@ -337,7 +337,7 @@ impl Seat {
         self.identity.borrow().is_some()
     }
 
-    /// It is someone now. An original client's name becomes known, and may change, later; its key does not.
+    /// It is someone now. An original client is someone else with each new name in its messages.
     pub fn set_identity(&self, identity: Identity) {
         *self.identity.borrow_mut() = Some(identity);
     }

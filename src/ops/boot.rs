@@ -31,7 +31,7 @@ use crate::store::log::embedded::{self, EmbeddedLog, EmbeddedOptions};
 use crate::store::log::{LogError, LogStore};
 
 /// Descriptors kept for files, listeners and the connections to original clients.
-const DESCRIPTORS_RESERVED: u64 = 200;
+const DESCRIPTORS_RESERVED: u64 = 600;
 /// How long starting a thread's actors may take.
 const START_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -105,8 +105,10 @@ pub fn run(
     let result = system.block_on(async {
         let (fatal, mut faults) = unbounded_channel();
         let running = start(&config, log, store, factory, sockets, descriptors, fatal)?;
+        // Whoever reads READY may send a signal at once.
+        let signals = shutdown::Signals::listen()?;
         ready(&addresses);
-        let ended = shutdown::wait_for_end(log, &mut faults).await;
+        let ended = shutdown::wait_for_end(log, signals, &mut faults).await;
         let stopped = shutdown::stop(log, running, config.server.shutdown_deadline).await;
         match (ended, stopped) {
             (Err(reason), _) | (Ok(()), Err(reason)) => Err(BootError::Fatal(reason)),

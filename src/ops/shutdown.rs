@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_rt::Arbiter;
 use slog::{Logger, error, info, warn};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::hub::log::CloseLog;
@@ -17,21 +17,31 @@ const CLIENTS_SHARE: u32 = 40;
 const LOG_SHARE: u32 = 40;
 const THREADS_SHARE: u32 = 15;
 
+/// The signals that end a server. Listened for from the moment this is made: before that, one would kill the process.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Begins to listen; needs a running runtime.
+    pub(super) fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+}
+
 /// Waits for SIGTERM or SIGINT (`Ok`), or for a fault that ends the server (its reason).
 pub(super) async fn wait_for_end(
     log: &Logger,
+    mut signals: Signals,
     faults: &mut UnboundedReceiver<String>,
 ) -> Result<(), String> {
-    let signals = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    );
-    let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
-        return Err("signals cannot be listened for".to_owned());
-    };
     tokio::select! {
-        _ = terminate.recv() => info!(log, "stopping: SIGTERM"),
-        _ = interrupt.recv() => info!(log, "stopping: SIGINT"),
+        _ = signals.terminate.recv() => info!(log, "stopping: SIGTERM"),
+        _ = signals.interrupt.recv() => info!(log, "stopping: SIGINT"),
         Some(reason) = faults.recv() => {
             error!(log, "stopping: {}", reason);
             return Err(reason);

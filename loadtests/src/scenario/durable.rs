@@ -1,8 +1,11 @@
 //! Many senders, each in a room of its own, each waiting for its OK before it sends the next message.
+//!
+//! One message in flight for each connection measures sockets as much as the log: more of them (`--in-flight`) show the log.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::Args;
 use hdrhistogram::Histogram;
 
@@ -18,9 +21,12 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Options {
-    /// Senders
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    senders: u32,
+    /// Senders, a connection each; without any of these, two workloads: 1,000 senders with 1 message in flight, 20 with 50
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    senders: Option<u32>,
+    /// Messages of each sender that may wait for their OK [default: 1]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    in_flight: Option<u32>,
     /// Messages of all senders together in each run; without it, as many as --seconds allow
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     messages: Option<u64>,
@@ -37,24 +43,34 @@ pub(super) fn run<D: Driver + Copy>(bench: &Bench<D>, options: &Options) -> Resu
         D::CONFIRMS,
         "this protocol does not tell when a message is stored"
     );
-    bench
-        .with_server(|server| one(bench, options, server))
-        .map(|row| vec![row])
+    let sizes = match (options.senders, options.in_flight) {
+        (None, None) => vec![(1000, 1), (20, 50)],
+        (senders, in_flight) => vec![(senders.unwrap_or(1000), in_flight.unwrap_or(1))],
+    };
+    let workload = |(senders, in_flight)| {
+        bench.with_server(|server| one(bench, options, server, senders as usize, in_flight))
+    };
+    sizes.into_iter().map(workload).collect()
 }
 
-fn one<D: Driver + Copy>(bench: &Bench<D>, options: &Options, server: &Server) -> Result<Row> {
-    let senders = options.senders as usize;
+fn one<D: Driver + Copy>(
+    bench: &Bench<D>,
+    options: &Options,
+    server: &Server,
+    senders: usize,
+    in_flight: u32,
+) -> Result<Row> {
     let mut swarm = bench.swarm(server, senders, options.body_bytes as usize, |sender| {
         sender
     })?;
     let mut row = Row::new(
         "durable",
-        format!("{senders} senders, each waits for its OK"),
+        format!("{senders} senders, {in_flight} in flight each"),
     );
     // The first one is to warm up.
     for run in 0..=bench.runs {
         let (meter, flushes) = (Meter::start(server)?, disk_flushes());
-        let (commits, waits) = measure(&mut swarm, options)?;
+        let (commits, waits) = measure(&mut swarm, options, in_flight)?;
         let spent = meter.stop()?;
         let flushed = disk_flushes()
             .zip(flushes)
@@ -109,6 +125,7 @@ fn one<D: Driver + Copy>(bench: &Bench<D>, options: &Options, server: &Server) -
 fn measure<D: Driver + Copy>(
     swarm: &mut Swarm<D>,
     options: &Options,
+    in_flight: u32,
 ) -> Result<(u64, Histogram<u64>)> {
     let start = Instant::now();
     let stop = start + Duration::from_secs(options.seconds);
@@ -117,37 +134,44 @@ fn measure<D: Driver + Copy>(
         options.messages.unwrap_or(options.seconds * 1000),
     );
     let mut waits = Histogram::<u64>::new(3)?;
-    let mut sent_at = vec![start; swarm.len()];
-    let mut last_tag = vec![None; swarm.len()];
+    // Of each sender: the tags that were not answered, and when they were sent.
+    let mut open: Vec<VecDeque<(u64, Instant)>> = vec![VecDeque::new(); swarm.len()];
     let (mut sent, mut stored) = (0, 0);
-    let may_send = |sent: u64, now: Instant| match options.messages {
-        Some(messages) => sent < messages,
-        None => now < stop,
-    };
-    let mut ready: Vec<u32> = (0..swarm.len() as u32).collect();
+    let senders = 0..swarm.len() as u32;
+    let mut ready: Vec<u32> = senders
+        .flat_map(|member| (0..in_flight).map(move |_| member))
+        .collect();
     loop {
         let now = Instant::now();
-        for member in ready.drain(..) {
-            let member = member as usize;
-            if may_send(sent, now) {
-                swarm.say(member, true);
-                sent_at[member] = Instant::now();
-                swarm.flush(member)?;
-                sent += 1;
+        let may_send = |sent: u64| match options.messages {
+            Some(messages) => sent < messages,
+            None => now < stop,
+        };
+        // Answers of one sender lie side by side, and so do its next messages: they go out in one piece.
+        for same in ready.chunk_by(|a, b| a == b) {
+            let member = same[0] as usize;
+            for _ in same {
+                if may_send(sent) {
+                    let tag = swarm.say(member, true);
+                    open[member].push_back((tag, Instant::now()));
+                    sent += 1;
+                }
             }
+            swarm.flush(member)?;
         }
+        ready.clear();
         if stored == sent {
             break;
         }
         swarm.turn(Duration::from_millis(100))?;
         let answered = Instant::now();
         for (member, tag) in swarm.stored.drain(..) {
-            let is_new = last_tag[member as usize].replace(tag) != Some(tag);
-            ensure!(
-                is_new,
-                "message {tag} of sender {member} was answered twice"
-            );
-            let wait = answered.saturating_duration_since(sent_at[member as usize]);
+            let open = &mut open[member as usize];
+            let found = open.iter().position(|(sent, _)| *sent == tag);
+            let Some((_, since)) = found.and_then(|at| open.remove(at)) else {
+                bail!("message {tag} of sender {member} was answered twice, or never sent");
+            };
+            let wait = answered.saturating_duration_since(since);
             waits.record(u64::try_from(wait.as_nanos())?)?;
             ready.push(member);
             stored += 1;

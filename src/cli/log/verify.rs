@@ -36,6 +36,17 @@ pub(super) fn run(place: &Place<'_>) -> Result<(), Failure> {
             "read beside the server ({holder}), up to its last whole group"
         )?;
     }
+    let held = journal
+        .iter()
+        .filter_map(|half| half.ids)
+        .map(|ids| ids.1)
+        .max();
+    if let Some(held) = held.filter(|held| *held > audit.ids.1 && holder.is_none()) {
+        writeln!(
+            out,
+            "note: the journal holds records up to {held}; the next start writes them into the segments"
+        )?;
+    }
     for note in &audit.notes {
         writeln!(out, "note: {note}")?;
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, LazyLock, RwLock};
 
 use slog::{Logger, error, info, warn};
 
@@ -69,7 +69,12 @@ impl Segments {
         let floor = Floor::below(all());
         let first = all().next().map_or(1, |segment| segment.first_id);
         let expired_time_max = time_max_before(&options.folder, first).unwrap_or(0);
-        let (rooms, rebuilt) = restore::rooms(&options.folder, &found.sealed, &active, log)?;
+        let (rooms, rebuilt) = restore::rooms(
+            &options.folder,
+            &found.sealed,
+            &active,
+            derived_log(!read_only, log),
+        )?;
         if rooms.len() > options.rooms_max {
             warn!(log, "the log holds more rooms than are allowed; no more are made";
                 "rooms" => rooms.len(), "allowed" => options.rooms_max);
@@ -190,7 +195,7 @@ fn find(folder: &Path, journal: Option<JournalIds>, log: &Logger) -> Result<Foun
     }
     let mut sealed = Vec::with_capacity(ids.len());
     for id in &ids[..at.min(ids.len())] {
-        match summary(folder, *id, log)? {
+        match summary(folder, *id, derived_log(write, log))? {
             Some(segment) => sealed.push(segment),
             None => error!(log, "a segment cannot be read; it is left out and stays where it is";
                 "file" => %part_path(folder, *id, Part::Text).display(),
@@ -242,6 +247,12 @@ fn find(folder: &Path, journal: Option<JournalIds>, log: &Logger) -> Result<Foun
         unsynced,
         changed,
     })
+}
+
+/// Where to say that a derived file is missing. Whoever only reads says nothing: beside a running server it is not written yet.
+fn derived_log(write: bool, log: &Logger) -> &Logger {
+    static NOWHERE: LazyLock<Logger> = LazyLock::new(|| Logger::root(slog::Discard, slog::o!()));
+    if write { log } else { &NOWHERE }
 }
 
 fn in_memory(postings: super::rooms::Postings) -> RoomIndex {
