@@ -333,7 +333,7 @@ impl Seat {
         self.is_unread.get()
     }
 
-    /// Whether it wants to hear who comes and goes.
+    /// Chooses whether it hears who comes and goes; before it is in any room.
     pub fn set_presence(&self, wanted: bool) {
         self.wants_presence.set(wanted);
     }

@@ -70,7 +70,7 @@ fn half_a_line_and_then_silence_is_ended_by_the_heartbeat() {
 
 #[test]
 fn random_bytes_end_no_more_than_their_own_connection() {
-    let server = Server::builder().set("auth.deadline", "1s").start();
+    let server = Server::start();
     let mut good = server.member("good", "den");
     let mut random: u64 = 0x9E37_79B9_7F4A_7C15;
     for _ in 0..40 {

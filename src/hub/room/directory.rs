@@ -1,13 +1,10 @@
-//! Who is where: what WHO and ROOMS ask the fan-outs for, and the JOINED and PARTED lines of those who want them.
+//! Who is where: what WHO and ROOMS ask the fan-outs for.
 
 use std::sync::Arc;
 
 use actix::{Context, Handler, Message, MessageResult};
 
-use crate::edge::wire::gc2::reply;
 use crate::edge::wire::names::{RoomName, UserName};
-use crate::hub::messages::ClientRef;
-use crate::hub::seat::Identity;
 
 use super::{Room, State};
 
@@ -79,74 +76,5 @@ impl Handler<CountMembers> for Room {
             }
         });
         MessageResult(counts.collect())
-    }
-}
-
-/// On another shard somebody came or went.
-#[derive(Debug, Clone, Message)]
-#[rtype(result = "()")]
-pub struct PresenceChanged {
-    /// Where.
-    pub room: RoomName,
-    /// Who.
-    pub identity: Identity,
-    /// Came (or went).
-    pub came: bool,
-}
-
-impl Handler<PresenceChanged> for Room {
-    type Result = ();
-
-    fn handle(&mut self, change: PresenceChanged, _: &mut Context<Self>) {
-        if let Some(State::Open(room)) = self.rooms.get(&change.room) {
-            // Somebody with a connection here too is neither new to these members nor gone.
-            if !room.holds(&change.identity) {
-                self.tell_presence(&change, None);
-            }
-        }
-    }
-}
-
-impl Room {
-    /// Tells this shard's members and the other shards. `except` is who came, and knows.
-    pub(super) fn announce(
-        &self,
-        room: &RoomName,
-        identity: &Identity,
-        came: bool,
-        except: Option<ClientRef>,
-    ) {
-        let change = PresenceChanged {
-            room: room.clone(),
-            identity: identity.clone(),
-            came,
-        };
-        self.tell_presence(&change, except);
-        for (shard, other) in self.shard.links().rooms.iter().enumerate() {
-            if shard != usize::from(self.shard.id) {
-                other.do_send(change.clone());
-            }
-        }
-    }
-
-    fn tell_presence(&self, change: &PresenceChanged, except: Option<ClientRef>) {
-        let Some(State::Open(room)) = self.rooms.get(&change.room) else {
-            return;
-        };
-        if !room.has_presence_readers() {
-            return;
-        }
-        let mut line = Vec::new();
-        let (room_name, user) = (change.room.as_str(), change.identity.user.as_str());
-        if change.came {
-            reply::joined(&mut line, room_name, user);
-        } else {
-            reply::parted(&mut line, room_name, user);
-        }
-        room.each_member(|seat| {
-            if Some(seat.client) != except {
-                seat.leave_note(&line);
-            }
-        });
     }
 }

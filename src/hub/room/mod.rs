@@ -9,9 +9,11 @@
 
 mod directory;
 mod local;
+mod presence;
 
-pub use directory::{CountMembers, ListMembers, Member, PresenceChanged, RoomCount};
+pub use directory::{CountMembers, ListMembers, Member, RoomCount};
 pub use local::{JoinedRoom, LocalRoom, Membership};
+pub use presence::{PresenceChanged, ReportPresence, TellPresence};
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -28,6 +30,7 @@ use super::codec::EncodeBlocks;
 use super::log::{OpenRoom, Resync};
 use super::messages::{Answer, Batch, ClientRef, RoomBlocks};
 use super::rules::block::Block;
+use super::rules::presence::Presence;
 use super::seat::Identity;
 use super::shard::Shard;
 
@@ -38,6 +41,8 @@ pub struct Room {
     rooms: HashMap<RoomName, State>,
     /// Number of the last batch that was heard to its end; read by the log, which keeps those that were not.
     heard: Arc<AtomicU64>,
+    /// Who is in the rooms that have their home here.
+    presence: Presence,
 }
 
 enum State {
@@ -55,6 +60,7 @@ impl Room {
             log,
             rooms: HashMap::new(),
             heard,
+            presence: Presence::default(),
         }
     }
 
@@ -94,8 +100,8 @@ impl Room {
             membership,
             newest,
         });
-        if let (true, Some(identity), false) = (newcomer, identity, join.again) {
-            self.announce(room.name(), &identity, true, Some(join.client));
+        if let (true, Some(identity)) = (newcomer, identity) {
+            self.announce(room.name(), &identity, true, Some(join.client), join.again);
         }
     }
 }
@@ -108,10 +114,12 @@ impl Supervised for Room {
     fn restarting(&mut self, ctx: &mut Context<Self>) {
         use actix::AsyncContext;
         self.rooms.clear();
+        self.presence = Presence::default();
         let after = self.heard.load(Ordering::Acquire);
         warn!(self.log, "fan-out starts anew"; "clients" => self.shard.clients(), "after_batch" => after);
         // In this order: the rooms are asked for before the batches come again, and both come in the log's order.
         self.shard.each_seat(|seat| seat.order_rejoin());
+        self.ask_for_presence();
         let room = ctx.address();
         self.shard.links().log.do_send(Resync {
             shard: self.shard.id,
@@ -208,7 +216,7 @@ impl Handler<MemberLeft> for Room {
 
     fn handle(&mut self, left: MemberLeft, _: &mut Context<Self>) {
         if let Some(identity) = left.last_of {
-            self.announce(&left.room, &identity, false, None);
+            self.announce(&left.room, &identity, false, None, false);
         }
         if matches!(self.rooms.get(&left.room), Some(State::Open(room)) if room.is_empty()) {
             debug!(self.log, "room left by its last member here"; "room" => %left.room);

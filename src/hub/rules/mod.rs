@@ -1,11 +1,13 @@
 //! The decisions of the hub, free of actors and I/O: each takes what is known and returns what to do.
 //!
 //! [`block`], [`tail`] and [`cursor`] together are the one way in which anything is read: JOIN's past, catch-up,
-//! resume and the present. [`access`] says who may do what, [`beat`] when a silent client is asked and when it is gone.
+//! resume and the present. [`access`] says who may do what, [`beat`] when a silent client is asked and when it is gone, [`presence`] who
+//! comes and goes.
 
 pub mod access;
 pub mod beat;
 pub mod block;
 pub mod cursor;
 pub mod guests;
+pub mod presence;
 pub mod tail;
