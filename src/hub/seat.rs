@@ -307,7 +307,12 @@ impl Seat {
         self.closing_since.get()
     }
 
-    /// Whether it wants to hear who comes and goes.
+    /// Whether it wants to hear who comes and goes; settled before it can enter a room.
+    pub fn wants_presence(&self) -> bool {
+        self.wants_presence.get()
+    }
+
+    /// Chooses whether it hears who comes and goes.
     pub fn set_presence(&self, wanted: bool) {
         self.wants_presence.set(wanted);
     }

@@ -133,6 +133,9 @@ impl Room {
         let Some(State::Open(room)) = self.rooms.get(&change.room) else {
             return;
         };
+        if !room.has_presence_members() {
+            return;
+        }
         let mut line = Vec::new();
         let (room_name, user) = (change.room.as_str(), change.identity.user.as_str());
         if change.came {

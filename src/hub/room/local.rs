@@ -21,6 +21,7 @@ pub struct Membership {
     /// The client's own number for the room.
     number: u32,
     form: BodyForm,
+    wants_presence: bool,
     position: Cell<u32>,
     /// Whether the client was told that there is news and has not looked yet.
     has_news: Cell<bool>,
@@ -72,6 +73,8 @@ pub struct LocalRoom {
     /// Connections of each account; one user may have several.
     accounts: RefCell<HashMap<u64, u32>>,
     c16_members: Cell<u32>,
+    /// Members that want to hear who comes and goes: where there are none, nobody has to be asked.
+    presence_members: Cell<u32>,
 }
 
 impl LocalRoom {
@@ -84,6 +87,7 @@ impl LocalRoom {
             members: RefCell::default(),
             accounts: RefCell::default(),
             c16_members: Cell::default(),
+            presence_members: Cell::default(),
         }
     }
 
@@ -117,6 +121,11 @@ impl LocalRoom {
             BodyForm::C16 => c16 > 0,
             BodyForm::Text => self.members.borrow().len() > c16,
         }
+    }
+
+    /// Whether anybody in it wants to hear who comes and goes.
+    pub(super) fn has_presence_members(&self) -> bool {
+        self.presence_members.get() > 0
     }
 
     /// Calls `visit` with every member's seat.
@@ -170,10 +179,15 @@ impl LocalRoom {
             }
             self.c16_members.set(self.c16_members.get() + 1);
         }
+        let wants_presence = seat.wants_presence();
+        if wants_presence {
+            self.presence_members.set(self.presence_members.get() + 1);
+        }
         let membership = Rc::new(Membership {
             seat: seat.clone(),
             number,
             form,
+            wants_presence,
             position: Cell::new(members.len() as u32),
             has_news: Cell::new(false),
         });
@@ -203,6 +217,9 @@ impl LocalRoom {
         }
         if membership.form == BodyForm::C16 {
             self.c16_members.set(self.c16_members.get() - 1);
+        }
+        if membership.wants_presence {
+            self.presence_members.set(self.presence_members.get() - 1);
         }
         let identity = membership.seat.identity()?;
         let mut accounts = self.accounts.borrow_mut();
