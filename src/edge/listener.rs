@@ -71,10 +71,8 @@ pub async fn accept(listener: StdListener, sessions: Addr<SessionSupervisor>, lo
     };
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => match stream.into_std() {
-                Ok(stream) => sessions.do_send(Accepted { stream, peer }),
-                Err(error) => debug!(log, "connection lost at once"; "error" => %error),
-            },
+            // As it is: taking it from the runtime and giving it back would be two system calls for each connection.
+            Ok((stream, peer)) => sessions.do_send(Accepted { stream, peer }),
             Err(error) if is_about_one_connection(&error) => {
                 debug!(log, "connection lost before it was accepted"; "error" => %error);
             }

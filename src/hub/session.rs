@@ -12,6 +12,7 @@ use actix::{
     WrapFuture,
 };
 use slog::{Logger, debug, error, info, warn};
+use tokio::net::TcpStream;
 
 use crate::edge::wire::gc2::refusal::ErrorCode;
 
@@ -107,8 +108,8 @@ impl Handler<Connect> for SessionSupervisor {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Accepted {
-    /// The socket, not blocking.
-    pub stream: std::net::TcpStream,
+    /// The socket, known to this thread's runtime.
+    pub stream: TcpStream,
     /// Its other end.
     pub peer: SocketAddr,
 }
@@ -123,7 +124,7 @@ impl Handler<Accepted> for SessionSupervisor {
         if !self.connections.enter() {
             warn!(self.log, "connection refused: limits.connections is reached";
                 "peer" => %accepted.peer, "connections" => self.connections.max());
-            refuse_politely(&accepted.stream);
+            refuse_politely(accepted.stream);
             return;
         }
         match Client::start(&self.shard, accepted.stream, accepted.peer) {
@@ -138,10 +139,13 @@ impl Handler<Accepted> for SessionSupervisor {
 }
 
 /// One line, as far as it fits into the socket's empty buffer.
-fn refuse_politely(mut stream: &std::net::TcpStream) {
+fn refuse_politely(stream: TcpStream) {
     use std::io::Write;
-    let _ =
-        stream.write_all(b"ERR;;unavailable;too many connections; try again later\nBYE;full;10\n");
+    // The runtime has not seen yet that it can be written to, and would not try.
+    if let Ok(mut stream) = stream.into_std() {
+        let _ = stream
+            .write_all(b"ERR;;unavailable;too many connections; try again later\nBYE;full;10\n");
+    }
 }
 
 /// A log-in was decided.

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
 use actix::{ActorContext, ActorFuture, Context};
+use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::hub::session::Ending;
 
@@ -163,33 +164,28 @@ impl Client {
         if self.resume_held(ctx) {
             return Ok(Step::Moved);
         }
-        loop {
-            if self.stream.poll_read_ready(cx)?.is_pending() {
+        let bytes_max = if self.seat.is_known() {
+            READ_BYTES
+        } else {
+            STRANGER_READ_BYTES
+        };
+        READ_BUFFER.with_borrow_mut(|buffer| {
+            let mut space = ReadBuf::new(&mut buffer[..bytes_max]);
+            // A read that leaves space free has emptied the socket. This kind of reading knows that; `try_read` would try
+            // once more, a system call for each message.
+            let read = Pin::new(&mut self.stream).poll_read(cx, &mut space)?;
+            if read.is_pending() {
                 return Ok(Step::Idle);
             }
-            let is_known = self.seat.is_known();
-            let read = READ_BUFFER.with_borrow_mut(|buffer| {
-                let bytes_max = if is_known {
-                    READ_BYTES
-                } else {
-                    STRANGER_READ_BYTES
-                };
-                let read = self.stream.try_read(&mut buffer[..bytes_max])?;
-                self.take_input(&buffer[..read], ctx);
-                Ok::<_, std::io::Error>(read)
-            });
-            match read {
+            let input = space.filled();
+            if input.is_empty() {
                 // It sends nothing more, but may still listen (`nc -N`): it gets what it asked for.
-                Ok(0) => {
-                    self.seat.set_half_closed();
-                    self.finish(Ending::Left);
-                    return Ok(Step::Moved);
-                }
-                Ok(_) => return Ok(Step::Moved),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
+                self.seat.set_half_closed();
+                self.finish(Ending::Left);
             }
-        }
+            self.take_input(input, ctx);
+            Ok(Step::Moved)
+        })
     }
 
     /// A socket that is closed with unread input is reset, and a reset may overtake the last lines: what is there is

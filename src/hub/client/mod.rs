@@ -122,11 +122,10 @@ impl Client {
     /// Seats a new client on `shard` and starts its actor.
     pub fn start(
         shard: &Rc<Shard>,
-        stream: std::net::TcpStream,
+        stream: TcpStream,
         peer: SocketAddr,
     ) -> std::io::Result<ClientRef> {
         stream.set_nodelay(true)?;
-        let stream = TcpStream::from_std(stream)?;
         let seat = shard.seat(peer, stream.as_raw_fd());
         let client = seat.client;
         let line_bytes = usize::try_from(shard.config.limits.line_bytes).unwrap_or(usize::MAX);
