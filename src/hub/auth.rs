@@ -27,7 +27,7 @@ pub struct AuthSupervisor {
     keys: RandomState,
     sessions: Vec<Addr<SessionSupervisor>>,
     /// Shards that have not yet reported after a restart.
-    reports_due: usize,
+    reports_due: Vec<u16>,
     waiting: Vec<LogIn>,
     /// The log-in being decided; answered if that panics.
     current: Option<ClientRef>,
@@ -42,7 +42,7 @@ impl AuthSupervisor {
             guests: GuestTable::default(),
             keys: RandomState::new(),
             sessions: Vec::new(),
-            reports_due: 0,
+            reports_due: Vec::new(),
             waiting: Vec::new(),
             current: None,
         }
@@ -113,8 +113,8 @@ impl Supervised for AuthSupervisor {
             self.tell(client, Err((ErrorCode::Unavailable, text)));
         }
         self.guests = GuestTable::default();
-        self.reports_due = self.sessions.len();
-        warn!(self.log, "log-in starts anew"; "shards" => self.reports_due);
+        self.reports_due = (0..self.sessions.len() as u16).collect();
+        warn!(self.log, "log-in starts anew"; "shards" => self.reports_due.len());
         for sessions in &self.sessions {
             sessions.do_send(ReportAccounts { to: ctx.address() });
         }
@@ -150,7 +150,7 @@ impl Handler<LogIn> for AuthSupervisor {
     type Result = ();
 
     fn handle(&mut self, log_in: LogIn, _: &mut Context<Self>) {
-        if self.reports_due == 0 {
+        if self.reports_due.is_empty() {
             self.answer(log_in);
         } else if self.waiting.len() < self.config.auth.pending {
             self.waiting.push(log_in);
@@ -165,6 +165,8 @@ impl Handler<LogIn> for AuthSupervisor {
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct AccountLeft {
+    /// On which shard.
+    pub shard: u16,
     /// The account.
     pub account: Arc<str>,
 }
@@ -173,7 +175,10 @@ impl Handler<AccountLeft> for AuthSupervisor {
     type Result = ();
 
     fn handle(&mut self, left: AccountLeft, _: &mut Context<Self>) {
-        self.guests.leave(&left.account);
+        // Whoever left before its shard reported is not in that report.
+        if !self.reports_due.contains(&left.shard) {
+            self.guests.leave(&left.account);
+        }
     }
 }
 
@@ -181,6 +186,8 @@ impl Handler<AccountLeft> for AuthSupervisor {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct AccountsReported {
+    /// Which shard.
+    pub shard: u16,
     /// Account and address.
     pub guests: Vec<(Arc<str>, IpAddr)>,
 }
@@ -193,8 +200,8 @@ impl Handler<AccountsReported> for AuthSupervisor {
             // They were let in before; nothing is refused now.
             let _ = self.guests.enter(&account, address);
         }
-        self.reports_due = self.reports_due.saturating_sub(1);
-        if self.reports_due == 0 {
+        self.reports_due.retain(|shard| *shard != report.shard);
+        if self.reports_due.is_empty() {
             for log_in in std::mem::take(&mut self.waiting) {
                 self.answer(log_in);
             }

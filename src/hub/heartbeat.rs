@@ -56,6 +56,14 @@ impl Heartbeat {
             }
             return;
         }
+        if seat.is_half_closed() {
+            // It cannot answer; it goes when it has everything.
+            return self.check_transport(seat);
+        }
+        if seat.is_known() && seat.is_unread() {
+            // What it said may lie in its socket.
+            return self.check_transport(seat);
+        }
         let vitals = Vitals {
             heard_at: seat.heard_at(),
             asked_at: seat.asked_at(),
@@ -86,7 +94,8 @@ impl Heartbeat {
         let Ok(state) = sys::tcp_state(&seat.socket) else {
             return;
         };
-        let waits = state.unanswered_probes > 0 || state.retransmits > 0;
+        // One probe may be on its way this very moment.
+        let waits = state.unanswered_probes > 1 || state.retransmits > 1;
         if waits && state.since_last_ack >= patience {
             info!(self.log, "client's TCP acknowledges nothing"; "peer" => %seat.peer,
                 "since_ms" => state.since_last_ack.as_millis() as u64);

@@ -42,6 +42,8 @@ pub enum Action {
         room: RoomName,
         /// Who.
         user: UserName,
+        /// Who, without regard to case.
+        account: Arc<str>,
         /// The sender's tag, empty if it gave none.
         tag: Bytes,
         /// The body in its stored form.

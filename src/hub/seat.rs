@@ -73,6 +73,8 @@ pub struct Seat {
     rejoin: Cell<bool>,
     has_unsent: Cell<bool>,
     closing_since: Cell<Option<Duration>>,
+    is_half_closed: Cell<bool>,
+    is_unread: Cell<bool>,
     wants_presence: Cell<bool>,
     body_form: Cell<BodyForm>,
 }
@@ -115,6 +117,8 @@ impl Seat {
             rejoin: Cell::default(),
             has_unsent: Cell::default(),
             closing_since: Cell::default(),
+            is_half_closed: Cell::default(),
+            is_unread: Cell::default(),
             wants_presence: Cell::default(),
             body_form: Cell::default(),
         })
@@ -307,9 +311,26 @@ impl Seat {
         self.closing_since.get()
     }
 
-    /// Whether it wants to hear who comes and goes.
-    pub fn wants_presence(&self) -> bool {
-        self.wants_presence.get()
+    /// It sends nothing more, but still listens.
+    pub fn set_half_closed(&self) {
+        self.is_half_closed.set(true);
+    }
+
+    /// Whether it sends nothing more.
+    pub fn is_half_closed(&self) -> bool {
+        self.is_half_closed.get()
+    }
+
+    /// Notes whether its socket is left unread for now: an answer to a `PING` may wait there.
+    pub fn set_unread(&self, unread: bool, now: Duration) {
+        if self.is_unread.replace(unread) && !unread {
+            self.restart_question(now);
+        }
+    }
+
+    /// Whether its socket is left unread for now.
+    pub fn is_unread(&self) -> bool {
+        self.is_unread.get()
     }
 
     /// Chooses whether it hears who comes and goes; before it is in any room.
@@ -330,6 +351,19 @@ impl Seat {
     /// Who it is; `None` before its log-in.
     pub fn identity(&self) -> Option<Identity> {
         self.identity.borrow().clone()
+    }
+
+    /// Its name and account; `None` before its log-in.
+    pub fn user(&self) -> Option<(UserName, Arc<str>)> {
+        let identity = self.identity.borrow();
+        identity
+            .as_ref()
+            .map(|who| (who.user.clone(), who.account.clone()))
+    }
+
+    /// Whether it wants to hear who comes and goes.
+    pub fn wants_presence(&self) -> bool {
+        self.wants_presence.get()
     }
 
     /// Whether it is logged in.

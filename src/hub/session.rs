@@ -168,6 +168,7 @@ impl Handler<LogInDecided> for SessionSupervisor {
             // It left while it was let in.
             (None, Ok(identity)) => {
                 self.shard.links().auth.do_send(AccountLeft {
+                    shard: self.shard.id,
                     account: identity.account,
                 });
             }
@@ -228,6 +229,7 @@ impl Handler<ClientEnded> for SessionSupervisor {
         }
         if let Some(identity) = ended.identity {
             self.shard.links().auth.do_send(AccountLeft {
+                shard: self.shard.id,
                 account: identity.account,
             });
         }
@@ -256,7 +258,8 @@ impl Handler<ReportAccounts> for SessionSupervisor {
                 guests.push((identity.account, seat.peer.ip().to_canonical()));
             }
         });
-        ask.to.do_send(AccountsReported { guests });
+        let shard = self.shard.id;
+        ask.to.do_send(AccountsReported { shard, guests });
     }
 }
 

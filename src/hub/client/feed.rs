@@ -67,7 +67,7 @@ impl Client {
                     if self.stream.poll_write_ready(cx)?.is_pending() {
                         return Ok(Work::Blocked);
                     }
-                    feed.is_parked = true;
+                    self.rooms.park(number);
                     self.rooms.dequeue_first();
                     if !self.page_is_due {
                         self.read_page(number, after, ctx);
@@ -286,6 +286,8 @@ impl Client {
             && self.page.is_none()
             && !self.page_is_due
             && self.pending.is_empty()
+            // A room may have more for it, once its socket takes more.
+            && !self.is_blocked
             && !matches!(self.busy.as_deref(), Some(Busy::Decode(_)))
     }
 }

@@ -16,12 +16,15 @@ use crate::hub::session::Ending;
 use crate::ops::config::lists;
 
 use super::sends::SendBatch;
-use super::{Client, Held, Phase};
+use super::{Client, Deferred, Held, Phase, Until};
 
 /// Requests of one client that may be on their way through the log.
 const PENDING_MAX: usize = 4096;
 /// Bytes of these.
 const PENDING_BYTES_MAX: usize = 256 * 1024;
+
+/// With more than this waiting, commands of somebody who is not logged in are not read on.
+const STRANGER_OUTBOX_BYTES: usize = 4 * 1024;
 
 /// What a browser or a probe gets on the chat port.
 const HTTP_ANSWER: &[u8] = b"HTTP/1.1 501 Not Implemented\r\nConnection: close\r\n\
@@ -33,27 +36,40 @@ impl Client {
     pub(super) fn may_read(&mut self) -> bool {
         if self.busy.is_some()
             || self.seat.eviction().is_some()
-            || self.outbox.is_full()
+            || self.is_outbox_full()
             || self.pending.len() >= PENDING_MAX
             || self.pending_bytes >= PENDING_BYTES_MAX
-            || (self.deferred.is_some() && !self.pending.is_empty())
         {
             return false;
         }
-        if self.shard.queue.is_full() {
-            self.shard.wait_for_log(&self.seat);
-            // Room may have been made between the two lines.
-            return !self.shard.queue.is_full();
+        match self.deferred.as_ref().map(|deferred| deferred.until) {
+            None => true,
+            Some(Until::Answered) => self.pending.is_empty(),
+            Some(Until::QueueHasRoom) => !self.must_wait_for_log(),
         }
-        true
+    }
+
+    /// Somebody who is not logged in gets less room.
+    fn is_outbox_full(&self) -> bool {
+        let is_known = self.seat.is_known();
+        self.outbox.is_full() || (!is_known && self.outbox.len() >= STRANGER_OUTBOX_BYTES)
+    }
+
+    fn must_wait_for_log(&self) -> bool {
+        if !self.shard.queue.is_full() {
+            return false;
+        }
+        self.shard.wait_for_log(&self.seat);
+        // Room may have been made between the two lines.
+        self.shard.queue.is_full()
     }
 
     /// Goes on with what was read before; returns whether there was anything.
     pub(super) fn resume_held(&mut self, ctx: &mut Context<Self>) -> bool {
-        if let Some(line) = self.deferred.take() {
+        if let Some(deferred) = self.deferred.take() {
             let mut batch = SendBatch::default();
-            // Nothing of this client is on its way now, so the command is carried out.
-            let _ = self.carry_out(Line::Whole(&line), &mut batch, ctx);
+            // What it waited for is there, so the command is carried out, or waits for the next thing.
+            let _ = self.carry_out(Line::Whole(&deferred.line), &mut batch, ctx);
             self.submit(batch, ctx);
             return true;
         }
@@ -148,7 +164,7 @@ impl Client {
     fn must_pause(&self, batch: &SendBatch) -> bool {
         self.busy.is_some()
             || self.deferred.is_some()
-            || self.outbox.is_full()
+            || self.is_outbox_full()
             || matches!(self.phase, Phase::Closing)
             || self.pending.len() + batch.len() >= PENDING_MAX
             || self.pending_bytes + batch.bytes() >= PENDING_BYTES_MAX
@@ -180,17 +196,27 @@ impl Client {
                 debug!(self.shard.log, "bad line"; "peer" => %self.seat.peer, "why" => &*refusal.text);
                 self.reply(|out| reply::refusal(out, &refusal));
             }
+            Ok(Command::Send { .. }) if self.must_wait_for_log() => {
+                return self.defer(line, Until::QueueHasRoom);
+            }
             Ok(Command::Send { tag, target, body }) => self.say(tag, target, body, batch),
             Ok(command) => {
                 let waits = !self.pending.is_empty() || batch.len() > 0;
                 if waits && builds_on_requests(&command) {
-                    self.deferred = Some(line.into());
-                    return ControlFlow::Break(());
+                    return self.defer(line, Until::Answered);
                 }
                 self.obey(command, ctx);
             }
         }
         ControlFlow::Continue(())
+    }
+}
+
+impl Client {
+    fn defer(&mut self, line: &[u8], until: Until) -> ControlFlow<()> {
+        let line = line.to_vec();
+        self.deferred = Some(Box::new(Deferred { line, until }));
+        ControlFlow::Break(())
     }
 }
 

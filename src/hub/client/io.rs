@@ -15,8 +15,10 @@ use super::{Client, Phase};
 
 /// Bytes that are read in one go, into a buffer that the thread owns.
 pub const READ_BYTES: usize = 64 * 1024;
+/// Bytes that are read in one go from somebody who is not logged in: there is little to say before that.
+const STRANGER_READ_BYTES: usize = 4 * 1024;
 /// Rounds of writing and reading before the other clients of the thread get their turn.
-const ROUNDS_MAX: u32 = 8;
+const ROUNDS_MAX: u32 = 2;
 
 thread_local! {
     /// What the socket of whichever client runs has to say.
@@ -78,7 +80,8 @@ impl Client {
                 Ok(step) => step,
                 Err(error) => return self.fail(&error),
             };
-            if (wrote, read) == (Step::Idle, Step::Idle) {
+            // Writing goes on until nothing is left or nothing is taken, so only what was read can make more of it.
+            if read == Step::Idle {
                 return ControlFlow::Continue(());
             }
         }
@@ -152,7 +155,9 @@ impl Client {
 
     /// Reads and carries out commands, as long as nothing stands against that.
     fn read(&mut self, ctx: &mut Context<Self>, cx: &mut TaskContext<'_>) -> std::io::Result<Step> {
-        if !self.may_read() {
+        let may_read = self.may_read();
+        self.seat.set_unread(!may_read, self.shard.now());
+        if !may_read {
             return Ok(Step::Idle);
         }
         if self.resume_held(ctx) {
@@ -162,14 +167,21 @@ impl Client {
             if self.stream.poll_read_ready(cx)?.is_pending() {
                 return Ok(Step::Idle);
             }
+            let is_known = self.seat.is_known();
             let read = READ_BUFFER.with_borrow_mut(|buffer| {
-                let read = self.stream.try_read(buffer)?;
+                let bytes_max = if is_known {
+                    READ_BYTES
+                } else {
+                    STRANGER_READ_BYTES
+                };
+                let read = self.stream.try_read(&mut buffer[..bytes_max])?;
                 self.take_input(&buffer[..read], ctx);
                 Ok::<_, std::io::Error>(read)
             });
             match read {
                 // It sends nothing more, but may still listen (`nc -N`): it gets what it asked for.
                 Ok(0) => {
+                    self.seat.set_half_closed();
                     self.finish(Ending::Left);
                     return Ok(Step::Moved);
                 }

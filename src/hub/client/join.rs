@@ -142,6 +142,10 @@ impl Client {
             && feed.room.name() == joined.room.name()
         {
             // Back after the fan-out started anew: the cursor knows where to go on.
+            if Rc::ptr_eq(&feed.room, &joined.room) {
+                // Asked for twice, before and after; one membership is enough.
+                joined.room.dismiss(&feed.membership);
+            }
             feed.room = joined.room;
             feed.membership = joined.membership;
             feed.cursor.detach();

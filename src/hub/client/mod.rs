@@ -57,8 +57,8 @@ pub struct Client {
     splitter: LineSplitter,
     /// Input that was read and could not be looked at yet.
     held: Option<Box<Held>>,
-    /// A command that waits until the requests before it are answered.
-    deferred: Option<Box<[u8]>>,
+    /// A command that has to wait.
+    deferred: Option<Box<Deferred>>,
     busy: Option<Box<Busy>>,
     rooms: Rooms,
     page: Option<Box<PageInHand>>,
@@ -82,6 +82,21 @@ enum Phase {
     Gc2,
     /// Nothing more is read from it; it ends when its outbox is empty.
     Closing,
+}
+
+/// A command that was read and cannot be carried out yet.
+struct Deferred {
+    line: Vec<u8>,
+    until: Until,
+}
+
+/// What a deferred command waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// The requests before it are answered.
+    Answered,
+    /// The log's queue has room.
+    QueueHasRoom,
 }
 
 struct Held {
@@ -157,6 +172,7 @@ impl Client {
     /// Leaves its rooms and reads nothing more; ends as `how` once what waits for it is written.
     fn close(&mut self, how: Ending) {
         self.leave_all();
+        self.seat.set_closing(self.shard.now());
         self.finish(how);
     }
 
@@ -174,7 +190,6 @@ impl Client {
     /// Reads nothing more; ends as `how` once everything that is there for it is written.
     fn finish(&mut self, how: Ending) {
         self.phase = Phase::Closing;
-        self.seat.set_closing(self.shard.now());
         self.held = None;
         self.deferred = None;
         self.ending.get_or_insert_with(|| Box::new(how));

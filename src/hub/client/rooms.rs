@@ -15,8 +15,7 @@ pub(super) struct RoomFeed {
     pub room: Rc<LocalRoom>,
     pub membership: Rc<Membership>,
     pub cursor: Cursor,
-    /// Waits for a page of the log.
-    pub is_parked: bool,
+    is_parked: bool,
     is_queued: bool,
 }
 
@@ -43,6 +42,8 @@ pub(super) struct Rooms {
 
 #[derive(Default)]
 struct Many {
+    /// Rooms that wait for a page of the log.
+    parked: Vec<u32>,
     /// Numbers that may be given again.
     free: Vec<u32>,
     /// Only beyond [`SCANNED_ROOMS_MAX`].
@@ -115,6 +116,9 @@ impl Rooms {
 
     pub(super) fn remove(&mut self, number: u32) -> Option<RoomFeed> {
         let feed = self.feeds.get_mut(number as usize)?.take()?;
+        if feed.is_queued {
+            self.queue.retain(|queued| *queued != number);
+        }
         let many = self.many.get_or_insert_default();
         many.free.push(number);
         if let Some(index) = &mut many.index {
@@ -171,13 +175,21 @@ impl Rooms {
         }
     }
 
+    /// This room waits for a page of the log.
+    pub(super) fn park(&mut self, number: u32) {
+        if let Some(feed) = self.get_mut(number)
+            && !std::mem::replace(&mut feed.is_parked, true)
+        {
+            self.many.get_or_insert_default().parked.push(number);
+        }
+    }
+
     /// A page was read: whoever waited for the reading may ask again.
     pub(super) fn unpark(&mut self) {
-        for number in 0..self.feeds.len() as u32 {
-            let parked = self
-                .get_mut(number)
-                .is_some_and(|f| std::mem::take(&mut f.is_parked));
-            if parked {
+        let Some(many) = &mut self.many else { return };
+        for number in std::mem::take(&mut many.parked) {
+            if let Some(feed) = self.get_mut(number) {
+                feed.is_parked = false;
                 self.enqueue(number);
             }
         }

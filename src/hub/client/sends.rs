@@ -1,6 +1,7 @@
 //! SEND: from the line to the log.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use actix::{AsyncContext, Context};
 use bytes::Bytes;
@@ -169,7 +170,9 @@ impl Client {
             self.busy = Some(Box::new(Busy::Decode(batch)));
             return;
         }
-        let Some(user) = self.user() else { return };
+        let Some(user) = self.seat.user() else {
+            return;
+        };
         let requests = batch
             .into_parts()
             .map(|(room, tag, body)| self.request(room, &user, tag, body))
@@ -183,7 +186,9 @@ impl Client {
         batch: SendBatch,
         bodies: Vec<Result<DecodedBody, BodyError>>,
     ) {
-        let Some(user) = self.user() else { return };
+        let Some(user) = self.seat.user() else {
+            return;
+        };
         let max = usize::try_from(self.shard.config.limits.message_bytes).unwrap_or(usize::MAX);
         let mut requests = Vec::with_capacity(bodies.len());
         for ((room, tag, _), body) in batch.into_parts().zip(bodies) {
@@ -219,10 +224,17 @@ impl Client {
         self.shard.links().log.do_send(Requests(vec![request]));
     }
 
-    fn request(&mut self, room: RoomName, user: &UserName, tag: Bytes, body: Bytes) -> Request {
+    fn request(
+        &mut self,
+        room: RoomName,
+        (user, account): &(UserName, Arc<str>),
+        tag: Bytes,
+        body: Bytes,
+    ) -> Request {
         let action = Action::Say {
             room,
             user: user.clone(),
+            account: account.clone(),
             tag: tag.clone(),
             body,
         };
@@ -246,10 +258,6 @@ impl Client {
             number,
             action,
         }
-    }
-
-    fn user(&self) -> Option<UserName> {
-        self.seat.identity().map(|identity| identity.user)
     }
 }
 

@@ -57,7 +57,7 @@ impl MessageLog {
             decided: None,
         });
         // One more message may come on top.
-        let group_bytes = GROUP_BYTES.min(store.group_bytes_max() / 2);
+        let group_bytes = GROUP_BYTES.min(store.group_bytes_max() / 4);
         // Moved one by one, so that a panic finds every request in exactly one place.
         while in_hand.requests.len() < GROUP_REQUESTS && store.staged_bytes() < group_bytes {
             let Some(request) = self.ledger.pop_front() else {
@@ -96,6 +96,7 @@ impl MessageLog {
                 Vec::new()
             }
         };
+        note_ahead(&mut self.ahead, self.reader.current().newest(), &events);
         let in_hand_requests = &in_hand.requests;
         in_hand.decided = Some(decide(in_hand_requests, events, self.shards.len()));
         self.tell();
@@ -185,11 +186,12 @@ fn stage(store: &mut dyn LogStore, planned: &mut Planned) {
         Action::Say {
             room,
             user,
+            account,
             tag,
             body,
         } => {
             let tag = std::str::from_utf8(tag).ok().filter(|tag| !tag.is_empty());
-            let mark = tag.map(|tag| store.tag_mark(&user.account(), tag, room, body));
+            let mark = tag.map(|tag| store.tag_mark(account, tag, room, body));
             NewEvent {
                 room: room.clone(),
                 user: user.clone(),
@@ -309,6 +311,15 @@ fn decide(requests: &[Planned], events: Vec<Event>, shards: usize) -> Decided {
         answers,
         queue_bytes,
         told: 0,
+    }
+}
+
+/// Remembers what is told but cannot be read yet; forgets it once the readers have everything.
+fn note_ahead(ahead: &mut HashMap<RoomName, u64>, readable: u64, events: &[Event]) {
+    if events.last().is_some_and(|newest| newest.id > readable) {
+        ahead.extend(events.iter().map(|event| (event.room.clone(), event.id)));
+    } else if ahead.values().all(|newest| *newest <= readable) {
+        ahead.clear();
     }
 }
 

@@ -13,7 +13,7 @@ mod delivery;
 mod panic_at;
 pub mod read_pool;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
@@ -60,6 +60,8 @@ pub struct MessageLog {
     /// The group being committed and told.
     in_hand: Option<InHand>,
     next_nonce: u64,
+    /// Newest ids told of rooms whose last groups cannot be read yet, because the segments do not take them (a full disk).
+    ahead: HashMap<RoomName, u64>,
     fatal: Fatal,
 }
 
@@ -82,6 +84,7 @@ impl MessageLog {
             ledger: VecDeque::new(),
             in_hand: None,
             next_nonce: rand::random(),
+            ahead: HashMap::new(),
             fatal,
         }
     }
@@ -194,7 +197,9 @@ impl Handler<OpenRoom> for MessageLog {
 
     fn handle(&mut self, open: OpenRoom, _: &mut Context<Self>) {
         // Whatever is committed has been told to the shard by now: commits and tellings are one step here.
-        let newest = self.reader.current().room_newest(&open.room);
+        let readable = self.reader.current().room_newest(&open.room);
+        let told = self.ahead.get(&open.room).copied().unwrap_or(0);
+        let newest = readable.max(told);
         if let Some(shard) = self.shards.get(usize::from(open.shard)) {
             shard.room.do_send(RoomOpened {
                 room: open.room,

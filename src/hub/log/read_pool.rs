@@ -76,7 +76,10 @@ impl ReadPool {
             if let Err(panic) = &run {
                 error!(log, "a read of the log panicked"; "reason" => panic_text(&**panic));
             }
-            done(run.ok());
+            let told = std::panic::catch_unwind(AssertUnwindSafe(|| done(run.ok())));
+            if let Err(panic) = told {
+                error!(log, "a read's answer panicked"; "reason" => panic_text(&*panic));
+            }
         });
         // The threads live as long as this sender does.
         let _ = self.jobs.send(job);

@@ -114,7 +114,7 @@ impl Handler<TellPresence> for Room {
             return;
         };
         // Ten thousand who come at once must not each be looked at for each.
-        if !room.is_watched() {
+        if !room.has_presence_readers() {
             return;
         }
         let mut line = Vec::new();
