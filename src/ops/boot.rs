@@ -104,7 +104,7 @@ pub fn run(
     let system = System::new();
     let result = system.block_on(async {
         let (fatal, mut faults) = unbounded_channel();
-        let running = start(&config, log, store, factory, sockets, descriptors, fatal)?;
+        let running = start(&config, log, store, factory, sockets, descriptors, fatal).await?;
         // Whoever reads READY may send a signal at once.
         let signals = shutdown::Signals::listen()?;
         ready(&addresses);
@@ -218,7 +218,7 @@ fn store_factory(config: &Arc<Config>, data_dir: PathBuf, log: Logger) -> StoreF
     })
 }
 
-fn start(
+async fn start(
     config: &Arc<Config>,
     log: &Logger,
     store: Box<dyn LogStore>,
@@ -290,7 +290,7 @@ fn start(
         gate
     });
     for part in &parts {
-        part.sessions.do_send(Connect(Links {
+        let connect = Connect(Links {
             log: message_log.clone(),
             reads: reads.clone(),
             auth: auth.clone(),
@@ -301,7 +301,10 @@ fn start(
             legacy: gate.clone().map(Addr::recipient),
             #[cfg(feature = "fault-injection")]
             legacy_faults: gate.clone().map(Addr::recipient),
-        }));
+        });
+        // Awaited: a shard that hears of another one's clients has to know everybody by then.
+        let connected = part.sessions.send(connect).await;
+        connected.map_err(|_| BootError::Thread)?;
     }
     if let (Some(gate), Some(first)) = (&gate, parts.first()) {
         gate.do_send(legacy::LiveOn(first.sessions.clone()));

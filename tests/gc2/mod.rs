@@ -1,6 +1,7 @@
 //! GC/2 as docs/protocol.md promises it, byte by byte.
 
 mod c16;
+mod half_closed;
 mod join;
 mod lines;
 mod log_in;

@@ -73,7 +73,7 @@ pub struct LocalRoom {
     accounts: RefCell<HashMap<u64, u32>>,
     c16_members: Cell<u32>,
     /// Members that want to hear who comes and goes.
-    presence_readers: Cell<u32>,
+    watchers: Cell<u32>,
     /// The newest id when a removal was last heard of: what the codec was given before that may hold what was removed.
     removed_behind: Cell<u64>,
 }
@@ -88,7 +88,7 @@ impl LocalRoom {
             members: RefCell::default(),
             accounts: RefCell::default(),
             c16_members: Cell::default(),
-            presence_readers: Cell::default(),
+            watchers: Cell::default(),
             removed_behind: Cell::default(),
         }
     }
@@ -125,9 +125,9 @@ impl LocalRoom {
         }
     }
 
-    /// Whether any member wants to hear who comes and goes.
-    pub fn has_presence_readers(&self) -> bool {
-        self.presence_readers.get() > 0
+    /// Whether anybody in it wants to hear who comes and goes.
+    pub fn is_watched(&self) -> bool {
+        self.watchers.get() > 0
     }
 
     /// Calls `visit` with every member's seat.
@@ -182,8 +182,9 @@ impl LocalRoom {
             }
             self.c16_members.set(self.c16_members.get() + 1);
         }
-        self.presence_readers
-            .set(self.presence_readers.get() + u32::from(seat.wants_presence()));
+        if seat.wants_presence() {
+            self.watchers.set(self.watchers.get() + 1);
+        }
         let membership = Rc::new(Membership {
             seat: seat.clone(),
             number,
@@ -215,11 +216,11 @@ impl LocalRoom {
                 moved.position.set(at as u32);
             }
         }
-        let readers = u32::from(membership.seat.wants_presence());
-        self.presence_readers
-            .set(self.presence_readers.get() - readers);
         if membership.form == BodyForm::C16 {
             self.c16_members.set(self.c16_members.get() - 1);
+        }
+        if membership.seat.wants_presence() {
+            self.watchers.set(self.watchers.get() - 1);
         }
         let identity = membership.seat.identity()?;
         let mut accounts = self.accounts.borrow_mut();

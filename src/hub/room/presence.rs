@@ -114,7 +114,7 @@ impl Handler<TellPresence> for Room {
             return;
         };
         // Ten thousand who come at once must not each be looked at for each.
-        if !room.has_presence_readers() {
+        if !room.is_watched() {
             return;
         }
         let mut line = Vec::new();

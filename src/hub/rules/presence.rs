@@ -1,51 +1,47 @@
 //! Who is in which room, over all shards: one user may have connections on several of them, and comes and goes but once.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+
+use smallvec::SmallVec;
 
 use crate::edge::wire::names::RoomName;
 
 /// The accounts in some rooms, and the shards that each has connections on. Bounded by the connections and the rooms that
-/// each may be in.
+/// each may be in; since every membership pays for it, room and account are kept as one keyed 64-bit hash. Two that
+/// collide cost a line about presence.
 #[derive(Debug, Default)]
 pub struct Presence {
-    rooms: HashMap<RoomName, HashMap<u64, Vec<u16>>>,
+    shards: HashMap<u64, SmallVec<[u16; 4]>>,
+    keys: RandomState,
 }
 
 impl Presence {
     /// `account` has a connection in `room` on `shard` now; returns whether it had none anywhere. Told twice, nothing changes.
     pub fn enter(&mut self, room: &RoomName, account: u64, shard: u16) -> bool {
-        // Looked up first: the name is copied for a room's first account only.
-        if !self.rooms.contains_key(room) {
-            self.rooms.insert(room.clone(), HashMap::new());
-        }
-        let Some(accounts) = self.rooms.get_mut(room) else {
+        let shards = self
+            .shards
+            .entry(self.keys.hash_one((room, account)))
+            .or_default();
+        if shards.contains(&shard) {
             return false;
-        };
-        let shards = accounts.entry(account).or_default();
-        if !shards.contains(&shard) {
-            shards.push(shard);
-            return shards.len() == 1;
         }
-        false
+        shards.push(shard);
+        shards.len() == 1
     }
 
     /// `account` has no connection in `room` on `shard` any longer; returns whether it has none anywhere.
     pub fn leave(&mut self, room: &RoomName, account: u64, shard: u16) -> bool {
-        let Some(accounts) = self.rooms.get_mut(room) else {
-            return true;
-        };
-        let Some(shards) = accounts.get_mut(&account) else {
+        let key = self.keys.hash_one((room, account));
+        let Some(shards) = self.shards.get_mut(&key) else {
             return true;
         };
         shards.retain(|known| *known != shard);
-        if !shards.is_empty() {
-            return false;
+        if shards.is_empty() {
+            self.shards.remove(&key);
+            return true;
         }
-        accounts.remove(&account);
-        if accounts.is_empty() {
-            self.rooms.remove(room);
-        }
-        true
+        false
     }
 }
 
@@ -63,7 +59,7 @@ mod tests {
         assert!(!presence.leave(&room, 7, 0));
         assert!(presence.leave(&room, 7, 1));
         assert!(presence.leave(&room, 8, 1));
-        assert!(presence.rooms.is_empty());
+        assert!(presence.shards.is_empty());
         assert!(presence.enter(&room, 7, 1));
     }
 }
