@@ -1,6 +1,7 @@
 //! What actors of different kinds say to each other about sends. Other messages stand beside their receivers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 
@@ -112,6 +113,17 @@ pub enum Refused {
 pub struct Batch {
     /// Each room's lines, encoded once, in the order of the log.
     pub rooms: Vec<RoomBlocks>,
+    /// The answers to what was removed. They wait for every shard, since none may tell the content after one of them.
+    pub removals: Vec<Answer>,
+    /// Shards that have not heard this batch to its end.
+    pub unheard: AtomicUsize,
+}
+
+impl Batch {
+    /// A shard has heard this batch to its end, and says so once; returns whether it was the last one.
+    pub fn heard(&self) -> bool {
+        self.unheard.fetch_sub(1, Ordering::AcqRel) == 1
+    }
 }
 
 /// One room's part of a batch.

@@ -1,5 +1,7 @@
 //! `kill -9` under load: what was answered with OK is there, once, in order.
 
+mod removals;
+
 use std::collections::BTreeMap;
 
 use crate::support::{Gc2, Said, Senders, Server, number};

@@ -116,3 +116,36 @@ fn a_guest_deletes_only_what_its_own_connection_sent() {
     ann.send(&format!("DELETE;d;{id}"));
     ann.until(&format!("OK;d;{id}"));
 }
+
+#[test]
+fn after_the_ok_no_tail_of_any_shard_tells_the_content() {
+    let server = Server::builder().set("server.shards", 3).start();
+    let mut ann = server.member("ann", "den");
+    // Members that stay, so that the room and its tail are on every shard, in both forms.
+    let stay = |form: &str| {
+        let mut client = server.connect();
+        client.send(&format!("HELLO;h;2;tests;body={form}"));
+        client.expect_start("WELCOME;h;");
+        client.login("stays");
+        client
+    };
+    let forms = ["text", "c16"].repeat(5);
+    let mut stays: Vec<_> = forms.iter().map(|form| stay(form)).collect();
+    for client in &mut stays {
+        client.join("den", "");
+    }
+    let mut readers: Vec<_> = forms.iter().map(|form| stay(form)).collect();
+    for round in 0..60 {
+        let id = ann.say("den", &format!("t{round}"), "secret");
+        ann.send(&format!("DELETE;d{round};{id}"));
+        ann.until(&format!("OK;d{round};{id}"));
+        for reader in &mut readers {
+            reader.send(&format!("JOIN;j{round};den;after={}", id - 1));
+        }
+        for reader in &mut readers {
+            reader.expect_start(&format!("OK;j{round};den;"));
+            reader.expect(&format!("GONE;den;{id}"));
+            reader.ask(&format!("PART;p{round};den"), &format!("OK;p{round};den"));
+        }
+    }
+}

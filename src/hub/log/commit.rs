@@ -281,6 +281,7 @@ fn done(id: u64, time: Timestamp, request: &Request) -> Done {
 fn decide(requests: &[Planned], events: Vec<Event>, shards: usize) -> Decided {
     let mut answers = vec![Vec::new(); shards];
     let mut queue_bytes = vec![0; shards];
+    let mut removals = Vec::new();
     for planned in requests {
         let client = planned.request.client;
         let Some(list) = answers.get_mut(usize::from(client.shard)) else {
@@ -293,15 +294,20 @@ fn decide(requests: &[Planned], events: Vec<Event>, shards: usize) -> Decided {
             ))
         };
         let result = planned.result.clone().unwrap_or_else(gone);
+        let is_removal = matches!(planned.request.action, Action::Remove { .. }) && result.is_ok();
+        let list = if is_removal { &mut removals } else { list };
         list.push(Answer {
             client,
             number: planned.request.number,
             result,
         });
     }
+    let mut batch = encode(events);
+    batch.removals = removals;
+    batch.unheard = shards.into();
     let answers = answers.into_iter().map(Arc::from).collect();
     Decided {
-        batch: Arc::new(encode(events)),
+        batch: Arc::new(batch),
         answers,
         queue_bytes,
         told: 0,
@@ -349,5 +355,6 @@ fn encode(events: Vec<Event>) -> Batch {
     });
     Batch {
         rooms: rooms.collect(),
+        ..Batch::default()
     }
 }

@@ -258,6 +258,34 @@ impl Handler<Committed> for Room {
         }
         self.heard.store(committed.number, Ordering::Release);
         self.shard.leave_queue(committed.queue_bytes);
+        let removals = &committed.batch.removals;
+        if !removals.is_empty() && committed.batch.heard() {
+            for answer in removals {
+                if let Some(room) = self
+                    .shard
+                    .links()
+                    .rooms
+                    .get(usize::from(answer.client.shard))
+                {
+                    room.do_send(RemovalAnswered(answer.clone()));
+                }
+            }
+        }
+    }
+}
+
+/// No shard tells the content any longer: the answer for a client of this one.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct RemovalAnswered(pub Answer);
+
+impl Handler<RemovalAnswered> for Room {
+    type Result = ();
+
+    fn handle(&mut self, RemovalAnswered(answer): RemovalAnswered, _: &mut Context<Self>) {
+        if let Some(seat) = self.shard.find(answer.client) {
+            seat.leave_answer(answer);
+        }
     }
 }
 
