@@ -163,6 +163,41 @@ fn rooms_and_who_tell_who_is_where() {
 }
 
 #[test]
+fn many_rooms_come_in_pages() {
+    let server = Server::start();
+    let (mut ann, mut bob) = (server.guest("ann"), server.guest("bob"));
+    // In more than two pages: every second room has a message, every fourth a second member, and none is missing.
+    let (mut expected, mut asked) = (Vec::new(), String::new());
+    for at in 0..1200 {
+        asked += &format!("JOIN;;room{at:04};\n");
+        expected.push((format!("room{at:04}"), 1, 0));
+    }
+    ann.send_bytes(asked.as_bytes());
+    for (at, (room, members, newest)) in expected.iter_mut().enumerate() {
+        if at % 4 == 1 {
+            bob.join(room, "");
+            *members = 2;
+        }
+        if at % 2 == 0 {
+            *newest = ann.say(room, &format!("s{at}"), "x");
+        }
+    }
+    ann.check_alive();
+    let mut lines: Vec<_> = expected
+        .iter()
+        .map(|(room, members, newest)| format!("ROOM;r;{room};{members};{newest}"))
+        .collect();
+    lines.push("OK;r;1200".into());
+    let mut carl = server.guest("carl");
+    carl.send("ROOMS;r");
+    carl.send("PING;p;behind");
+    // Nothing that was asked for is lost on a client that sends no more.
+    carl.close_sending();
+    lines.push("PONG;p;behind".into());
+    assert_eq!(carl.until_closed(), lines);
+}
+
+#[test]
 fn rooms_are_known_after_a_restart() {
     let mut server = Server::start();
     let mut ann = server.member("ann", "den");

@@ -219,6 +219,11 @@ impl LocalRoom {
         Some(identity)
     }
 
+    /// The accounts in the room on this shard, each once.
+    pub(super) fn account_keys(&self) -> Vec<u64> {
+        self.accounts.borrow().keys().copied().collect()
+    }
+
     /// Whether this account has a connection in the room, on this shard.
     pub fn holds(&self, identity: &Identity) -> bool {
         self.accounts.borrow().contains_key(&identity.key)

@@ -10,10 +10,10 @@
 mod directory;
 mod local;
 
-pub use directory::{CountMembers, ListMembers, Member, PresenceChanged, RoomCount};
+pub use directory::{CountMembers, ListMembers, ListSilent, Member, PresenceChanged};
 pub use local::{JoinedRoom, LocalRoom, Membership};
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,6 +36,8 @@ pub struct Room {
     shard: Rc<Shard>,
     log: Logger,
     rooms: HashMap<RoomName, State>,
+    /// Those that had no message when they were opened, and which the log may therefore not name.
+    silent: BTreeSet<RoomName>,
     /// Number of the last batch that was heard to its end; read by the log, which keeps those that were not.
     heard: Arc<AtomicU64>,
 }
@@ -54,6 +56,7 @@ impl Room {
             shard,
             log,
             rooms: HashMap::new(),
+            silent: BTreeSet::new(),
             heard,
         }
     }
@@ -108,6 +111,7 @@ impl Supervised for Room {
     fn restarting(&mut self, ctx: &mut Context<Self>) {
         use actix::AsyncContext;
         self.rooms.clear();
+        self.silent.clear();
         let after = self.heard.load(Ordering::Acquire);
         warn!(self.log, "fan-out starts anew"; "clients" => self.shard.clients(), "after_batch" => after);
         // In this order: the rooms are asked for before the batches come again, and both come in the log's order.
@@ -189,6 +193,8 @@ impl Handler<RoomOpened> for Room {
         }
         if room.is_empty() {
             self.rooms.remove(&opened.room);
+        } else if opened.newest == 0 {
+            self.silent.insert(opened.room);
         }
     }
 }
@@ -213,6 +219,7 @@ impl Handler<MemberLeft> for Room {
         if matches!(self.rooms.get(&left.room), Some(State::Open(room)) if room.is_empty()) {
             debug!(self.log, "room left by its last member here"; "room" => %left.room);
             self.rooms.remove(&left.room);
+            self.silent.remove(&left.room);
         }
     }
 }

@@ -63,8 +63,8 @@ pub trait LogReader: Send + Sync {
     /// The room's newest id, removals included; 0 if the room has none.
     fn room_newest(&self, room: &RoomName) -> u64;
 
-    /// Every room with its newest id, in no order.
-    fn rooms(&self) -> Vec<(RoomName, u64)>;
+    /// Rooms with their newest ids, in order of name: the first `count` behind `after`, or of all.
+    fn rooms_page(&self, after: Option<&RoomName>, count: usize) -> Vec<(RoomName, u64)>;
 
     /// The message with this id; `None` if there is none, it was removed or has expired, or the id is a removal's.
     fn get(&self, id: u64) -> Result<Option<Event>, LogError>;

@@ -1,5 +1,6 @@
 //! The readers' side: shared by any number of threads, beside the one writer.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::super::{Event, From, LogError, LogReader, Page, PageQuery, Start};
@@ -115,10 +116,16 @@ impl LogReader for SegmentReader {
         self.shared.read().rooms.get(room).copied().unwrap_or(0)
     }
 
-    fn rooms(&self) -> Vec<(RoomName, u64)> {
+    fn rooms_page(&self, after: Option<&RoomName>, count: usize) -> Vec<(RoomName, u64)> {
         let state = self.shared.read();
-        let rooms = state.rooms.iter();
-        rooms.map(|(room, id)| (room.clone(), *id)).collect()
+        let lowest = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let names = state
+            .room_names
+            .range::<RoomName, _>((lowest, Bound::Unbounded));
+        names
+            .take(count)
+            .map(|room| (room.clone(), state.rooms.get(room).copied().unwrap_or(0)))
+            .collect()
     }
 
     fn get(&self, id: u64) -> Result<Option<Event>, LogError> {
