@@ -28,6 +28,7 @@ use super::codec::EncodeBlocks;
 use super::log::{OpenRoom, Resync};
 use super::messages::{Answer, Batch, ClientRef, RoomBlocks};
 use super::rules::block::Block;
+use super::rules::tail_budget::TailBudget;
 use super::seat::Identity;
 use super::shard::Shard;
 
@@ -40,6 +41,8 @@ pub struct Room {
     silent: BTreeSet<RoomName>,
     /// Number of the last batch that was heard to its end; read by the log, which keeps those that were not.
     heard: Arc<AtomicU64>,
+    /// What the tails of all shards may hold.
+    tails: Arc<TailBudget>,
 }
 
 enum State {
@@ -49,8 +52,8 @@ enum State {
 }
 
 impl Room {
-    /// `heard` is shared with the log.
-    pub fn new(shard: Rc<Shard>, heard: Arc<AtomicU64>) -> Self {
+    /// `heard` is shared with the log, `tails` with the other shards.
+    pub fn new(shard: Rc<Shard>, heard: Arc<AtomicU64>, tails: Arc<TailBudget>) -> Self {
         let log = shard.log.new(slog::o!("actor" => "room"));
         Self {
             shard,
@@ -58,6 +61,7 @@ impl Room {
             rooms: HashMap::new(),
             silent: BTreeSet::new(),
             heard,
+            tails,
         }
     }
 
@@ -186,6 +190,7 @@ impl Handler<RoomOpened> for Room {
             opened.room.clone(),
             opened.newest,
             tail_bytes,
+            &self.tails,
         ));
         *state = State::Open(room.clone());
         for join in waiting {

@@ -9,3 +9,4 @@ pub mod block;
 pub mod cursor;
 pub mod guests;
 pub mod tail;
+pub mod tail_budget;
