@@ -77,6 +77,46 @@ fn history_tells_every_range_in_rising_order() {
 }
 
 #[test]
+fn the_newest_are_found_over_several_segments() {
+    let server = Server::builder()
+        .set("storage.segment_bytes", "4KiB")
+        .start();
+    let mut ann = server.guest("ann");
+    ann.join("den", "");
+    ann.join("noise", "");
+    let mut ids = Vec::new();
+    let body = "long ".repeat(50);
+    for at in 0..60 {
+        ids.push(ann.say("den", &format!("t{at}"), &body));
+        ann.say("noise", &format!("n{at}"), &body);
+    }
+    // A removed message is neither told nor counted.
+    for at in [58, 31, 30] {
+        ann.send(&format!("DELETE;d;{}", ids[at]));
+        ann.until("OK;d;");
+        ids.remove(at);
+    }
+    let mut bob = server.guest("bob");
+    for (range, limit, expected) in [
+        ("", "1", &ids[56..]),
+        ("last=3", "", &ids[54..]),
+        ("", "40", &ids[17..]),
+        ("", "1000", &ids[..]),
+        (&format!("before={}", ids[40]), "15", &ids[25..40]),
+        (&format!("before={}", ids[40] + 1), "1", &ids[40..41]),
+        (&format!("before={}", ids[1]), "", &ids[..1]),
+        (&format!("before={}", ids[0]), "", &[]),
+        ("before=0", "", &[]),
+    ] {
+        assert_eq!(
+            ids_of(&mut bob, range, limit),
+            expected,
+            "{range:?} {limit:?}"
+        );
+    }
+}
+
+#[test]
 fn a_thousand_long_messages_come_in_one_answer() {
     let server = Server::start();
     let mut ann = server.guest("ann");

@@ -74,6 +74,14 @@ pub trait LogReader: Send + Sync {
 
     /// Turns what a `JOIN` asked for into a place in the sequence.
     fn resolve(&self, room: &RoomName, from: From) -> Result<Start, LogError>;
+
+    /// The id behind which the newest `count` messages of the room with ids below `before` stand; `None` if there is none.
+    fn newest_start(
+        &self,
+        room: &RoomName,
+        before: u64,
+        count: u64,
+    ) -> Result<Option<u64>, LogError>;
 }
 
 /// Where reading a room shall begin.
