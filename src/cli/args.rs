@@ -142,7 +142,7 @@ pub struct TailArgs {
     /// Whom to call.
     #[command(flatten)]
     pub client: ClientArgs,
-    /// How many of the newest messages
+    /// How many of the newest messages (with --follow at most 100000)
     #[arg(long, value_name = "N", default_value_t = 10, conflicts_with = "since")]
     pub last: u64,
     /// Everything since then: unix seconds, or an age such as 90s, 10m, 2h, 1d

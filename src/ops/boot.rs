@@ -22,6 +22,7 @@ use crate::hub::heartbeat::Heartbeat;
 use crate::hub::log::read_pool::{ReadPool, SharedReader};
 use crate::hub::log::{AddShard, MessageLog, ShardLink, StoreFactory};
 use crate::hub::room::Room;
+use crate::hub::rules::tail_budget::TailBudget;
 use crate::hub::session::{Connect, ConnectionCount, SessionSupervisor};
 use crate::hub::shard::{Links, LogQueue, Shard};
 use crate::ops::config::{Backend, Config, Durability};
@@ -263,16 +264,18 @@ async fn start(
     let connections = Arc::new(ConnectionCount::new(connections_max(config, descriptors)));
     let queue_bytes = usize::try_from(config.limits.log_queue_bytes).unwrap_or(usize::MAX);
     let queue = Arc::new(LogQueue::new(queue_bytes));
+    let tails_bytes = usize::try_from(config.rooms.tails_bytes).unwrap_or(usize::MAX);
+    let tails = Arc::new(TailBudget::new(tails_bytes));
     let (mut shards, mut parts) = (Vec::new(), Vec::new());
     for id in 0..sockets.main.len() {
         let thread = Arbiter::new();
         let heard = Arc::new(AtomicU64::new(0));
         let (config, log) = (config.clone(), log.new(o!("shard" => id)));
         let (connections, queue, fatal) = (connections.clone(), queue.clone(), fatal.clone());
-        let shard_heard = heard.clone();
+        let (shard_heard, tails) = (heard.clone(), tails.clone());
         let part = on_thread(&thread, move || {
             let shard = Shard::new(id as u16, config, log, queue);
-            ShardActors::start(&shard, connections, shard_heard, &fatal)
+            ShardActors::start(&shard, connections, shard_heard, tails, &fatal)
         })?;
         message_log.do_send(AddShard(ShardLink::new(part.room.clone(), heard)));
         shards.push(thread);
@@ -338,6 +341,7 @@ impl ShardActors {
         shard: &std::rc::Rc<Shard>,
         connections: Arc<ConnectionCount>,
         heard: Arc<AtomicU64>,
+        tails: Arc<TailBudget>,
         fatal: &UnboundedSender<String>,
     ) -> Self {
         let limit = RestartLimit::default();
@@ -347,7 +351,7 @@ impl ShardActors {
             Codec::new(shard.clone())
         });
         let room = start_supervised("room", log.clone(), limit, end("a fan-out"), |_| {
-            Room::new(shard.clone(), heard)
+            Room::new(shard.clone(), heard, tails)
         });
         let sessions =
             start_supervised("sessions", log.clone(), limit, end("the sessions"), |_| {

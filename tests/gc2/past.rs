@@ -77,6 +77,46 @@ fn history_tells_every_range_in_rising_order() {
 }
 
 #[test]
+fn the_newest_are_found_over_several_segments() {
+    let server = Server::builder()
+        .set("storage.segment_bytes", "4KiB")
+        .start();
+    let mut ann = server.guest("ann");
+    ann.join("den", "");
+    ann.join("noise", "");
+    let mut ids = Vec::new();
+    let body = "long ".repeat(50);
+    for at in 0..60 {
+        ids.push(ann.say("den", &format!("t{at}"), &body));
+        ann.say("noise", &format!("n{at}"), &body);
+    }
+    // A removed message is neither told nor counted.
+    for at in [58, 31, 30] {
+        ann.send(&format!("DELETE;d;{}", ids[at]));
+        ann.until("OK;d;");
+        ids.remove(at);
+    }
+    let mut bob = server.guest("bob");
+    for (range, limit, expected) in [
+        ("", "1", &ids[56..]),
+        ("last=3", "", &ids[54..]),
+        ("", "40", &ids[17..]),
+        ("", "1000", &ids[..]),
+        (&format!("before={}", ids[40]), "15", &ids[25..40]),
+        (&format!("before={}", ids[40] + 1), "1", &ids[40..41]),
+        (&format!("before={}", ids[1]), "", &ids[..1]),
+        (&format!("before={}", ids[0]), "", &[]),
+        ("before=0", "", &[]),
+    ] {
+        assert_eq!(
+            ids_of(&mut bob, range, limit),
+            expected,
+            "{range:?} {limit:?}"
+        );
+    }
+}
+
+#[test]
 fn a_thousand_long_messages_come_in_one_answer() {
     let server = Server::start();
     let mut ann = server.guest("ann");
@@ -160,6 +200,41 @@ fn rooms_and_who_tell_who_is_where() {
     bob.send("ROOMS;r2");
     bob.expect(&format!("ROOM;r2;beta;1;{id}"));
     bob.expect("OK;r2;1");
+}
+
+#[test]
+fn many_rooms_come_in_pages() {
+    let server = Server::start();
+    let (mut ann, mut bob) = (server.guest("ann"), server.guest("bob"));
+    // In more than two pages: every second room has a message, every fourth a second member, and none is missing.
+    let (mut expected, mut asked) = (Vec::new(), String::new());
+    for at in 0..1200 {
+        asked += &format!("JOIN;;room{at:04};\n");
+        expected.push((format!("room{at:04}"), 1, 0));
+    }
+    ann.send_bytes(asked.as_bytes());
+    for (at, (room, members, newest)) in expected.iter_mut().enumerate() {
+        if at % 4 == 1 {
+            bob.join(room, "");
+            *members = 2;
+        }
+        if at % 2 == 0 {
+            *newest = ann.say(room, &format!("s{at}"), "x");
+        }
+    }
+    ann.check_alive();
+    let mut lines: Vec<_> = expected
+        .iter()
+        .map(|(room, members, newest)| format!("ROOM;r;{room};{members};{newest}"))
+        .collect();
+    lines.push("OK;r;1200".into());
+    let mut carl = server.guest("carl");
+    carl.send("ROOMS;r");
+    carl.send("PING;p;behind");
+    // Nothing that was asked for is lost on a client that sends no more.
+    carl.close_sending();
+    lines.push("PONG;p;behind".into());
+    assert_eq!(carl.until_closed(), lines);
 }
 
 #[test]

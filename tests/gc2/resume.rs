@@ -158,3 +158,35 @@ fn an_after_beyond_the_end_is_a_conflict_even_after_a_restart() {
     bob.expect_start("ERR;j;conflict;");
     bob.ask(&format!("JOIN;j;den;after={id}"), &format!("OK;j;den;{id}"));
 }
+
+#[test]
+fn nothing_is_lost_when_the_tails_have_no_room_together() {
+    let server = Server::builder()
+        .set("rooms.tail_bytes", "8KiB")
+        .set("rooms.tails_bytes", "8KiB")
+        .start();
+    let (mut ann, mut bob) = (server.guest("ann"), server.guest("bob"));
+    for room in 0..20 {
+        ann.join(&format!("room{room}"), "");
+        bob.join(&format!("room{room}"), "");
+    }
+    // Each room's newest block alone is more than twice what all of them may hold.
+    let body = "long ".repeat(300);
+    let mut asked = String::new();
+    for at in 0..400 {
+        asked += &format!("SEND;;room{};{at} {body}\n", at % 20);
+    }
+    ann.send_bytes(asked.as_bytes());
+    for reader in [&mut ann, &mut bob] {
+        let mut heard = vec![Vec::new(); 20];
+        for _ in 0..400 {
+            let line = reader.expect_start("MSG;room");
+            let body = line.splitn(6, ';').nth(5).unwrap();
+            let at: usize = body.split(' ').next().unwrap().parse().unwrap();
+            heard[at % 20].push(at);
+        }
+        for (room, heard) in heard.into_iter().enumerate() {
+            assert!(heard.into_iter().eq((room..400).step_by(20)));
+        }
+    }
+}

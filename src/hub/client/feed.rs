@@ -49,6 +49,7 @@ impl Client {
     ) -> std::io::Result<Work> {
         if self.outbox.is_empty() {
             self.continue_history(ctx);
+            self.continue_rooms(ctx);
         }
         if !self.outbox.is_empty() || self.page.is_some() {
             return Ok(Work::Ready);

@@ -88,15 +88,11 @@ impl Client {
         }
     }
 
-    /// The newest messages are told in rising order: where they begin has to be found first. The whole of them, up to a
-    /// thousand, is in memory for that on one reading thread, and not with every client that asks.
+    /// The newest messages are told in rising order: where they begin has to be found first, for which the index suffices.
     fn find_newest(&mut self, mut walk: HistoryWalk, ctx: &mut Context<Self>) {
         use actix::AsyncContext;
-        let query = PageQuery {
-            events_max: walk.left,
-            bytes_max: usize::MAX,
-            ..walk.query.clone()
-        };
+        let (room, before) = (walk.query.room.clone(), walk.query.before);
+        let count = walk.left as u64;
         walk.is_page_due = true;
         walk.query.newest_first = false;
         self.ticket = self.ticket.wrapping_add(1);
@@ -113,19 +109,18 @@ impl Client {
         self.busy = Some(Box::new(Busy::History(walk)));
         let client = ctx.address();
         self.shard.links().reads.run(
-            move |reader| reader.page(&query).map_err(|error| error.to_string()),
+            move |reader| match room {
+                Some(room) => reader.newest_start(&room, before, count),
+                None => Ok(None),
+            },
             move |found| {
                 let page = match found {
-                    Some(Ok(found)) => {
-                        let more = !found.events.is_empty();
-                        let scanned_to = found.events.first().map_or(0, |first| first.id - 1);
-                        PageRead {
-                            scanned_to,
-                            more,
-                            ..page
-                        }
-                    }
-                    Some(Err(why)) => page.failed(&why),
+                    Some(Ok(start)) => PageRead {
+                        scanned_to: start.unwrap_or(0),
+                        more: start.is_some(),
+                        ..page
+                    },
+                    Some(Err(why)) => page.failed(&why.to_string()),
                     None => page.failed("reading the log failed"),
                 };
                 client.do_send(page);

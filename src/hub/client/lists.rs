@@ -1,7 +1,6 @@
-//! GET, ROOMS and WHO: answers that others know. The client waits for the lines and does nothing else meanwhile.
+//! GET and WHO: answers that others know, and that are small. The client waits for the lines and does nothing else meanwhile.
 
-use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use actix::{AsyncContext, Context};
 
@@ -9,9 +8,9 @@ use crate::edge::wire::gc2::options::BodyForm;
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
 use crate::edge::wire::gc2::text::{RoomText, TagText};
-use crate::edge::wire::names::{RoomName, Tag};
+use crate::edge::wire::names::Tag;
 use crate::hub::codec::EncodeEvent;
-use crate::hub::room::{CountMembers, ListMembers};
+use crate::hub::room::ListMembers;
 use crate::store::log::EventKind;
 
 use super::history::write_page_line;
@@ -60,41 +59,6 @@ impl Client {
                 client.do_send(LinesReady { ticket, lines });
             },
         );
-    }
-
-    pub(super) fn list_rooms(&mut self, tag: TagText<'_>, ctx: &mut Context<Self>) {
-        let (ticket, client, tag) = (self.await_lines(), ctx.address(), tag.owned());
-        let (links, (sender, known)) =
-            (self.shard.links().clone(), tokio::sync::oneshot::channel());
-        links.reads.run(
-            |reader| reader.rooms(),
-            move |rooms| {
-                let _ = sender.send(rooms.unwrap_or_default());
-            },
-        );
-        actix_rt::spawn(async move {
-            let known = known.await.unwrap_or_default();
-            let mut rooms: BTreeMap<RoomName, (HashSet<Arc<str>>, u64)> = BTreeMap::new();
-            for (room, newest) in known {
-                rooms.entry(room).or_default().1 = newest;
-            }
-            for shard in links.rooms.iter() {
-                for count in shard.send(CountMembers).await.unwrap_or_default() {
-                    rooms
-                        .entry(count.room)
-                        .or_default()
-                        .0
-                        .extend(count.accounts);
-                }
-            }
-            let (mut lines, count) = (Vec::new(), rooms.len() as u64);
-            for (room, (members, newest)) in &rooms {
-                let members = members.len() as u64;
-                reply::room(&mut lines, tag.as_str(), room.as_str(), members, *newest);
-            }
-            reply::ok_number(&mut lines, tag.as_str(), count);
-            client.do_send(LinesReady { ticket, lines });
-        });
     }
 
     pub(super) fn list_members(

@@ -15,6 +15,7 @@ mod lists;
 mod orders;
 #[cfg(feature = "fault-injection")]
 mod provoke;
+mod room_list;
 mod rooms;
 mod sends;
 
@@ -44,6 +45,7 @@ use super::shard::Shard;
 use feed::PageInHand;
 use history::HistoryWalk;
 use join::Joining;
+use room_list::RoomsWalk;
 use rooms::Rooms;
 use sends::{Pending, SendBatch};
 
@@ -112,7 +114,9 @@ enum Busy {
     Join(Joining),
     /// Pages of a HISTORY.
     History(HistoryWalk),
-    /// The lines of GET, ROOMS or WHO.
+    /// Pages of ROOMS.
+    Rooms(RoomsWalk),
+    /// The lines of GET or WHO.
     Lines { ticket: u32 },
     /// The codec, for bodies in C16.
     Decode(SendBatch),
@@ -317,7 +321,7 @@ impl Handler<StartResolved> for Client {
     }
 }
 
-/// The answer to GET, ROOMS or WHO, ready to be sent.
+/// The answer to GET or WHO, ready to be sent.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct LinesReady {

@@ -92,6 +92,7 @@ mod tests {
     use crate::edge::wire::timestamp::Timestamp;
     use crate::hub::rules::block::text_blocks;
     use crate::hub::rules::cursor::Next;
+    use crate::hub::rules::tail_budget::TailBudget;
     use crate::store::log::Event;
     use bytes::Bytes;
     use proptest::prelude::*;
@@ -134,7 +135,8 @@ mod tests {
                 proptest::option::weighted(0.9, prop_oneof![0usize..50, 0usize..6000]), 0..60)
         ) {
             let all = events(&sizes);
-            let mut tail = Tail::new(0, usize::MAX);
+            let budget = Arc::new(TailBudget::new(usize::MAX));
+            let mut tail = Tail::new(0, usize::MAX, &budget);
             for chunk in all.chunks(7) {
                 for block in text_blocks(chunk.iter()) {
                     tail.push(Arc::new(block));

@@ -1,5 +1,6 @@
 //! Who is where: what WHO and ROOMS ask the fan-outs for.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use actix::{Context, Handler, Message, MessageResult};
@@ -45,36 +46,40 @@ impl Handler<ListMembers> for Room {
     }
 }
 
-/// One room's accounts on a shard.
-#[derive(Debug, Clone)]
-pub struct RoomCount {
-    /// Which.
-    pub room: RoomName,
-    /// Who, one entry a connection.
-    pub accounts: Vec<Arc<str>>,
+/// The shard's rooms that may be unknown to the log, in order of name: the first `count` behind `after`, or of all.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Vec<RoomName>")]
+pub struct ListSilent {
+    /// The name behind which to begin.
+    pub after: Option<RoomName>,
+    /// At most so many.
+    pub count: usize,
 }
 
-/// The rooms of this shard, with who is in them.
-#[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "Vec<RoomCount>")]
-pub struct CountMembers;
+impl Handler<ListSilent> for Room {
+    type Result = MessageResult<ListSilent>;
+
+    fn handle(&mut self, ask: ListSilent, _: &mut Context<Self>) -> Self::Result {
+        let lowest = ask.after.as_ref();
+        let lowest = lowest.map_or(Bound::Unbounded, Bound::Excluded);
+        let names = self.silent.range::<RoomName, _>((lowest, Bound::Unbounded));
+        MessageResult(names.take(ask.count).cloned().collect())
+    }
+}
+
+/// Who is in these rooms on this shard: the keys of the accounts, each once, for each room in the order asked.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Vec<Vec<u64>>")]
+pub struct CountMembers(pub Arc<[RoomName]>);
 
 impl Handler<CountMembers> for Room {
     type Result = MessageResult<CountMembers>;
 
-    fn handle(&mut self, _: CountMembers, _: &mut Context<Self>) -> Self::Result {
-        let open = self.rooms.iter().filter_map(|(name, state)| match state {
-            State::Open(room) => Some((name, room)),
-            State::Opening(_) => None,
-        });
-        let counts = open.map(|(name, room)| {
-            let mut accounts = Vec::new();
-            room.each_member(|seat| accounts.extend(seat.identity().map(|who| who.account)));
-            RoomCount {
-                room: name.clone(),
-                accounts,
-            }
-        });
-        MessageResult(counts.collect())
+    fn handle(&mut self, ask: CountMembers, _: &mut Context<Self>) -> Self::Result {
+        let accounts = |room| match self.rooms.get(room) {
+            Some(State::Open(room)) => room.account_keys(),
+            _ => Vec::new(),
+        };
+        MessageResult(ask.0.iter().map(accounts).collect())
     }
 }

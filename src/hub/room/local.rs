@@ -9,6 +9,7 @@ use crate::edge::wire::gc2::options::BodyForm;
 use crate::edge::wire::names::RoomName;
 use crate::hub::rules::block::Block;
 use crate::hub::rules::tail::Tail;
+use crate::hub::rules::tail_budget::TailBudget;
 use crate::hub::seat::{Identity, Seat};
 
 /// The share of `rooms.tail_bytes` that a shard spends on the C16 form of a room, if anybody wants it.
@@ -80,11 +81,12 @@ pub struct LocalRoom {
 
 impl LocalRoom {
     /// An empty room whose newest id is `newest`.
-    pub fn new(name: RoomName, newest: u64, tail_bytes: usize) -> Self {
+    pub fn new(name: RoomName, newest: u64, tail_bytes: usize, tails: &Arc<TailBudget>) -> Self {
+        let tail = |bytes_max| RefCell::new(Tail::new(newest, bytes_max, tails));
         Self {
             name,
-            text: RefCell::new(Tail::new(newest, tail_bytes)),
-            c16: RefCell::new(Tail::new(newest, tail_bytes / C16_TAIL_SHARE)),
+            text: tail(tail_bytes),
+            c16: tail(tail_bytes / C16_TAIL_SHARE),
             members: RefCell::default(),
             accounts: RefCell::default(),
             c16_members: Cell::default(),
@@ -231,5 +233,10 @@ impl LocalRoom {
         }
         accounts.remove(&identity.key);
         Some(identity)
+    }
+
+    /// The accounts in the room on this shard, each once.
+    pub(super) fn account_keys(&self) -> Vec<u64> {
+        self.accounts.borrow().keys().copied().collect()
     }
 }

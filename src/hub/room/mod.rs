@@ -11,11 +11,11 @@ mod directory;
 mod local;
 mod presence;
 
-pub use directory::{CountMembers, ListMembers, Member, RoomCount};
+pub use directory::{CountMembers, ListMembers, ListSilent, Member};
 pub use local::{JoinedRoom, LocalRoom, Membership};
 pub use presence::{PresenceChanged, ReportPresence, TellPresence};
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +31,7 @@ use super::log::{OpenRoom, Resync};
 use super::messages::{Answer, Batch, ClientRef, RoomBlocks};
 use super::rules::block::Block;
 use super::rules::presence::Presence;
+use super::rules::tail_budget::TailBudget;
 use super::seat::Identity;
 use super::shard::Shard;
 
@@ -39,10 +40,14 @@ pub struct Room {
     shard: Rc<Shard>,
     log: Logger,
     rooms: HashMap<RoomName, State>,
+    /// Those that had no message when they were opened, and which the log may therefore not name.
+    silent: BTreeSet<RoomName>,
     /// Number of the last batch that was heard to its end; read by the log, which keeps those that were not.
     heard: Arc<AtomicU64>,
     /// Who is in the rooms that have their home here.
     presence: Presence,
+    /// What the tails of all shards may hold.
+    tails: Arc<TailBudget>,
 }
 
 enum State {
@@ -52,15 +57,17 @@ enum State {
 }
 
 impl Room {
-    /// `heard` is shared with the log.
-    pub fn new(shard: Rc<Shard>, heard: Arc<AtomicU64>) -> Self {
+    /// `heard` is shared with the log, `tails` with the other shards.
+    pub fn new(shard: Rc<Shard>, heard: Arc<AtomicU64>, tails: Arc<TailBudget>) -> Self {
         let log = shard.log.new(slog::o!("actor" => "room"));
         Self {
             shard,
             log,
             rooms: HashMap::new(),
+            silent: BTreeSet::new(),
             heard,
             presence: Presence::default(),
+            tails,
         }
     }
 
@@ -115,6 +122,7 @@ impl Supervised for Room {
         use actix::AsyncContext;
         self.rooms.clear();
         self.presence = Presence::default();
+        self.silent.clear();
         let after = self.heard.load(Ordering::Acquire);
         warn!(self.log, "fan-out starts anew"; "clients" => self.shard.clients(), "after_batch" => after);
         // In this order: the rooms are asked for before the batches come again, and both come in the log's order.
@@ -190,6 +198,7 @@ impl Handler<RoomOpened> for Room {
             opened.room.clone(),
             opened.newest,
             tail_bytes,
+            &self.tails,
         ));
         *state = State::Open(room.clone());
         for join in waiting {
@@ -197,6 +206,8 @@ impl Handler<RoomOpened> for Room {
         }
         if room.is_empty() {
             self.rooms.remove(&opened.room);
+        } else if opened.newest == 0 {
+            self.silent.insert(opened.room);
         }
     }
 }
@@ -221,6 +232,7 @@ impl Handler<MemberLeft> for Room {
         if matches!(self.rooms.get(&left.room), Some(State::Open(room)) if room.is_empty()) {
             debug!(self.log, "room left by its last member here"; "room" => %left.room);
             self.rooms.remove(&left.room);
+            self.silent.remove(&left.room);
         }
     }
 }

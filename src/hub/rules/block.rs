@@ -2,12 +2,16 @@
 
 use bytes::Bytes;
 
+use super::tail_budget::Holders;
 use crate::edge::wire::names::RoomName;
 use crate::edge::wire::timestamp::{Timestamp, push_decimal};
 use crate::store::log::{Event, EventKind};
 
 /// A block is closed once it holds so many bytes, so that a tail can be trimmed in small steps.
 pub const BLOCK_BYTES: usize = 64 * 1024;
+
+/// What a block costs beside what stands in it: its counters, three allocations, its place in a tail.
+const BLOCK_OVERHEAD_BYTES: usize = 100;
 
 /// Where a line ends in its block, and the id of the event it tells of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +27,7 @@ pub struct LineEnd {
 pub struct Block {
     bytes: Bytes,
     lines: Box<[LineEnd]>,
+    holders: Holders,
 }
 
 impl Block {
@@ -46,9 +51,14 @@ impl Block {
         self.lines.last().map_or(0, |line| line.id)
     }
 
-    /// What it takes in memory: the lines and their index.
+    /// What it takes in memory: the lines, their index, and itself with its place in a tail.
     pub fn cost_bytes(&self) -> usize {
-        self.bytes.len() + size_of_val(&*self.lines)
+        self.bytes.len() + size_of_val(&*self.lines) + BLOCK_OVERHEAD_BYTES
+    }
+
+    /// The tails that hold it.
+    pub(super) fn holders(&self) -> &Holders {
+        &self.holders
     }
 
     /// The line in which the byte at `offset` stands; an offset at the very end has none.
@@ -97,6 +107,7 @@ impl BlockBuilder {
         Some(Block {
             bytes,
             lines: std::mem::take(&mut self.lines).into_boxed_slice(),
+            holders: Holders::default(),
         })
     }
 }

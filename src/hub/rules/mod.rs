@@ -11,3 +11,4 @@ pub mod cursor;
 pub mod guests;
 pub mod presence;
 pub mod tail;
+pub mod tail_budget;

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::block::Block;
+use super::tail_budget::TailBudget;
 
 /// The newest part of a room. Blocks are numbered; the number of a block never changes, so a reader keeps its place
 /// as a number and an offset, and notices when that has been trimmed away.
@@ -18,11 +19,13 @@ pub struct Tail {
     end_id: u64,
     bytes: usize,
     bytes_max: usize,
+    budget: Arc<TailBudget>,
 }
 
 impl Tail {
-    /// An empty tail of a room whose newest id is `newest_id`; holds up to `bytes_max`, and never less than one block.
-    pub fn new(newest_id: u64, bytes_max: usize) -> Self {
+    /// An empty tail of a room whose newest id is `newest_id`. It holds up to `bytes_max`, and never less than one block; of what
+    /// `budget` allows all tails together, if that is used up, one block or none.
+    pub fn new(newest_id: u64, bytes_max: usize, budget: &Arc<TailBudget>) -> Self {
         let (floor_id, end_id) = (newest_id, newest_id);
         Self {
             blocks: VecDeque::new(),
@@ -31,6 +34,7 @@ impl Tail {
             end_id,
             bytes: 0,
             bytes_max,
+            budget: budget.clone(),
         }
     }
 
@@ -73,8 +77,12 @@ impl Tail {
         }
         self.end_id = block.last_id();
         self.bytes += block.cost_bytes();
+        self.budget.take_in(&block);
         self.blocks.push_back(block);
-        while self.bytes > self.bytes_max && self.blocks.len() > 1 {
+        while self.blocks.len() > 1 && (self.bytes > self.bytes_max || self.budget.is_over()) {
+            self.drop_first();
+        }
+        if self.budget.is_far_over() {
             self.drop_first();
         }
         true
@@ -119,8 +127,17 @@ impl Tail {
     fn drop_first(&mut self) {
         if let Some(block) = self.blocks.pop_front() {
             self.bytes -= block.cost_bytes();
+            self.budget.let_go(&block);
             self.floor_id = block.last_id();
             self.first_number += 1;
+        }
+    }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        for block in &self.blocks {
+            self.budget.let_go(block);
         }
     }
 }

@@ -223,6 +223,15 @@ fn limits(rules: &mut Rules<'_>, config: &Config) {
     );
     rules.require(config.rooms.tail_bytes >= limits.message_bytes, &keys, what);
 
+    let keys = ["rooms.tails_bytes", "rooms.tail_bytes"];
+    let what = format!(
+        "{} for all tails is less than rooms.tail_bytes = {} for one; raise rooms.tails_bytes",
+        ByteSize(config.rooms.tails_bytes),
+        ByteSize(config.rooms.tail_bytes),
+    );
+    let (all, one) = (config.rooms.tails_bytes, config.rooms.tail_bytes);
+    rules.require(all >= one, &keys, what);
+
     at_least(
         rules,
         "limits.log_queue_bytes",

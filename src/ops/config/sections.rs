@@ -131,6 +131,9 @@ pub struct Rooms {
     /// Size of a room's tail, in bytes, for all shards together. Default 4 MiB.
     #[serde(deserialize_with = "units::size")]
     pub tail_bytes: u64,
+    /// Size of all rooms' tails together, in bytes. Default 256 MiB.
+    #[serde(deserialize_with = "units::size")]
+    pub tails_bytes: u64,
 }
 
 /// `[limits]`: what clients may ask for.

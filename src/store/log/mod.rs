@@ -63,8 +63,8 @@ pub trait LogReader: Send + Sync {
     /// The room's newest id, removals included; 0 if the room has none.
     fn room_newest(&self, room: &RoomName) -> u64;
 
-    /// Every room with its newest id, in no order.
-    fn rooms(&self) -> Vec<(RoomName, u64)>;
+    /// Rooms with their newest ids, in order of name: the first `count` behind `after`, or of all.
+    fn rooms_page(&self, after: Option<&RoomName>, count: usize) -> Vec<(RoomName, u64)>;
 
     /// The message with this id; `None` if there is none, it was removed or has expired, or the id is a removal's.
     fn get(&self, id: u64) -> Result<Option<Event>, LogError>;
@@ -74,6 +74,14 @@ pub trait LogReader: Send + Sync {
 
     /// Turns what a `JOIN` asked for into a place in the sequence.
     fn resolve(&self, room: &RoomName, from: From) -> Result<Start, LogError>;
+
+    /// The id behind which the newest `count` messages of the room with ids below `before` stand; `None` if there is none.
+    fn newest_start(
+        &self,
+        room: &RoomName,
+        before: u64,
+        count: u64,
+    ) -> Result<Option<u64>, LogError>;
 }
 
 /// Where reading a room shall begin.

@@ -102,7 +102,9 @@ fn join_takes_the_past_in_four_ways() {
         (";after=18446744073709551616", JoinFrom::After(u64::MAX)),
         (";since=1.5", JoinFrom::Since(since)),
         (";last=0", JoinFrom::Last(0)),
-        (";last=99999999999", JoinFrom::Last(u32::MAX)),
+        (";last=100000", JoinFrom::Last(100_000)),
+        (";last=100001", JoinFrom::Last(100_000)),
+        (";last=99999999999", JoinFrom::Last(100_000)),
     ] {
         let line = format!("JOIN;j;dev{from}");
         let Ok(Command::Join { from, .. }) = parse(line.as_bytes()) else {

@@ -11,6 +11,9 @@ pub const HISTORY_LIMIT_MAX: u16 = 1000;
 /// How many it returns if no limit is named.
 pub const HISTORY_LIMIT_DEFAULT: u16 = 100;
 
+/// The furthest back that a `JOIN` goes by `last=`, in messages; who asks for more gets so many.
+pub const JOIN_LAST_MAX: u32 = 100_000;
+
 /// The past that a JOIN asks for, before the present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum JoinFrom {
@@ -21,7 +24,7 @@ pub enum JoinFrom {
     After(u64),
     /// All from this moment on, inclusive.
     Since(Timestamp),
-    /// The newest so many; 0 is none.
+    /// The newest so many, up to [`JOIN_LAST_MAX`]; 0 is none.
     Last(u32),
 }
 
@@ -51,7 +54,10 @@ impl JoinFrom {
             ("after", id) => compared_id("after", id).map(Self::After),
             ("since", time) => since(time).map(Self::Since),
             ("last", count) => match saturating_number(count) {
-                Some(count) => Ok(Self::Last(u32::try_from(count).unwrap_or(u32::MAX))),
+                Some(count) => {
+                    let count = u32::try_from(count).unwrap_or(JOIN_LAST_MAX);
+                    Ok(Self::Last(count.min(JOIN_LAST_MAX)))
+                }
                 None => Err("last= takes a whole number of messages, as in last=50".into()),
             },
             _ => Err(

@@ -2,7 +2,7 @@
 
 use super::command::{self, Command, Mechanism};
 use super::options::{BodyForm, Options};
-use super::range::{HistoryRange, JoinFrom};
+use super::range::{HistoryRange, JOIN_LAST_MAX, JoinFrom};
 use super::refusal::ErrorCode;
 use super::reply::{self, MessageLine};
 use super::request;
@@ -36,7 +36,7 @@ fn join_froms() -> impl Strategy<Value = JoinFrom> {
         Just(JoinFrom::Now),
         any::<u64>().prop_map(JoinFrom::After),
         times().prop_map(JoinFrom::Since),
-        any::<u32>().prop_map(JoinFrom::Last),
+        (0..=JOIN_LAST_MAX).prop_map(JoinFrom::Last),
     ]
 }
 

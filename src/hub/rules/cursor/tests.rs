@@ -11,6 +11,7 @@ use super::*;
 use crate::edge::wire::names::{RoomName, UserName};
 use crate::edge::wire::timestamp::Timestamp;
 use crate::hub::rules::block::text_blocks;
+use crate::hub::rules::tail_budget::TailBudget;
 use crate::store::log::{Event, EventKind};
 
 /// The room's log: what a read of it would serve.
@@ -168,11 +169,13 @@ proptest! {
     fn every_line_once_and_in_order(
         steps in proptest::collection::vec(step(), 1..60),
         tail_bytes in prop_oneof![Just(0usize), Just(200), Just(600), Just(100_000)],
+        tails_bytes in prop_oneof![Just(0usize), Just(300), Just(100_000)],
         start in 0u64..8,
     ) {
         // An `after` beyond the log's end is refused before there is a cursor.
         let mut log = Log { events: vec![], newest: 8 };
-        let mut tail = Tail::new(8, tail_bytes);
+        let budget = Arc::new(TailBudget::new(tails_bytes));
+        let mut tail = Tail::new(8, tail_bytes, &budget);
         let mut last_blocks = Vec::new();
         // Groups in the log that the tail has not heard of: the id that each removes (or 0), and its blocks.
         let mut untold: VecDeque<(u64, Vec<Block>)> = VecDeque::new();
@@ -213,7 +216,7 @@ proptest! {
                     last_blocks = blocks;
                 },
                 Step::Restart => {
-                    tail = Tail::new(log.newest, tail_bytes);
+                    tail = Tail::new(log.newest, tail_bytes, &budget);
                     untold.clear();
                     reader.cursor.detach();
                 }
@@ -232,6 +235,8 @@ proptest! {
                 }
             }
             prop_assert!(tail.bytes() <= tail_bytes.max(1000));
+            prop_assert!(tail.bytes() <= 2 * tails_bytes + 1);
+            prop_assert_eq!(budget.bytes(), tail.bytes());
         }
         for (removed_id, blocks) in untold {
             tail.drop_through(removed_id);
@@ -252,10 +257,14 @@ proptest! {
     }
 }
 
+fn unlimited() -> Arc<TailBudget> {
+    Arc::new(TailBudget::new(usize::MAX))
+}
+
 #[test]
 fn removed_content_never_leaves_the_tail_again() {
     let mut log = Log::default();
-    let mut tail = Tail::new(0, 100_000);
+    let mut tail = Tail::new(0, 100_000, &unlimited());
     for id in 1..=3 {
         let event = log.append(id, EventKind::Message(Bytes::from_static(b"secret")));
         tail.push(Arc::new(text_blocks([event].iter()).remove(0)));
@@ -279,7 +288,7 @@ fn a_reader_that_is_ahead_of_the_tail_skips_what_it_has() {
     let group: Vec<Event> = (1..=6)
         .map(|id| log.append(id, EventKind::Message(Bytes::from_static(b"m"))))
         .collect();
-    let mut tail = Tail::new(0, 100_000);
+    let mut tail = Tail::new(0, 100_000, &unlimited());
     let mut reader = Reader {
         cursor: Cursor::behind(4),
         stash: vec![],

@@ -49,7 +49,8 @@ fn the_embedded_text_gives_the_documented_defaults() {
         (storage.retain_age, storage.read_threads),
         (Duration::ZERO, 2)
     );
-    assert_eq!(config.rooms.tail_bytes, 4 << 20);
+    let rooms = &config.rooms;
+    assert_eq!((rooms.tail_bytes, rooms.tails_bytes), (4 << 20, 256 << 20));
     let limits = &config.limits;
     assert_eq!(
         (limits.line_bytes, limits.message_bytes),

@@ -90,6 +90,10 @@ fn every_mistake_names_its_key_and_its_file() {
             "rooms.tail_bytes in local.toml: -1 is negative",
         ),
         (
+            "[rooms]\ntails_bytes = \"1MiB\"",
+            "rooms.tails_bytes in local.toml: 1MiB for all tails is less than rooms.tail_bytes = 4MiB",
+        ),
+        (
             "[storage]\ndurability = \"often\"",
             "expected one of `always`, `interval`, `os`",
         ),

@@ -129,14 +129,18 @@ impl Opened {
 
     /// The rooms of `figures`, the fullest first.
     pub(crate) fn rooms(&self, figures: &Figures) -> Vec<RoomFigures> {
-        let named = self.reader.rooms().into_iter().filter_map(|(room, _)| {
-            let (messages, newest) = *figures.rooms.get(&room_hash(room.as_str()))?;
-            Some(RoomFigures {
-                room,
-                messages,
-                newest,
-            })
-        });
+        let named = self
+            .reader
+            .rooms_page(None, usize::MAX)
+            .into_iter()
+            .filter_map(|(room, _)| {
+                let (messages, newest) = *figures.rooms.get(&room_hash(room.as_str()))?;
+                Some(RoomFigures {
+                    room,
+                    messages,
+                    newest,
+                })
+            });
         let mut rooms: Vec<_> = named.collect();
         rooms.sort_unstable_by(|a, b| {
             let fuller = b.messages.cmp(&a.messages);

@@ -130,7 +130,7 @@ impl Segments {
         }
         let active = self.active.segment(state.active.rooms.clone(), &self.files);
         state.active = active;
-        state.rooms.extend(self.pending.rooms.drain());
+        state.note_rooms(self.pending.rooms.drain());
     }
 
     /// Seals the active segment and begins another, whose first id will be `first_id` or above.

@@ -59,30 +59,42 @@ impl SegmentReader {
         newest: u64,
         count: u64,
     ) -> Result<Start, LogError> {
-        let mut after = snapshot.newest();
-        let mut missing = count;
-        let hash = room_hash(room.as_str());
-        let lowest = snapshot.floor;
-        let begin = snapshot.position(lowest);
-        for n in (begin..snapshot.len()).rev() {
-            if missing == 0 {
-                break;
-            }
-            let segment = snapshot.segment(n);
-            self.each_entry(segment, hash, lowest, 0, End::Back, |entry| {
-                if entry.id >= lowest && entry.is_message() && !entry.is_removed() {
-                    after = entry.id - 1;
-                    missing -= 1;
-                }
-                missing > 0
-            })?;
-        }
-        let gap = if missing > 0 {
+        let (first, found) = self.newest_messages(snapshot, room, u64::MAX, count)?;
+        let after = first.map_or(snapshot.newest(), |id| id - 1);
+        let gap = if found < count {
             self.expired_part(snapshot, room, newest, 0)?
         } else {
             None
         };
         Ok(Start { after, gap })
+    }
+
+    /// The first of the newest `count` messages of the room with ids below `before`, and how many there are. Only the index is read.
+    pub(super) fn newest_messages(
+        &self,
+        snapshot: &Snapshot,
+        room: &RoomName,
+        before: u64,
+        count: u64,
+    ) -> Result<(Option<u64>, u64), LogError> {
+        let (mut first, mut found) = (None, 0);
+        let hash = room_hash(room.as_str());
+        let ids = snapshot.floor..before;
+        let end = (snapshot.position(before) + 1).min(snapshot.len());
+        for n in (snapshot.position(ids.start)..end).rev() {
+            if found >= count {
+                break;
+            }
+            let segment = snapshot.segment(n);
+            self.each_entry(segment, hash, ids.clone(), 0, End::Back, |entry| {
+                if entry.is_message() && !entry.is_removed() {
+                    first = Some(entry.id);
+                    found += 1;
+                }
+                found < count
+            })?;
+        }
+        Ok((first, found))
     }
 
     /// If retention took events of the room behind `after`: the first id of it that was kept, or of any room.

@@ -82,6 +82,7 @@ impl Segments {
         let state = State {
             sealed: Arc::new(found.sealed.into_iter().map(Arc::new).collect()),
             active,
+            room_names: rooms.keys().cloned().collect(),
             rooms,
             floor: first,
             expired_time_max,

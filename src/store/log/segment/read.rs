@@ -1,5 +1,6 @@
 //! The readers' side: shared by any number of threads, beside the one writer.
 
+use std::ops::{Bound, Range};
 use std::sync::Arc;
 
 use super::super::{Event, From, LogError, LogReader, Page, PageQuery, Start};
@@ -37,12 +38,13 @@ impl SegmentReader {
         before % 2 == 1 || self.shared.removal_count() != before
     }
 
-    /// Goes through a room's entries in one segment, from entry `from` and id `lowest` on, until `each` says stop (false).
+    /// Goes through a room's entries in one segment, those with ids within `ids` that may be at or after `since`, until `each`
+    /// says stop (false).
     pub(super) fn each_entry(
         &self,
         segment: &Segment,
         room: u64,
-        lowest: u64,
+        ids: Range<u64>,
         since: u64,
         end: End,
         mut each: impl FnMut(&Entry) -> bool,
@@ -51,10 +53,13 @@ impl SegmentReader {
             return Ok(true);
         };
         let from = opened
-            .lower_bound(lowest)?
+            .lower_bound(ids.start)?
             .max(opened.lower_bound_time(since)?);
-        let count = segment.count;
-        let Some(mut candidates) = Candidates::new(&self.shared, segment, Some(room), from, count)?
+        let to = match ids.end {
+            end if end > segment.last_id => segment.count,
+            end => opened.lower_bound(end)?,
+        };
+        let Some(mut candidates) = Candidates::new(&self.shared, segment, Some(room), from, to)?
         else {
             return Ok(true);
         };
@@ -68,7 +73,8 @@ impl SegmentReader {
             if end == End::Back {
                 found.reverse();
             }
-            for entry in found.iter().filter(|entry| entry.room_hash == room) {
+            let wanted = |entry: &&Entry| entry.room_hash == room && ids.contains(&entry.id);
+            for entry in found.iter().filter(wanted) {
                 if !each(entry) {
                     return Ok(false);
                 }
@@ -92,12 +98,19 @@ impl SegmentReader {
         let mut first = None;
         for n in begin..snapshot.len() {
             let segment = snapshot.segment(n);
-            self.each_entry(segment, hash, lowest, since, End::Front, |entry| {
-                if entry.time >= since {
-                    first = Some(*entry);
-                }
-                first.is_none()
-            })?;
+            self.each_entry(
+                segment,
+                hash,
+                lowest..u64::MAX,
+                since,
+                End::Front,
+                |entry| {
+                    if entry.time >= since {
+                        first = Some(*entry);
+                    }
+                    first.is_none()
+                },
+            )?;
             if first.is_some() {
                 break;
             }
@@ -115,10 +128,16 @@ impl LogReader for SegmentReader {
         self.shared.read().rooms.get(room).copied().unwrap_or(0)
     }
 
-    fn rooms(&self) -> Vec<(RoomName, u64)> {
+    fn rooms_page(&self, after: Option<&RoomName>, count: usize) -> Vec<(RoomName, u64)> {
         let state = self.shared.read();
-        let rooms = state.rooms.iter();
-        rooms.map(|(room, id)| (room.clone(), *id)).collect()
+        let lowest = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let names = state
+            .room_names
+            .range::<RoomName, _>((lowest, Bound::Unbounded));
+        names
+            .take(count)
+            .map(|room| (room.clone(), state.rooms.get(room).copied().unwrap_or(0)))
+            .collect()
     }
 
     fn get(&self, id: u64) -> Result<Option<Event>, LogError> {
@@ -148,5 +167,16 @@ impl LogReader for SegmentReader {
 
     fn resolve(&self, room: &RoomName, from: From) -> Result<Start, LogError> {
         self.find_start(room, from)
+    }
+
+    fn newest_start(
+        &self,
+        room: &RoomName,
+        before: u64,
+        count: u64,
+    ) -> Result<Option<u64>, LogError> {
+        let snapshot = self.shared.snapshot();
+        let (first, _) = self.newest_messages(&snapshot, room, before, count)?;
+        Ok(first.map(|id| id - 1))
     }
 }

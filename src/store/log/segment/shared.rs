@@ -1,7 +1,7 @@
 //! What writer and readers share: which segments there are, what of the active one has been published, and the rooms.
 //! The lock is held to copy or change a few words, never during a disk read.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -58,10 +58,26 @@ pub(super) struct State {
     pub(super) active: Segment,
     /// Newest published id of every room.
     pub(super) rooms: HashMap<RoomName, u64>,
+    /// The same rooms in order of name, for whoever goes through them in pages.
+    pub(super) room_names: BTreeSet<RoomName>,
     /// Ids below it have expired.
     pub(super) floor: u64,
     /// Highest time of what has expired, in microseconds.
     pub(super) expired_time_max: u64,
+}
+
+impl State {
+    /// Notes the newest ids of rooms, new ones among them.
+    pub(super) fn note_rooms(&mut self, rooms: impl Iterator<Item = (RoomName, u64)>) {
+        for (room, id) in rooms {
+            if let Some(newest) = self.rooms.get_mut(&room) {
+                *newest = id;
+            } else {
+                self.room_names.insert(room.clone());
+                self.rooms.insert(room, id);
+            }
+        }
+    }
 }
 
 /// A reader's copy of the state: what the log was at one moment.

@@ -38,6 +38,36 @@ fn what_was_appended_is_read_once_it_is_published() {
 }
 
 #[test]
+fn rooms_come_in_pages_in_order_of_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut segments = Segments::open(options(folder.path()), NO_JOURNAL, &log()).unwrap();
+    for (id, to) in ["dev", "lobby", "art", "dev", "zoo"].iter().enumerate() {
+        let id = id as u64 + 1;
+        append(&mut segments, vec![message(id, id * 1000, to, "text")]);
+    }
+    for _ in 0..2 {
+        let reader = segments.reader();
+        let page = |after: Option<&str>, count| {
+            let after = after.map(room);
+            let page = reader.rooms_page(after.as_ref(), count);
+            let named: Vec<_> = page
+                .into_iter()
+                .map(|(r, id)| (r.to_string(), id))
+                .collect();
+            named
+        };
+        let all = [("art", 3), ("dev", 4), ("lobby", 2), ("zoo", 5)].map(|(r, id)| (r.into(), id));
+        assert_eq!(page(None, 100), all);
+        assert_eq!(page(None, 2), all[..2]);
+        assert_eq!(page(Some("dev"), 2), all[2..]);
+        assert_eq!(page(Some("e"), 1), all[2..3]);
+        assert_eq!(page(Some("zoo"), 1), []);
+        segments.close().unwrap();
+        segments = Segments::open(options(folder.path()), ALL_SYNCED, &log()).unwrap();
+    }
+}
+
+#[test]
 fn rolls_and_reopens() {
     let folder = tempfile::tempdir().unwrap();
     let mut segments = Segments::open(options(folder.path()), NO_JOURNAL, &log()).unwrap();

@@ -162,12 +162,23 @@ impl Model {
         self.in_room(room).first().map_or(self.floor, |(e, _)| e.id)
     }
 
-    fn last(&self, room: &str, count: u64) -> Start {
-        let live = |(event, removed): &&&(Event, bool)| {
+    fn messages(&self, room: &str) -> Vec<u64> {
+        let live = |(event, removed): &&(Event, bool)| {
             matches!(event.kind, EventKind::Message(_)) && !removed
         };
-        let kept = self.in_room(room);
-        let messages: Vec<u64> = kept.iter().filter(live).map(|(e, _)| e.id).collect();
+        let kept = self.in_room(room).into_iter();
+        kept.filter(live).map(|(event, _)| event.id).collect()
+    }
+
+    fn newest_start(&self, room: &str, before: u64, count: u64) -> Option<u64> {
+        let mut messages = self.messages(room);
+        messages.retain(|id| *id < before);
+        let from = messages.len().saturating_sub(count as usize);
+        messages.get(from).map(|id| id - 1)
+    }
+
+    fn last(&self, room: &str, count: u64) -> Start {
+        let messages = self.messages(room);
         let from = messages.len().saturating_sub(count as usize);
         let short = (messages.len() as u64) < count && self.room_expired(room, 0);
         Start {
@@ -326,6 +337,9 @@ impl World {
         let name = ROOMS[ask.room.unwrap_or(0)];
         let start = reader.resolve(&room(name), From::Last(ask.last)).unwrap();
         assert_eq!(start, self.model.last(name, ask.last));
+        let start = reader.newest_start(&room(name), query.before, ask.last);
+        let expected = self.model.newest_start(name, query.before, ask.last);
+        assert_eq!(start.unwrap(), expected);
         let start = reader
             .resolve(&room(name), From::After(query.after))
             .unwrap();
