@@ -74,11 +74,11 @@ impl AuthSupervisor {
         Ok(self.identity(&log_in.user, account))
     }
 
-    fn identity(&self, user: &UserName, account: String) -> Identity {
+    fn identity(&self, user: &UserName, account: Arc<str>) -> Identity {
         let key = self.keys.hash_one(&account);
         Identity {
             user: user.clone(),
-            account: account.into(),
+            account,
             key,
             is_guest: true,
         }

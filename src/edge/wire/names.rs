@@ -115,9 +115,14 @@ impl UserName {
         &self.0
     }
 
-    /// The key under which the account is unique: the name without regard to case.
-    pub fn account(&self) -> String {
-        self.0.to_ascii_lowercase()
+    /// The key under which the account is unique: the name without regard to case. Most names are written so anyway, and
+    /// share their memory with it.
+    pub fn account(&self) -> Arc<str> {
+        if self.0.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            self.0.to_ascii_lowercase().into()
+        } else {
+            self.0.clone()
+        }
     }
 }
 
@@ -242,7 +247,7 @@ mod tests {
         }
         assert_eq!(
             UserName::parse("BoB").map(|u| u.account()),
-            Ok("bob".to_owned())
+            Ok("bob".into())
         );
     }
 

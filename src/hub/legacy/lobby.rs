@@ -35,7 +35,7 @@ pub(super) fn identity(user: &UserName) -> Identity {
     Identity {
         user: user.clone(),
         key: KEYS.hash_one(&account),
-        account: account.into(),
+        account,
         is_guest: true,
     }
 }

@@ -59,7 +59,7 @@ impl Handler<Said> for LegacyClient {
         escape_into(&said.content, &mut body);
         let action = Action::Say {
             room: RoomName::lobby(),
-            account: said.user.account().into(),
+            account: said.user.account(),
             user: said.user,
             tag: Bytes::new(),
             body: body.into(),

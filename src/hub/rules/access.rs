@@ -18,7 +18,7 @@ pub fn may_delete(actor: Actor<'_>, event: &Event) -> bool {
     if actor.is_guest {
         event.origin == actor.session
     } else {
-        event.user.account() == actor.account
+        *event.user.account() == *actor.account
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Why a guest was not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +14,7 @@ pub enum Refusal {
 /// The names in use; bounded by `limits.connections`.
 #[derive(Debug, Default)]
 pub struct GuestTable {
-    names: HashMap<Box<str>, InUse>,
+    names: HashMap<Arc<str>, InUse>,
 }
 
 #[derive(Debug)]
@@ -24,8 +25,8 @@ struct InUse {
 
 impl GuestTable {
     /// A connection from `address` takes the name `account` (already without case).
-    pub fn enter(&mut self, account: &str, address: IpAddr) -> Result<(), Refusal> {
-        match self.names.get_mut(account) {
+    pub fn enter(&mut self, account: &Arc<str>, address: IpAddr) -> Result<(), Refusal> {
+        match self.names.get_mut(&**account) {
             Some(in_use) if in_use.address != address => Err(Refusal::InUse),
             Some(in_use) => {
                 in_use.connections += 1;
@@ -33,7 +34,7 @@ impl GuestTable {
             }
             None => {
                 self.names.insert(
-                    account.into(),
+                    account.clone(),
                     InUse {
                         address,
                         connections: 1,
@@ -62,14 +63,15 @@ mod tests {
     #[test]
     fn a_name_belongs_to_one_address_while_it_is_in_use() {
         let (here, there) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
+        let ann: Arc<str> = "ann".into();
         let mut table = GuestTable::default();
-        assert_eq!(table.enter("ann", here), Ok(()));
-        assert_eq!(table.enter("ann", here), Ok(()));
-        assert_eq!(table.enter("ann", there), Err(Refusal::InUse));
+        assert_eq!(table.enter(&ann, here), Ok(()));
+        assert_eq!(table.enter(&ann, here), Ok(()));
+        assert_eq!(table.enter(&ann, there), Err(Refusal::InUse));
         table.leave("ann");
-        assert_eq!(table.enter("ann", there), Err(Refusal::InUse));
+        assert_eq!(table.enter(&ann, there), Err(Refusal::InUse));
         table.leave("ann");
-        assert_eq!(table.enter("ann", there), Ok(()));
+        assert_eq!(table.enter(&ann, there), Ok(()));
         table.leave("nobody");
     }
 }
