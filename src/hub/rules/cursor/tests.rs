@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 
 use super::*;
 use crate::edge::wire::names::{RoomName, UserName};
@@ -164,7 +165,12 @@ fn lines(bytes: &[u8]) -> (Vec<u64>, Vec<u64>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig {
+        cases: 2000,
+        // Beside this file, where whoever reads it finds what was found.
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
+    })]
     #[test]
     fn every_line_once_and_in_order(
         steps in proptest::collection::vec(step(), 1..60),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use slog::{Logger, warn};
+use slog::{Logger, info, warn};
 
 use super::super::LogError;
 use super::candidates::in_memory;
@@ -39,8 +39,11 @@ pub(super) fn rooms(
             }
         }
         Err(why) => {
-            if active.last_id > 0 && (active.count > 0 || !sealed.is_empty()) {
+            // Before the first segment is sealed there is a table only after an ordered stop.
+            if !sealed.is_empty() {
                 warn!(log, "the room table is built again from all segments"; "why" => why);
+            } else if active.count > 0 {
+                info!(log, "the room table is built again from the log's one segment"; "why" => why);
             }
             for segment in segments {
                 known.whole_segment(folder, segment)?;
