@@ -1,18 +1,15 @@
-//! Wires the tree and runs it: store, log, log-in, shards, gates. In: the configuration. Out: a running server, until a signal or a fault
-//! ends it. Built downstream first, so this file reads as the picture of the system.
+//! Wires the tree: store, log, log-in, shards, gates. Built downstream first, so this file reads as the picture of the system.
 
 use std::future::Future;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use actix::Addr;
-use actix_rt::{Arbiter, System};
-use slog::{Logger, crit, info, o};
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use actix_rt::Arbiter;
+use slog::{Logger, info, o};
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::edge::legacy;
 use crate::edge::listener;
@@ -25,201 +22,19 @@ use crate::hub::room::Room;
 use crate::hub::rules::tail_budget::TailBudget;
 use crate::hub::session::{Connect, ConnectionCount, SessionSupervisor};
 use crate::hub::shard::{Links, LogQueue, Shard};
-use crate::ops::config::{Backend, Config, Durability};
+use crate::ops::config::Config;
 use crate::ops::supervise::{GiveUp, RestartLimit, start_supervised};
-use crate::ops::{shutdown, sys};
-use crate::store::log::embedded::{self, EmbeddedLog, EmbeddedOptions};
-use crate::store::log::{LogError, LogStore};
+use crate::store::log::LogStore;
+
+use super::sockets::Sockets;
+use super::{BootError, Running};
 
 /// Descriptors kept for files, listeners and the connections to original clients.
 const DESCRIPTORS_RESERVED: u64 = 600;
 /// How long starting a thread's actors may take.
 const START_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Why the server did not start, or ended by itself.
-#[derive(Debug, thiserror::Error)]
-pub enum BootError {
-    /// An address cannot be listened on.
-    #[error("cannot listen on {address} ({key}): {source}")]
-    Listen {
-        /// Which.
-        address: SocketAddr,
-        /// The configuration key that names it.
-        key: &'static str,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The data folder cannot be used.
-    #[error("cannot use {folder} (server.data_dir): {source}")]
-    DataDir {
-        /// Which.
-        folder: String,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The log cannot be opened.
-    #[error(transparent)]
-    Log(#[from] LogError),
-    /// The operating system refused something else.
-    #[error("cannot start: {0}")]
-    System(#[from] std::io::Error),
-    /// A thread did not come up.
-    #[error("a thread of the server did not start in time")]
-    Thread,
-    /// It ran and came to an end that nobody ordered.
-    #[error("the server ended: {0}")]
-    Fatal(String),
-}
-
-/// Where a running server listens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Addresses {
-    /// Everything.
-    pub main: SocketAddr,
-    /// Log-in and messages of original clients, if they are let in.
-    pub legacy: Option<(SocketAddr, SocketAddr)>,
-}
-
-/// What the shutdown has to take apart.
-pub(super) struct Running {
-    pub log: Addr<MessageLog>,
-    pub sessions: Vec<Addr<SessionSupervisor>>,
-    pub shards: Vec<Arbiter>,
-    pub log_thread: Arbiter,
-    /// Dropped to end accepting.
-    pub accepting: Vec<tokio::sync::oneshot::Sender<()>>,
-}
-
-/// Runs a server until `stop` is done, a signal comes, or it cannot go on. Blocks. `ready` is called once everything listens.
-pub fn run(
-    config: Arc<Config>,
-    log: &Logger,
-    ready: impl FnOnce(&Addresses),
-) -> Result<(), BootError> {
-    let descriptors = sys::raise_descriptor_limit()?;
-    let folder = make_data_dir(&config.server.data_dir)?;
-    let factory = store_factory(&config, folder, log.new(o!("actor" => "log")));
-    let store = factory()?;
-    let sockets = Sockets::bind(&config)?;
-    let addresses = sockets.addresses()?;
-    let system = System::new();
-    let result = system.block_on(async {
-        let (fatal, mut faults) = unbounded_channel();
-        let running = start(&config, log, store, factory, sockets, descriptors, fatal).await?;
-        // Whoever reads READY may send a signal at once.
-        let signals = shutdown::Signals::listen()?;
-        ready(&addresses);
-        let ended = shutdown::wait_for_end(log, signals, &mut faults).await;
-        let stopped = shutdown::stop(log, running, config.server.shutdown_deadline).await;
-        match (ended, stopped) {
-            (Err(reason), _) | (Ok(()), Err(reason)) => Err(BootError::Fatal(reason)),
-            (Ok(()), Ok(())) => Ok(()),
-        }
-    });
-    if let Err(error) = &result {
-        crit!(log, "{}", error);
-    }
-    result
-}
-
-struct Sockets {
-    main: Vec<std::net::TcpListener>,
-    legacy: Option<legacy::Sockets>,
-}
-
-impl Sockets {
-    fn bind(config: &Config) -> Result<Self, BootError> {
-        let address = config.listen.main;
-        let main = listener::bind(address, shard_count(config));
-        let main = main.map_err(|source| BootError::Listen {
-            address,
-            key: "listen.main",
-            source,
-        })?;
-        let legacy = config
-            .legacy
-            .enabled
-            .then(|| legacy::Sockets::bind(config))
-            .transpose();
-        let legacy = legacy.map_err(|(address, key, source)| BootError::Listen {
-            address,
-            key,
-            source,
-        })?;
-        Ok(Self { main, legacy })
-    }
-
-    fn addresses(&self) -> std::io::Result<Addresses> {
-        let first = self
-            .main
-            .first()
-            .ok_or(std::io::ErrorKind::AddrNotAvailable)?;
-        let legacy = self
-            .legacy
-            .as_ref()
-            .map(legacy::Sockets::addresses)
-            .transpose()?;
-        Ok(Addresses {
-            main: first.local_addr()?,
-            legacy,
-        })
-    }
-}
-
-fn shard_count(config: &Config) -> usize {
-    match config.server.shards {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        count => count,
-    }
-}
-
-fn make_data_dir(folder: &Path) -> Result<PathBuf, BootError> {
-    use std::os::unix::fs::DirBuilderExt;
-    let made = std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder);
-    let usable = made.and_then(|()| folder.canonicalize());
-    usable.map_err(|source| BootError::DataDir {
-        folder: folder.display().to_string(),
-        source,
-    })
-}
-
-/// The options of the embedded log in `folder` (of the log itself) that `config` asks for.
-pub fn log_options(config: &Config, folder: PathBuf) -> EmbeddedOptions {
-    let storage = &config.storage;
-    EmbeddedOptions {
-        folder,
-        durability: match storage.durability {
-            Durability::Always => embedded::Durability::Always,
-            Durability::Interval => embedded::Durability::Interval,
-            Durability::Os => embedded::Durability::Os,
-        },
-        flush_interval: storage.flush_interval,
-        segment_bytes: storage.segment_bytes,
-        journal_bytes: storage.journal_bytes,
-        retain_messages: storage.retain_messages,
-        retain_age: storage.retain_age,
-        retain_bytes: storage.retain_bytes,
-        rooms_max: config.limits.rooms,
-        tags_max: config.limits.tags,
-    }
-}
-
-fn store_factory(config: &Arc<Config>, data_dir: PathBuf, log: Logger) -> StoreFactory {
-    let config = config.clone();
-    Box::new(move || match config.storage.backend {
-        // The configuration refuses the others, which are to come.
-        Backend::Embedded | Backend::Nats => {
-            let options = log_options(&config, data_dir.join("log"));
-            let store = EmbeddedLog::open(options, log.clone())?;
-            Ok(Box::new(store) as Box<dyn LogStore>)
-        }
-    })
-}
-
-async fn start(
+pub(super) async fn start(
     config: &Arc<Config>,
     log: &Logger,
     store: Box<dyn LogStore>,

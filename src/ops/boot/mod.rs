@@ -1,0 +1,112 @@
+//! Starts the server and runs it. In: the configuration. Out: a running server, until a signal or a fault ends it.
+//!
+//! [`store`] opens the log, [`sockets`] listens, [`wiring`] starts the actors and makes them known to each other.
+
+mod sockets;
+mod store;
+mod wiring;
+
+pub use store::log_options;
+pub(crate) use wiring::until;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use actix::Addr;
+use actix_rt::{Arbiter, System};
+use slog::{Logger, crit, o};
+use tokio::sync::mpsc::unbounded_channel;
+
+use crate::hub::log::MessageLog;
+use crate::hub::session::SessionSupervisor;
+use crate::ops::config::Config;
+use crate::ops::{shutdown, sys};
+use crate::store::log::LogError;
+use sockets::Sockets;
+
+/// Why the server did not start, or ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum BootError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address} ({key}): {source}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// The configuration key that names it.
+        key: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The data folder cannot be used.
+    #[error("cannot use {folder} (server.data_dir): {source}")]
+    DataDir {
+        /// Which.
+        folder: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The log cannot be opened.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The operating system refused something else.
+    #[error("cannot start: {0}")]
+    System(#[from] std::io::Error),
+    /// A thread did not come up.
+    #[error("a thread of the server did not start in time")]
+    Thread,
+    /// It ran and came to an end that nobody ordered.
+    #[error("the server ended: {0}")]
+    Fatal(String),
+}
+
+/// Where a running server listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// Everything.
+    pub main: SocketAddr,
+    /// Log-in and messages of original clients, if they are let in.
+    pub legacy: Option<(SocketAddr, SocketAddr)>,
+}
+
+/// What the shutdown has to take apart.
+pub(in crate::ops) struct Running {
+    pub log: Addr<MessageLog>,
+    pub sessions: Vec<Addr<SessionSupervisor>>,
+    pub shards: Vec<Arbiter>,
+    pub log_thread: Arbiter,
+    /// Dropped to end accepting.
+    pub accepting: Vec<tokio::sync::oneshot::Sender<()>>,
+}
+
+/// Runs a server until `stop` is done, a signal comes, or it cannot go on. Blocks. `ready` is called once everything listens.
+pub fn run(
+    config: Arc<Config>,
+    log: &Logger,
+    ready: impl FnOnce(&Addresses),
+) -> Result<(), BootError> {
+    let descriptors = sys::raise_descriptor_limit()?;
+    let folder = store::make_data_dir(&config.server.data_dir)?;
+    let factory = store::factory(&config, folder, log.new(o!("actor" => "log")));
+    let store = factory()?;
+    let sockets = Sockets::bind(&config)?;
+    let addresses = sockets.addresses()?;
+    let system = System::new();
+    let result = system.block_on(async {
+        let (fatal, mut faults) = unbounded_channel();
+        let running =
+            wiring::start(&config, log, store, factory, sockets, descriptors, fatal).await?;
+        // Whoever reads READY may send a signal at once.
+        let signals = shutdown::Signals::listen()?;
+        ready(&addresses);
+        let ended = shutdown::wait_for_end(log, signals, &mut faults).await;
+        let stopped = shutdown::stop(log, running, config.server.shutdown_deadline).await;
+        match (ended, stopped) {
+            (Err(reason), _) | (Ok(()), Err(reason)) => Err(BootError::Fatal(reason)),
+            (Ok(()), Ok(())) => Ok(()),
+        }
+    });
+    if let Err(error) = &result {
+        crit!(log, "{}", error);
+    }
+    result
+}

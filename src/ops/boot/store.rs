@@ -1,0 +1,59 @@
+//! The data folder and the store in it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use slog::Logger;
+
+use crate::hub::log::StoreFactory;
+use crate::ops::config::{Backend, Config, Durability};
+use crate::store::log::LogStore;
+use crate::store::log::embedded::{self, EmbeddedLog, EmbeddedOptions};
+
+use super::BootError;
+
+pub(super) fn make_data_dir(folder: &Path) -> Result<PathBuf, BootError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder);
+    let usable = made.and_then(|()| folder.canonicalize());
+    usable.map_err(|source| BootError::DataDir {
+        folder: folder.display().to_string(),
+        source,
+    })
+}
+
+/// The options of the embedded log in `folder` (of the log itself) that `config` asks for.
+pub fn log_options(config: &Config, folder: PathBuf) -> EmbeddedOptions {
+    let storage = &config.storage;
+    EmbeddedOptions {
+        folder,
+        durability: match storage.durability {
+            Durability::Always => embedded::Durability::Always,
+            Durability::Interval => embedded::Durability::Interval,
+            Durability::Os => embedded::Durability::Os,
+        },
+        flush_interval: storage.flush_interval,
+        segment_bytes: storage.segment_bytes,
+        journal_bytes: storage.journal_bytes,
+        retain_messages: storage.retain_messages,
+        retain_age: storage.retain_age,
+        retain_bytes: storage.retain_bytes,
+        rooms_max: config.limits.rooms,
+        tags_max: config.limits.tags,
+    }
+}
+
+pub(super) fn factory(config: &Arc<Config>, data_dir: PathBuf, log: Logger) -> StoreFactory {
+    let config = config.clone();
+    Box::new(move || match config.storage.backend {
+        // The configuration refuses the others, which are to come.
+        Backend::Embedded | Backend::Nats => {
+            let options = log_options(&config, data_dir.join("log"));
+            let store = EmbeddedLog::open(options, log.clone())?;
+            Ok(Box::new(store) as Box<dyn LogStore>)
+        }
+    })
+}
