@@ -103,7 +103,11 @@ impl Draft {
         }
         let mut user = event.user;
         if let EventKind::Removal(target) = event.kind {
-            let found = known.reader.get(target)?;
+            let found = match known.reader.get(target) {
+                // Not served either; and it must not cost the others in the group theirs.
+                Err(LogError::Damaged { .. }) => None,
+                found => found?,
+            };
             let there = found.is_some_and(|found| found.room == event.room);
             if !there || self.removed.contains(&target) {
                 return Ok(Outcome::NotFound);

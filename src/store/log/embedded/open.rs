@@ -37,7 +37,7 @@ pub(super) fn open(options: EmbeddedOptions, log: Logger) -> Result<EmbeddedLog,
     let mut segments = Segments::open(segment_options(&options), ids_there, &log)?;
     let applied = apply(&scans, &mut segments, &log)?;
     // A crash may have come between a removal's commit and the overwriting.
-    let removals: Vec<u64> = scans.iter().flat_map(|s| s.removals.clone()).collect();
+    let removals: Vec<u64> = scans.iter().flat_map(HalfScan::removals).collect();
     forget_copies(&removals, &segments, &mut journal, &quarantine)?;
     segments.redact_all(&removals)?;
     segments.retain(Timestamp::now())?;
@@ -59,17 +59,19 @@ pub(super) fn open(options: EmbeddedOptions, log: Logger) -> Result<EmbeddedLog,
     journal.sync()?;
 
     let mut ids = Ids::open(&options.folder)?;
-    let next_id = next_id(
-        &mut ids,
-        segments.newest_id().max(journal_last),
-        &options,
-        &log,
-    )?;
+    let given = segments
+        .newest_id()
+        .max(segments.newest_aside())
+        .max(journal_last)
+        .max(given_before(&scans));
+    let next_id = next_id(&mut ids, given, &options, &log)?;
     let newest = newest_group(&scans, &segments);
     for (age, scan) in scans.iter().enumerate() {
         for cut in &scan.cuts {
             journal.wipe(age, cut.range.clone())?;
         }
+        // No removal would look for anything there.
+        journal.wipe(age, scan.beginning.clone())?;
     }
     drop(scans);
     journal.begin(newest.number + 1, next_id, newest.link)?;
@@ -188,7 +190,7 @@ fn apply(scans: &[HalfScan], segments: &mut Segments, log: &Logger) -> Result<u6
 }
 
 fn journal_tags(scans: &[HalfScan]) -> Vec<Tagged> {
-    let found = scans.iter().flat_map(|scan| &scan.tags);
+    let found = scans.iter().flat_map(HalfScan::tags);
     found
         .map(|(mark, id, time)| Tagged {
             mark: *mark,
@@ -226,6 +228,12 @@ fn has_segments(folder: &Path) -> Result<bool, LogError> {
 fn last_id(scans: &[HalfScan]) -> u64 {
     let groups = scans.iter().flat_map(|scan| &scan.groups);
     groups.map(|group| group.last_id).max().unwrap_or(0)
+}
+
+/// Every id below the first one of a half was given before that half was started, even if no file holds it any more.
+fn given_before(scans: &[HalfScan]) -> u64 {
+    let first = scans.iter().filter_map(HalfScan::first_id).max();
+    first.map_or(0, |first| first.saturating_sub(1))
 }
 
 fn next_id(

@@ -10,7 +10,7 @@ use memchr::memmem;
 
 use super::super::LogError;
 use super::super::stored::REMOVED_FILL;
-use super::files::{make_folder, open_file, refused, sync_failed};
+use super::files::{make_folder, open_file, refused, sync_failed, sync_folder};
 
 /// Files kept; each is at most one half of the journal or one segment.
 const FILES_MAX: usize = 100;
@@ -47,6 +47,8 @@ impl Quarantine {
             .and_then(|()| copy.write_all(bytes))
             .map_err(refused("writing", &path))?;
         copy.sync_all().map_err(sync_failed(&path))?;
+        // What was cut is overwritten next: the copy must not be lost by its name.
+        sync_folder(&self.folder)?;
         Ok(Some(path))
     }
 

@@ -38,7 +38,12 @@ pub(super) fn forget_copies(
     quarantine: &Quarantine,
 ) -> Result<(), LogError> {
     for id in ids {
-        if let Some(record) = segments.lookup(*id)?
+        let record = match segments.lookup(*id) {
+            // Its content is not known for sure, but where it stands is: it is overwritten there.
+            Err(LogError::Damaged { .. }) => None,
+            record => record?,
+        };
+        if let Some(record) = record
             && !record.is_removed()
             && let EventKind::Message(body) = &record.event.kind
         {

@@ -28,7 +28,8 @@ impl SyncWork {
             job.run()?;
         }
         for (file, path) in self.tags {
-            file.sync_data().map_err(sync_failed(&path))?;
+            // Not `sync_data`: one of them may be the folder, whose new names count as metadata.
+            file.sync_all().map_err(sync_failed(&path))?;
         }
         Ok(self.covers)
     }

@@ -103,12 +103,14 @@ impl EmbeddedLog {
         self.syncer.synced < self.segments.newest_id() || !self.tags.is_clean()
     }
 
-    fn sync_work(&mut self) -> Result<SyncWork, LogError> {
+    pub(super) fn sync_work(&mut self) -> Result<SyncWork, LogError> {
         self.step("sync begins");
+        // First what may fail (too many open files): what the segments hand out counts as synced from then on.
+        let tags = self.tags.unsynced()?;
         Ok(SyncWork {
             covers: self.segments.newest_id(),
             segments: self.segments.sync_handle(),
-            tags: self.tags.unsynced()?,
+            tags,
         })
     }
 }

@@ -12,13 +12,14 @@ use super::files::{Part, io_error, part_path, quarantine, remove, sync_error};
 use super::scan::{Scanned, lengths};
 use crate::edge::wire::record::parse_id;
 
-/// Cuts the files of the active segment back to its last whole group; says whether there was anything to cut.
+/// Cuts the files of the active segment back to its last whole group. `None` if there was nothing to cut, else the newest id
+/// of what went to quarantine (0 if nothing did).
 pub(super) fn cut_back(
     folder: &Path,
     scanned: &Scanned,
     journal: JournalIds,
     log: &Logger,
-) -> Result<bool, LogError> {
+) -> Result<Option<u64>, LogError> {
     let active = &scanned.active;
     let (files, kept) = (&scanned.files, lengths(active));
     let parts = [
@@ -32,7 +33,7 @@ pub(super) fn cut_back(
         excess.push((file, kept, read_behind(file, &path, kept)?, path));
     }
     if excess.iter().all(|(_, _, bytes, _)| bytes.is_empty()) {
-        return Ok(false);
+        return Ok(None);
     }
     let why = scanned.cut.unwrap_or("records without a link in the chain");
     let text = &excess[0].2;
@@ -53,16 +54,16 @@ pub(super) fn cut_back(
         file.set_len(*kept).map_err(io_error("cut", path))?;
         file.sync_all().map_err(sync_error(path))?;
     }
-    Ok(true)
+    Ok(Some(if returns { 0 } else { newest_in(text) }))
 }
 
-/// Takes a whole segment out of the log.
+/// Takes a whole segment out of the log. Returns the newest id that went to quarantine with it.
 pub(super) fn set_aside(
     folder: &Path,
     first_id: u64,
     journal: JournalIds,
     log: &Logger,
-) -> Result<(), LogError> {
+) -> Result<u64, LogError> {
     let why = "the segment does not follow on the one before it, or its sidecars cannot be read";
     let path = part_path(folder, first_id, Part::Text);
     let file = File::open(&path).map_err(io_error("open", &path))?;
@@ -85,7 +86,7 @@ pub(super) fn set_aside(
     for part in Part::ALL {
         remove(&part_path(folder, first_id, part))?;
     }
-    Ok(())
+    Ok(if returns { 0 } else { newest_in(&text) })
 }
 
 fn read_behind(file: &File, path: &Path, from: u64) -> Result<Vec<u8>, LogError> {
@@ -98,11 +99,21 @@ fn read_behind(file: &File, path: &Path, from: u64) -> Result<Vec<u8>, LogError>
 
 /// Whether every record of which there is something in the cut text will be appended again.
 fn in_journal(text: &[u8], last_kept: u64, journal: JournalIds) -> bool {
-    let newest = text
-        .split(|byte| *byte == b'\n')
-        .filter_map(|line| parse_id(&line[..memchr::memchr(b';', line)?]))
-        .max();
+    let newest = ids_in(text).max();
     journal.last > last_kept
         && journal.first <= last_kept + 1
         && newest.is_none_or(|newest| newest <= journal.last)
+}
+
+/// The newest id in a text, 0 if there is none: it was given, so it must not be given again. What is damaged beyond belief is
+/// none.
+fn newest_in(text: &[u8]) -> u64 {
+    let believed = ids_in(text).filter(|id| *id < u64::MAX / 2);
+    believed.max().unwrap_or(0)
+}
+
+/// The ids with which lines begin.
+fn ids_in(text: &[u8]) -> impl Iterator<Item = u64> + '_ {
+    text.split(|byte| *byte == b'\n')
+        .filter_map(|line| parse_id(&line[..memchr::memchr(b';', line)?]))
 }

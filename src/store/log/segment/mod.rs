@@ -81,6 +81,7 @@ pub(crate) struct JournalIds {
 impl JournalIds {
     /// Nothing is in the journal, and everything in the segments was synced: after a clean stop. Without a journal and
     /// without a clean stop give `first: 1, last: 0`, so that all is checked.
+    #[cfg(test)]
     pub(crate) const NOTHING: Self = Self {
         first: u64::MAX,
         last: 0,
@@ -98,6 +99,7 @@ pub(crate) struct Segments {
     active: Active,
     newest_group: u64,
     newest_link: [u8; 32],
+    newest_aside: u64,
     /// Appended and not yet published.
     pending: Pending,
     unsynced: sync::Unsynced,
@@ -120,6 +122,11 @@ impl Segments {
     /// The newest id appended, 0 in an empty log.
     pub(crate) fn newest_id(&self) -> u64 {
         self.active.last_id
+    }
+
+    /// The newest id that was set aside at the start, 0 if none was: nobody may get it again.
+    pub(crate) fn newest_aside(&self) -> u64 {
+        self.newest_aside
     }
 
     /// The newest group appended, 0 in an empty log.

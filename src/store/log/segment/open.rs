@@ -35,6 +35,8 @@ pub(super) struct Found {
     pub(super) unsynced: Vec<(u64, Arc<Files>)>,
     /// Something was created, cut or unsealed.
     pub(super) changed: bool,
+    /// The newest id that went to quarantine, 0 if none did.
+    pub(super) newest_aside: u64,
 }
 
 impl Segments {
@@ -109,6 +111,7 @@ impl Segments {
             active: found.active,
             newest_group: found.group,
             newest_link: found.link,
+            newest_aside: found.newest_aside,
             pending: Pending::default(),
             unsynced,
             floor,
@@ -155,6 +158,7 @@ fn find(folder: &Path, journal: Option<JournalIds>, log: &Logger) -> Result<Foun
     let mut ids = list(folder, write)?;
     let checked_from = journal.map_or(u64::MAX, |journal| journal.first);
     let mut changed = false;
+    let mut newest_aside = 0;
     // From the segment that holds the first unchecked id on, one after the other.
     let mut at = ids
         .partition_point(|id| *id <= checked_from)
@@ -185,13 +189,15 @@ fn find(folder: &Path, journal: Option<JournalIds>, log: &Logger) -> Result<Foun
             _ => break,
         }
         if scans.is_empty() {
-            drop_behind(folder, &mut ids, at + 1, journal, log)?;
+            let aside = drop_behind(folder, &mut ids, at + 1, journal, log)?;
+            newest_aside = newest_aside.max(aside);
             changed = true;
         }
     }
     let kept = at + scans.len();
     if kept < ids.len() {
-        drop_behind(folder, &mut ids, kept, journal, log)?;
+        let aside = drop_behind(folder, &mut ids, kept, journal, log)?;
+        newest_aside = newest_aside.max(aside);
         changed = true;
     }
     let mut sealed = Vec::with_capacity(ids.len());
@@ -208,9 +214,10 @@ fn find(folder: &Path, journal: Option<JournalIds>, log: &Logger) -> Result<Foun
             let none = std::io::Error::from(std::io::ErrorKind::NotFound);
             return Err(io_error("find a segment in", folder)(none));
         };
-        let first_id = match journal {
-            JournalIds::NOTHING => 1,
-            journal => journal.first.max(1),
+        let first_id = match journal.first {
+            // No journal either: behind what was set aside.
+            u64::MAX => newest_aside + 1,
+            first => first.max(1),
         };
         let (active, files) = new_segment(folder, first_id, 0, 0, &[0; 32])?;
         return Ok(Found {
@@ -222,6 +229,7 @@ fn find(folder: &Path, journal: Option<JournalIds>, log: &Logger) -> Result<Foun
             link: [0; 32],
             unsynced: Vec::new(),
             changed: true,
+            newest_aside,
         });
     };
     let mut unsynced = Vec::new();
@@ -233,7 +241,10 @@ fn find(folder: &Path, journal: Option<JournalIds>, log: &Logger) -> Result<Foun
         sealed.push(segment);
     }
     if let Some(journal) = journal {
-        changed |= cut_back(folder, &last, journal, log)?;
+        if let Some(aside) = cut_back(folder, &last, journal, log)? {
+            changed = true;
+            newest_aside = newest_aside.max(aside);
+        }
         // It is written again, so what was derived from it when it was sealed does not hold.
         changed |= remove(&part_path(folder, last.active.first_id, Part::Rooms))?;
     }
@@ -247,6 +258,7 @@ fn find(folder: &Path, journal: Option<JournalIds>, log: &Logger) -> Result<Foun
         link: last.link,
         unsynced,
         changed,
+        newest_aside,
     })
 }
 
@@ -260,22 +272,24 @@ fn in_memory(postings: super::rooms::Postings) -> RoomIndex {
     RoomIndex::Memory(Arc::new(RwLock::new(postings)))
 }
 
-/// Takes the segments from `from` on out of the log.
+/// Takes the segments from `from` on out of the log. Returns the newest id that went to quarantine.
 fn drop_behind(
     folder: &Path,
     ids: &mut Vec<u64>,
     from: usize,
     journal: Option<JournalIds>,
     log: &Logger,
-) -> Result<(), LogError> {
+) -> Result<u64, LogError> {
     let Some(journal) = journal else {
         ids.truncate(from);
-        return Ok(());
+        return Ok(0);
     };
+    let mut newest = 0;
     for id in ids.drain(from..) {
-        set_aside(folder, id, journal, log)?;
+        newest = newest.max(set_aside(folder, id, journal, log)?);
     }
-    sync_folder(folder)
+    sync_folder(folder)?;
+    Ok(newest)
 }
 
 /// A sealed segment from its derived file, or from its index if that is missing; `None` if there is no index.

@@ -167,7 +167,11 @@ impl Segments {
         {
             return Ok(());
         }
-        // What goes must not hold anything that is nowhere else yet: the newest id, the chain.
+        // What goes must not hold anything that is nowhere else yet: the newest id, the chain, the rooms. A round on the other
+        // thread may have been given these and not have come to them.
+        self.unsynced.touch(self.active.first_id, &self.files);
+        self.unsynced.names = true;
+        self.unsynced.table_due();
         if let Some(job) = self.sync_handle() {
             job.run()?;
         }

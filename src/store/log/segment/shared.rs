@@ -124,6 +124,17 @@ pub(super) struct Shared {
     /// Odd while content is being overwritten; changes with every removal.
     removals: AtomicU64,
     damage_logged: Mutex<HashSet<(u64, u32)>>,
+    /// Held while derived files are written, which the writer's thread and the syncing one both may do.
+    pub(super) derived: Mutex<TableState>,
+}
+
+/// What is known of the room table on disk.
+#[derive(Debug, Default)]
+pub(super) struct TableState {
+    /// The newest id it is of, 0 before it was first written.
+    pub(super) as_of: u64,
+    /// Writing it failed.
+    pub(super) missed: bool,
 }
 
 impl Shared {
@@ -134,6 +145,7 @@ impl Shared {
             state: RwLock::new(state),
             removals: AtomicU64::new(0),
             damage_logged: Mutex::default(),
+            derived: Mutex::default(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Making appended groups durable, away from the writer's thread, and then what is derived from them.
 
 use std::fs::File;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use slog::warn;
 
@@ -82,14 +82,25 @@ impl SyncJob {
 
     fn write_derived(&self) -> Result<(), LogError> {
         let folder = &self.shared.folder;
+        let table = self.shared.derived.lock();
+        let mut table = table.unwrap_or_else(PoisonError::into_inner);
+        // An older job that comes late must not put back an older table: what it lacks may be deleted by now.
+        let rooms = self
+            .rooms
+            .as_ref()
+            .filter(|_| self.newest_id >= table.as_of);
+        table.missed |= rooms.is_some();
+        if let Some(rooms) = rooms {
+            rooms_table::write(folder, self.newest_id, rooms)?;
+        }
         for segment in &self.derived {
             write_rooms(&self.shared, segment)?;
         }
-        if let Some(rooms) = &self.rooms {
-            rooms_table::write(folder, self.newest_id, rooms)?;
-        }
-        if self.rooms.is_some() || !self.derived.is_empty() {
+        if rooms.is_some() || !self.derived.is_empty() {
             sync_folder(folder)?;
+        }
+        if rooms.is_some() {
+            (table.as_of, table.missed) = (self.newest_id, false);
         }
         Ok(())
     }
@@ -127,6 +138,10 @@ impl Segments {
                 |s: &&Arc<Segment>| matches!(s.rooms, super::shared::RoomIndex::Memory(_));
             state.sealed.iter().filter(waiting).cloned().collect()
         };
+        // Not waited for: who holds it is writing the table.
+        if let Ok(table) = self.shared.derived.try_lock() {
+            self.unsynced.table |= table.missed;
+        }
         if self.unsynced.is_empty() && derived.is_empty() {
             return None;
         }

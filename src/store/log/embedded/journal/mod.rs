@@ -66,7 +66,7 @@ impl Journal {
         let (second, mut second_scan) = Half::open(folder.join("journal-1"), half_bytes)?;
         let removed: HashSet<u64> = [&first_scan, &second_scan]
             .iter()
-            .flat_map(|scan| scan.removals.iter().copied())
+            .flat_map(|scan| scan.removals())
             .collect();
         for scan in [&mut first_scan, &mut second_scan] {
             scan.settle(&removed);

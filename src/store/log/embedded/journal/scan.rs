@@ -23,6 +23,8 @@ pub(in super::super) struct FoundMeta {
     pub(in super::super) first_id: u64,
     pub(in super::super) last_id: u64,
     doubtful: Vec<u64>,
+    removals: Vec<u64>,
+    tags: Vec<(TagMark, u64, Timestamp)>,
 }
 
 /// A stretch that is no whole group.
@@ -44,8 +46,8 @@ pub(in super::super) struct HalfScan {
     pub(in super::super) header_lost: bool,
     pub(in super::super) groups: Vec<FoundMeta>,
     pub(in super::super) cuts: Vec<Cut>,
-    pub(in super::super) removals: Vec<u64>,
-    pub(in super::super) tags: Vec<(TagMark, u64, Timestamp)>,
+    /// Where the header is lost: what stands before the first group, which is no group but may hold content.
+    pub(in super::super) beginning: Range<usize>,
 }
 
 impl HalfScan {
@@ -78,6 +80,7 @@ impl HalfScan {
         if self.header.is_none() {
             // Starting the half may have been torn up to here, which is no damage.
             at = self.next_group(bytes, at).unwrap_or(at);
+            self.beginning = FILE_HEADER_BYTES..at;
         }
         loop {
             if let Some(found) = self.group_at(bytes, at) {
@@ -110,12 +113,13 @@ impl HalfScan {
     }
 
     fn note(&mut self, offset: usize, found: &FoundGroup) {
+        let (mut removals, mut tags) = (Vec::new(), Vec::new());
         for record in &found.group.records {
             if let EventKind::Removal(target) = record.event.kind {
-                self.removals.push(target);
+                removals.push(target);
             }
             if let Some(mark) = record.tag {
-                self.tags.push((mark, record.event.id, record.event.time));
+                tags.push((mark, record.event.id, record.event.time));
             }
         }
         let id_of = |event: Option<&Event>| event.map_or(0, |event| event.id);
@@ -125,6 +129,8 @@ impl HalfScan {
             first_id: id_of(found.group.records.first().map(|record| &record.event)),
             last_id: id_of(found.group.records.last().map(|record| &record.event)),
             doubtful: found.doubtful.clone(),
+            removals,
+            tags,
         });
     }
 
@@ -145,6 +151,17 @@ impl HalfScan {
                 self.cut(group.offset..group.end, damage);
             }
         }
+    }
+
+    /// Ids that the whole groups remove. A group that was cut removes nothing and leaves no tag: it was never answered.
+    pub(in super::super) fn removals(&self) -> impl Iterator<Item = u64> + '_ {
+        let removals = self.groups.iter().flat_map(|group| &group.removals);
+        removals.copied()
+    }
+
+    /// Tags of the whole groups.
+    pub(in super::super) fn tags(&self) -> impl Iterator<Item = &(TagMark, u64, Timestamp)> {
+        self.groups.iter().flat_map(|group| &group.tags)
     }
 
     /// The lowest id this half ever held in this turn.

@@ -276,3 +276,99 @@ fn without_its_journal_the_log_is_what_the_segments_hold() {
         assert!(say(&mut log, "goes on") > 100);
     }
 }
+
+#[test]
+fn a_group_torn_in_its_content_leaves_no_tag() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = tempfile::tempdir().unwrap();
+    let mut log = open_with(always(folder.path()));
+    say(&mut log, "first");
+    copy(folder.path(), before.path());
+    let body = "x".repeat(3000);
+    let event = tagged(&log, "t", &body);
+    assert_eq!(stored(one(&mut log, event)), 2);
+    drop(log);
+    // Header, names and salt have reached the disk, the end of the content has not.
+    let half = newest_half(folder.path());
+    let mut bytes = fs::read(&half).unwrap();
+    let (at, _) = groups_of(&bytes)[1];
+    bytes[at + 1024..].fill(0);
+    fs::write(before.path().join(half.file_name().unwrap()), bytes).unwrap();
+    let mut log = open_with(always(before.path()));
+    assert_eq!(bodies(&log), [(1, "first".to_owned())]);
+    // It was not stored, so it is stored now, and not answered as a repetition of nothing.
+    let event = tagged(&log, "t", &body);
+    let outcome = one(&mut log, event);
+    assert!(
+        matches!(outcome, Outcome::Stored { id: 2, .. }),
+        "{outcome:?}"
+    );
+    assert_eq!(bodies(&log).len(), 2);
+}
+
+#[test]
+fn a_damaged_removal_in_the_journal_removes_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = open_with(always(folder.path()));
+    (0..9).for_each(|n| {
+        say(&mut log, &format!("message {n}"));
+    });
+    assert_eq!(stored(one(&mut log, removal("lobby", 5))), 10);
+    say(&mut log, "last");
+    let there = bodies(&log);
+    drop(log);
+    let half = newest_half(folder.path());
+    let mut bytes = fs::read(&half).unwrap();
+    let (at, length) = groups_of(&bytes)[9];
+    assert_eq!(bytes[at + length - 1], b'5');
+    bytes[at + length - 1] = b'4';
+    fs::write(&half, bytes).unwrap();
+    assert_eq!(bodies(&open_with(always(folder.path()))), there);
+}
+
+#[test]
+fn ids_of_what_is_set_aside_are_not_given_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = open_with(always(folder.path()));
+    (0..200).for_each(|n| {
+        say(&mut log, &format!("{n:0600}"));
+    });
+    log.close().unwrap();
+    drop(log);
+    // A journal of another size is made anew, and empty.
+    let resized = |folder: &Path| EmbeddedOptions {
+        journal_bytes: 128 * 1024,
+        ..always(folder)
+    };
+    open_with(resized(folder.path())).close().unwrap();
+    fs::remove_file(folder.path().join("ids")).unwrap();
+    let sidecar = |extensions: &[&str], path: &Path| {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        extension.is_some_and(|extension| extensions.contains(&extension))
+    };
+    for (lost, journal) in [
+        (&["idx"][..], true),
+        (&["idx"], false),
+        (&["idx", "chain", "rooms"], false),
+    ] {
+        let copied = tempfile::tempdir().unwrap();
+        copy(folder.path(), copied.path());
+        let entries = fs::read_dir(copied.path()).unwrap();
+        let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+        paths.retain(|path| sidecar(lost, path));
+        paths.sort();
+        let kept = if lost.len() == 1 { paths.len() - 1 } else { 0 };
+        for path in &paths[kept..] {
+            fs::remove_file(path).unwrap();
+        }
+        if !journal {
+            for name in ["journal-0", "journal-1"] {
+                fs::remove_file(copied.path().join(name)).unwrap();
+            }
+        }
+        for next in 201..204 {
+            let mut log = open_with(resized(copied.path()));
+            assert_eq!(say(&mut log, "goes on"), next, "{lost:?} {journal}");
+        }
+    }
+}

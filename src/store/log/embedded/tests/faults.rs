@@ -109,3 +109,18 @@ fn a_removal_that_fails_is_not_answered_and_done_later() {
         assert_eq!(one(&mut log, removal("lobby", id)), Outcome::NotFound);
     }
 }
+
+#[test]
+fn a_round_that_cannot_be_put_together_leaves_everything_to_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = open(folder.path());
+    let event = tagged(&log, "t", "tagged");
+    one(&mut log, event);
+    // As with too many open files.
+    let (tags, away) = (folder.path().join("tags"), folder.path().join("away"));
+    std::fs::rename(&tags, &away).unwrap();
+    assert!(log.sync_work().is_err());
+    std::fs::rename(&away, &tags).unwrap();
+    let work = log.sync_work().unwrap();
+    assert!(work.segments.is_some() && !work.tags.is_empty());
+}

@@ -199,3 +199,58 @@ fn no_digest_is_left_to_test_a_guess_with() {
         log = open(folder.path());
     }
 }
+
+#[test]
+fn a_message_with_a_damaged_line_can_neither_stop_a_group_nor_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = open(folder.path());
+    (0..300).for_each(|n| {
+        say(&mut log, &format!("{n:0300}"));
+    });
+    let text = folder.path().join("00000000000000000001.log");
+    let whole = std::fs::read(&text).unwrap();
+    let mut damaged = whole.clone();
+    damaged[0] = b'9';
+    std::fs::write(&text, &damaged).unwrap();
+    let events = [message("lobby", "another's"), removal("lobby", 1)];
+    let outcomes = commit(&mut log, events).unwrap().outcomes;
+    assert!(matches!(
+        outcomes[..],
+        [Outcome::Stored { .. }, Outcome::NotFound]
+    ));
+    std::fs::write(&text, &whole).unwrap();
+    stored(one(&mut log, removal("lobby", 1)));
+    drop(log);
+    // The start repeats the removal.
+    std::fs::write(&text, &damaged).unwrap();
+    assert!(!bodies(&open(folder.path())).is_empty());
+    assert_eq!(
+        files_with(folder.path(), &[b'0'; 300]),
+        [] as [std::path::PathBuf; 0]
+    );
+}
+
+#[test]
+fn content_before_the_first_group_of_a_half_without_header_can_be_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = open(folder.path());
+    (0..150).for_each(|n| {
+        say(&mut log, &format!("{n:0300}"));
+    });
+    drop(log);
+    let half = newest_half(folder.path());
+    let mut bytes = std::fs::read(&half).unwrap();
+    let (at, _) = groups_of(&bytes)[0];
+    bytes[20] ^= 1;
+    bytes[at + 50] ^= 1;
+    std::fs::write(&half, &bytes).unwrap();
+    let id = u64::from_le_bytes(bytes[at + 24..at + 32].try_into().unwrap());
+    let body = format!("{:0300}", id - 1);
+    assert!(files_with(folder.path(), body.as_bytes()).contains(&half));
+    let mut log = open(folder.path());
+    stored(one(&mut log, removal("lobby", id)));
+    assert_eq!(
+        files_with(folder.path(), body.as_bytes()),
+        [] as [std::path::PathBuf; 0]
+    );
+}

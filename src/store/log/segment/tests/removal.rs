@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::super::super::{From, LogReader};
+use super::super::files::{Part, part_path};
 use super::super::{JournalIds, SegmentOptions, Segments};
 use super::support::*;
 use crate::edge::wire::timestamp::Timestamp;
@@ -143,6 +144,37 @@ fn age_takes_everything_off_the_disk_and_ids_go_on() {
     append(&mut segments, vec![message(31, 101_000_000, "dev", "new")]);
     segments.retain(at(102)).unwrap();
     assert_eq!(all(&segments), [31]);
+}
+
+#[test]
+fn rooms_outlive_their_records_whatever_becomes_of_a_round_of_syncing() {
+    let folder = tempfile::tempdir().unwrap();
+    let limited = || SegmentOptions {
+        retain_messages: 10,
+        ..options(folder.path())
+    };
+    let mut segments = Segments::open(limited(), NO_JOURNAL, &log()).unwrap();
+    // Handed out before the room is there, and late.
+    append(&mut segments, vec![message(1, 1, "lobby", "first")]);
+    segments.unsynced.table_due();
+    let late = segments.sync_handle().unwrap();
+    append(&mut segments, vec![message(2, 2, "quiet", "all there is")]);
+    let body = "x".repeat(100);
+    for id in 3..40 {
+        append(&mut segments, vec![message(id, id, "lobby", &body)]);
+    }
+    // Handed out with the table, and not begun when the segments below the floor go.
+    let never = segments.sync_handle().unwrap();
+    assert!(segments.retain(Timestamp::default()).unwrap() > 2);
+    assert!(!part_path(folder.path(), 1, Part::Text).exists());
+    for late in [None, Some(late)] {
+        if let Some(late) = late {
+            late.run().unwrap();
+        }
+        let read = Segments::open_readonly(limited(), &log()).unwrap();
+        assert_eq!(read.room_newest(&room("quiet")), 2);
+    }
+    drop(never);
 }
 
 fn all(segments: &Segments) -> Vec<u64> {
