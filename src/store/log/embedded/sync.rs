@@ -134,6 +134,16 @@ impl Syncer {
     }
 }
 
+impl Drop for Syncer {
+    /// A round under way is waited for: the next writer of this folder must not find somebody else still at work in it.
+    fn drop(&mut self) {
+        self.work = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
 fn thread_gone() -> LogError {
     LogError::Stopped {
         file: "segments".to_owned(),
