@@ -23,7 +23,7 @@ pub fn run(dir: &Path) -> Result<(), Failure> {
     boot::run(config, &log, |addresses| {
         announce(addresses, &for_newcomers)
     })
-    .map_err(explain)
+    .map_err(|error| explain(error, dir))
 }
 
 /// The one line on standard output, for whoever started the server and waits for it.
@@ -45,7 +45,7 @@ fn announce(addresses: &Addresses, log: &Logger) {
     }
 }
 
-fn explain(error: BootError) -> Failure {
+fn explain(error: BootError, dir: &Path) -> Failure {
     let BootError::Listen {
         address,
         key,
@@ -59,7 +59,8 @@ fn explain(error: BootError) -> Failure {
         let holder = ports::holder_of(*address);
         let holder = holder.map_or_else(|| "another process".to_owned(), |who| who.to_string());
         text = format!(
-            "{address} is taken by {holder}; stop it, or set {key} in config/local.toml to another port"
+            "{address} is taken by {holder}; stop it, or set {key} in {} to another port",
+            dir.join("local.toml").display()
         );
     }
     Failure::Failed(text)

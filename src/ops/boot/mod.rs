@@ -85,10 +85,11 @@ pub fn run(
     ready: impl FnOnce(&Addresses),
 ) -> Result<(), BootError> {
     let descriptors = sys::raise_descriptor_limit()?;
+    // Before the log: whoever starts a second server by mistake is told so, and a taken port leaves no folder behind.
+    let sockets = Sockets::bind(&config)?;
     let folder = store::make_data_dir(&config.server.data_dir)?;
     let factory = store::factory(&config, folder, log.new(o!("actor" => "log")));
     let store = factory()?;
-    let sockets = Sockets::bind(&config)?;
     let addresses = sockets.addresses()?;
     let system = System::new();
     let result = system.block_on(async {
