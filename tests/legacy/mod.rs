@@ -1,6 +1,7 @@
 //! Original clients against the real server, each on a loopback address of its own, with the ports that are fixed in them.
 
 mod alive;
+mod default_ports;
 mod log_in;
 #[cfg(feature = "fault-injection")]
 mod panics;
