@@ -1,4 +1,4 @@
-//! Listening and accepting. In: connections. Out: each, handed to its shard's sessions. Owns the listening sockets.
+//! Listening and accepting, for every port. In: connections. Out: each, handed on. Owns the listening sockets.
 //!
 //! Every shard has a socket of its own on the same address (SO_REUSEPORT), so the kernel spreads the clients. Such a socket would
 //! also join another server that listens the same way, and the two would share its clients at random; so an exclusive
@@ -11,7 +11,7 @@ use std::time::Duration;
 use actix::Addr;
 use slog::{Logger, debug, error};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::hub::session::{Accepted, SessionSupervisor};
 
@@ -60,8 +60,12 @@ fn listening(socket: Socket) -> io::Result<StdListener> {
     Ok(socket.into())
 }
 
-/// Accepts until it is aborted; runs on the thread of `sessions`.
-pub async fn accept(listener: StdListener, sessions: Addr<SessionSupervisor>, log: Logger) {
+/// Accepts until it is dropped, and hands every connection to `take`.
+pub async fn accept(
+    listener: StdListener,
+    log: &Logger,
+    mut take: impl FnMut(TcpStream, SocketAddr),
+) {
     let listener = match TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => {
@@ -71,8 +75,7 @@ pub async fn accept(listener: StdListener, sessions: Addr<SessionSupervisor>, lo
     };
     loop {
         match listener.accept().await {
-            // As it is: taking it from the runtime and giving it back would be two system calls for each connection.
-            Ok((stream, peer)) => sessions.do_send(Accepted { stream, peer }),
+            Ok((stream, peer)) => take(stream, peer),
             Err(error) if is_about_one_connection(&error) => {
                 debug!(log, "connection lost before it was accepted"; "error" => %error);
             }
@@ -83,6 +86,13 @@ pub async fn accept(listener: StdListener, sessions: Addr<SessionSupervisor>, lo
             }
         }
     }
+}
+
+/// The main port of one shard; runs on the thread of `sessions`.
+pub async fn accept_clients(listener: StdListener, sessions: Addr<SessionSupervisor>, log: Logger) {
+    // The stream as it is: taking it from the runtime and giving it back would be two system calls for each connection.
+    let take = |stream, peer| sessions.do_send(Accepted { stream, peer });
+    accept(listener, &log, take).await;
 }
 
 fn is_about_one_connection(error: &io::Error) -> bool {

@@ -23,7 +23,7 @@ use super::legacy::LogInPinged;
 use super::log::MessageLog;
 use super::log::read_pool::ReadPool;
 use super::messages::ClientRef;
-use super::room::Room;
+use super::room::{LocalRoom, MemberLeft, Membership, Room};
 use super::seat::Seat;
 use super::session::SessionSupervisor;
 
@@ -207,6 +207,15 @@ impl Shard {
     pub fn each_seat(&self, mut visit: impl FnMut(&Rc<Seat>)) {
         for (_, seat) in &*self.seats.borrow() {
             visit(seat);
+        }
+    }
+
+    /// Lets a member out of a room and tells the fan-out, if that matters to anybody.
+    pub fn leave_room(&self, room: &LocalRoom, membership: &Rc<Membership>) {
+        let last_of = room.dismiss(membership);
+        if last_of.is_some() || room.is_empty() {
+            let room = room.name().clone();
+            self.links().room.do_send(MemberLeft { room, last_of });
         }
     }
 

@@ -1,18 +1,17 @@
 //! The two ports that original clients connect to. In: connections. Out: to the gate: who asked to be let in, and connections with a
 //! message. Owns nothing; ends when its future is dropped.
 
-use std::io::ErrorKind;
 use std::net::{IpAddr, TcpListener as StdListener};
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix::Addr;
-use slog::{Logger, debug, error, info, warn};
+use slog::{Logger, info, warn};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use crate::edge::listener;
 use crate::edge::wire::legacy::{AUTH_REQUEST, AUTH1};
 use crate::ops::config::{Config, lists};
 
@@ -20,8 +19,6 @@ use super::gate::{AuthAsked, Gate, MessageComes};
 
 /// Connections to the authorisation port at a time.
 const AUTH_CONNECTIONS_MAX: usize = 256;
-/// Pause after an accept that failed for want of descriptors or memory.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The authorisation port.
 pub(super) async fn auth(
@@ -85,43 +82,20 @@ pub(super) async fn message(
     .await;
 }
 
+/// Accepts from the addresses that are allowed.
 async fn accept(
     listener: StdListener,
     config: &Config,
     log: &Logger,
     mut take: impl FnMut(TcpStream, IpAddr),
 ) {
-    let listener = match TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => {
-            error!(log, "listening failed"; "error" => %error);
-            return;
+    listener::accept(listener, log, |stream, peer| {
+        let address = peer.ip().to_canonical();
+        if lists(&config.legacy.allow, address) {
+            take(stream, address);
+        } else {
+            info!(log, "original client refused: not in legacy.allow"; "peer" => %peer);
         }
-    };
-    loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                let address = peer.ip().to_canonical();
-                if lists(&config.legacy.allow, address) {
-                    take(stream, address);
-                } else {
-                    info!(log, "original client refused: not in legacy.allow"; "peer" => %peer);
-                }
-            }
-            Err(error) if is_about_one_connection(error.kind()) => {
-                debug!(log, "connection lost before it was accepted"; "error" => %error);
-            }
-            Err(error) => {
-                error!(log, "accepting failed; trying again"; "error" => %error);
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-}
-
-fn is_about_one_connection(error: ErrorKind) -> bool {
-    matches!(
-        error,
-        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted
-    )
+    })
+    .await;
 }

@@ -12,7 +12,7 @@ use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
 use crate::edge::wire::gc2::text::{RoomText, TagText};
 use crate::edge::wire::names::{RoomName, Tag};
-use crate::hub::room::{JoinRoom, JoinedRoom, LocalRoom, MemberLeft, Membership};
+use crate::hub::room::{JoinRoom, JoinedRoom, LocalRoom, Membership};
 use crate::hub::rules::cursor::Cursor;
 use crate::store::log::{From, Start};
 
@@ -203,13 +203,6 @@ impl Client {
 
     /// Lets itself out of a room and tells the fan-out.
     pub(super) fn leave(&self, room: &LocalRoom, membership: &Rc<Membership>) {
-        let last_of = room.dismiss(membership);
-        if last_of.is_some() || room.is_empty() {
-            let left = MemberLeft {
-                room: room.name().clone(),
-                last_of,
-            };
-            self.shard.links().room.do_send(left);
-        }
+        self.shard.leave_room(room, membership);
     }
 }

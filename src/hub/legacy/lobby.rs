@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use crate::edge::wire::names::{RoomName, UserName};
-use crate::hub::room::{JoinRoom, JoinedRoom, LocalRoom, MemberLeft, Membership};
+use crate::hub::room::{JoinRoom, JoinedRoom, LocalRoom, Membership};
 use crate::hub::rules::cursor::Cursor;
 use crate::hub::seat::Identity;
 
@@ -123,13 +123,6 @@ impl LegacyClient {
     }
 
     fn leave(&self, room: &LocalRoom, membership: &Rc<Membership>) {
-        let last_of = room.dismiss(membership);
-        if last_of.is_some() || room.is_empty() {
-            let left = MemberLeft {
-                room: room.name().clone(),
-                last_of,
-            };
-            self.shard.links().room.do_send(left);
-        }
+        self.shard.leave_room(room, membership);
     }
 }

@@ -131,7 +131,10 @@ pub(super) async fn start(
         let (sessions, log) = (part.sessions.clone(), log.new(o!("actor" => "listener")));
         let (open, closed) = tokio::sync::oneshot::channel();
         accepting.push(open);
-        thread.spawn(until(closed, listener::accept(socket, sessions, log)));
+        thread.spawn(until(
+            closed,
+            listener::accept_clients(socket, sessions, log),
+        ));
     }
     info!(log, "server started"; "shards" => shards.len(), "connections_max" => connections.max(),
         "durability" => format!("{:?}", config.storage.durability).to_lowercase());
