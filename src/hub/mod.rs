@@ -11,6 +11,7 @@ pub mod heartbeat;
 pub mod legacy;
 pub mod log;
 pub mod messages;
+mod panic_at;
 pub mod room;
 pub mod rules;
 pub mod seat;

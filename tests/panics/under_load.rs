@@ -108,6 +108,16 @@ fn the_fan_out() {
 }
 
 #[test]
+fn the_fan_out_with_a_batch_half_heard() {
+    survives("half-heard");
+}
+
+#[test]
+fn the_fan_out_with_a_batch_heard_and_not_noted() {
+    survives("unnoted");
+}
+
+#[test]
 fn the_log() {
     survives("log");
 }

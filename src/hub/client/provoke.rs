@@ -19,6 +19,8 @@ impl Client {
         match place {
             "client" => panic!("provoked"),
             "room" => links.room.do_send(Provoke("room")),
+            "half-heard" => links.room.do_send(Provoke("half-heard")),
+            "unnoted" => links.room.do_send(Provoke("unnoted")),
             "codec" => links.codec.do_send(Provoke("codec")),
             "sessions" => links.sessions.do_send(Provoke("sessions")),
             "auth" => links.auth.do_send(Provoke("auth")),

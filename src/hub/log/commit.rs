@@ -12,8 +12,8 @@ use crate::hub::rules::access::may_delete;
 use crate::hub::rules::block::text_blocks;
 use crate::store::log::{Commit, Event, EventKind, LogError, LogStore, NewEvent, Outcome};
 
-use super::panic_at;
 use super::{GROUP_BYTES, GROUP_REQUESTS, MessageLog, asker};
+use crate::hub::panic_at;
 
 /// The group that is being committed and told.
 pub(super) struct InHand {

@@ -10,7 +10,6 @@
 
 mod commit;
 mod delivery;
-mod panic_at;
 pub mod read_pool;
 
 use std::collections::{HashMap, VecDeque};
@@ -259,7 +258,7 @@ impl Handler<super::Provoke> for MessageLog {
             panic!("provoked");
         }
         // At the worst moments: the next group panics before or after its commit, or half told.
-        panic_at::set(provoke.0);
+        super::panic_at::set(provoke.0);
     }
 }
 

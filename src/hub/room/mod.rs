@@ -29,6 +29,7 @@ use crate::edge::wire::names::RoomName;
 use super::codec::EncodeBlocks;
 use super::log::{OpenRoom, Resync};
 use super::messages::{Answer, Batch, ClientRef, RoomBlocks};
+use super::panic_at;
 use super::rules::block::Block;
 use super::rules::presence::Presence;
 use super::rules::tail_budget::TailBudget;
@@ -263,11 +264,13 @@ impl Handler<Committed> for Room {
         for part in &committed.batch.rooms {
             self.hear(part);
         }
+        panic_at::point("half-heard");
         for answer in &*committed.answers {
             if let Some(seat) = self.shard.find(answer.client) {
                 seat.leave_answer(answer.clone());
             }
         }
+        panic_at::point("unnoted");
         self.heard.store(committed.number, Ordering::Release);
         self.shard.leave_queue(committed.queue_bytes);
         let removals = &committed.batch.removals;
@@ -328,7 +331,11 @@ impl Handler<BlocksEncoded> for Room {
 #[cfg(feature = "fault-injection")]
 impl Handler<super::Provoke> for Room {
     type Result = ();
-    fn handle(&mut self, _: super::Provoke, _: &mut Context<Self>) {
-        panic!("provoked");
+    fn handle(&mut self, provoke: super::Provoke, _: &mut Context<Self>) {
+        if provoke.0 == "room" {
+            panic!("provoked");
+        }
+        // At the worst moments: with the next batch heard and its answers not given, or given and not noted.
+        panic_at::set(provoke.0);
     }
 }

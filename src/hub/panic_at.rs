@@ -1,4 +1,5 @@
-//! Places in the way of a group where a test may make the log panic.
+//! Places in the way of a group, in the log and in the fan-outs, where a test may make the actor panic. An armed place is its
+//! thread's: the actor that is told to arm it is the one that panics.
 
 #[cfg(feature = "fault-injection")]
 mod armed {
@@ -9,12 +10,12 @@ mod armed {
     }
 
     /// The next pass of `place` panics.
-    pub(in crate::hub::log) fn set(place: &'static str) {
+    pub(in crate::hub) fn set(place: &'static str) {
         PLACE.set(place);
     }
 
     /// Panics if this place is armed.
-    pub(in crate::hub::log) fn point(place: &'static str) {
+    pub(in crate::hub) fn point(place: &'static str) {
         if PLACE.get() == place {
             PLACE.set("");
             panic!("provoked {place}");
