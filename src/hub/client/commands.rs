@@ -76,7 +76,10 @@ impl Client {
                 self.reply(|out| reply::bye(out, "bye", 0));
                 self.close(Ending::Left);
             }
-            Command::Room { tag, .. } | Command::Register { tag } | Command::Passwd { tag } => {
+            Command::Auth { tag, .. }
+            | Command::Room { tag, .. }
+            | Command::Register { tag, .. }
+            | Command::Passwd { tag, .. } => {
                 let text = "this server has no accounts and no room administration yet";
                 self.refuse(tag.as_str(), ErrorCode::Unsupported, text);
             }
@@ -99,7 +102,7 @@ impl Client {
         self.seat.set_body_form(options.body);
         self.seat.set_presence(options.presence);
         let session = format!("{:016x}", self.seat.client.session);
-        let (tag, server) = (tag.as_str(), self.shard.config.server.name.clone());
+        let (tag, server) = (tag.as_str(), self.shard.config().server.name.clone());
         self.reply(|out| reply::welcome(out, tag, &server, &session, options));
         debug_assert_eq!(VERSION, "2");
     }

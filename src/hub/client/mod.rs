@@ -132,7 +132,7 @@ impl Client {
         stream.set_nodelay(true)?;
         let seat = shard.seat(peer, stream.as_raw_fd());
         let client = seat.client;
-        let line_bytes = usize::try_from(shard.config.limits.line_bytes).unwrap_or(usize::MAX);
+        let line_bytes = usize::try_from(shard.config().limits.line_bytes).unwrap_or(usize::MAX);
         let actor = Self {
             shard: shard.clone(),
             seat,

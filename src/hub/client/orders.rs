@@ -56,7 +56,7 @@ impl Client {
                 }
             }
             EvictReason::LogInOverdue if speaks_gc2 => {
-                let seconds = self.shard.config.auth.deadline.as_secs_f32();
+                let seconds = self.shard.config().auth.deadline.as_secs_f32();
                 let text = format!("log in within {seconds} s, for example: AUTH;1;GUEST;yourname");
                 self.refuse("", ErrorCode::Unauthenticated, &text);
                 self.reply(|out| reply::bye(out, "timeout", 0));
