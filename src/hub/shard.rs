@@ -16,7 +16,7 @@ use slog::Logger;
 
 use crate::ops::config::Config;
 
-use super::auth::AuthSupervisor;
+use super::auth::{AuthSupervisor, Registered};
 use super::codec::Codec;
 use super::heartbeat::Heartbeat;
 use super::legacy::LogInPinged;
@@ -78,6 +78,8 @@ pub struct Links {
     pub reads: ReadPool,
     /// The one that lets in.
     pub auth: Addr<AuthSupervisor>,
+    /// Names that are accounts'.
+    pub registered: Arc<Registered>,
     /// This shard's fan-out.
     pub room: Addr<Room>,
     /// All shards' fan-outs, this one's included, by shard.

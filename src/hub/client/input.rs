@@ -158,6 +158,7 @@ impl Client {
         });
         self.splitter = splitter;
         self.submit(batch, ctx);
+        self.count_stranger(consumed);
         consumed
     }
 

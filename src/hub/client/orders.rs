@@ -64,6 +64,10 @@ impl Client {
             EvictReason::Silent if speaks_gc2 => {
                 self.reply(|out| reply::bye(out, "timeout", 0));
             }
+            EvictReason::Suspended => self.reply(|out| reply::bye(out, "suspended", 0)),
+            EvictReason::AccountChanged => self.reply(|out| reply::bye(out, "account", 0)),
+            EvictReason::NameTaken => self.reply(|out| reply::bye(out, "name-taken", 0)),
+            EvictReason::TooMuch => self.reply(|out| reply::bye(out, "rate-limited", 60)),
             _ => {}
         }
         self.close(Ending::Evicted(reason));

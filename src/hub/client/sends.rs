@@ -217,7 +217,7 @@ impl Client {
         let action = Action::Remove {
             id,
             user: identity.user,
-            is_guest: identity.is_guest,
+            is_guest: identity.standing.is_guest(),
         };
         let tag = Bytes::copy_from_slice(tag.as_str().as_bytes());
         let request = self.enroll(action, tag, Wanted::Remove);

@@ -1,0 +1,1 @@
+//! The file as tests see it.
