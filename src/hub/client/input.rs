@@ -120,7 +120,7 @@ impl Client {
                 self.hold(bytes, consumed);
             }
             Protocol::Legacy => match &self.shard.links().legacy {
-                Some(_) if !lists(&self.shard.config.legacy.allow, peer.ip()) => {
+                Some(_) if !lists(&self.shard.config().legacy.allow, peer.ip()) => {
                     info!(self.shard.log, "original client refused: not in legacy.allow"; "peer" => %peer);
                     self.close(Ending::Refused("not in legacy.allow"));
                 }
@@ -144,7 +144,7 @@ impl Client {
 
     /// Carries out the lines in `input`; returns how many bytes are done with.
     fn take_lines(&mut self, input: &[u8], ctx: &mut Context<Self>) -> usize {
-        let line_bytes = self.shard.config.limits.line_bytes;
+        let line_bytes = self.shard.config().limits.line_bytes;
         let placeholder = crate::edge::wire::gc2::lines::LineSplitter::new(line_bytes as usize);
         let mut splitter = std::mem::replace(&mut self.splitter, placeholder);
         let mut batch = SendBatch::default();
@@ -158,6 +158,7 @@ impl Client {
         });
         self.splitter = splitter;
         self.submit(batch, ctx);
+        self.count_stranger(consumed);
         consumed
     }
 
@@ -181,7 +182,7 @@ impl Client {
             Line::Whole(line) => line,
             Line::Oversized { head } => {
                 let max =
-                    usize::try_from(self.shard.config.limits.line_bytes).unwrap_or(usize::MAX);
+                    usize::try_from(self.shard.config().limits.line_bytes).unwrap_or(usize::MAX);
                 let refusal = Refusal::oversized(head, max);
                 self.reply(|out| reply::refusal(out, &refusal));
                 return ControlFlow::Continue(());
@@ -193,7 +194,8 @@ impl Client {
         }
         match command::parse(line) {
             Err(refusal) => {
-                debug!(self.shard.log, "bad line"; "peer" => %self.seat.peer, "why" => &*refusal.text);
+                // Not its text: whoever mistypes a log-in has a password in it.
+                debug!(self.shard.log, "bad line"; "peer" => %self.seat.peer, "code" => refusal.code.as_str());
                 self.reply(|out| reply::refusal(out, &refusal));
             }
             Ok(Command::Send { .. }) if self.must_wait_for_log() => {

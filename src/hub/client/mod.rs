@@ -12,6 +12,7 @@ mod input;
 mod io;
 mod join;
 mod lists;
+mod log_in;
 mod orders;
 #[cfg(feature = "fault-injection")]
 mod provoke;
@@ -45,6 +46,7 @@ use super::shard::Shard;
 use feed::PageInHand;
 use history::HistoryWalk;
 use join::Joining;
+use log_in::{Asked, Stranger};
 use room_list::RoomsWalk;
 use rooms::Rooms;
 use sends::{Pending, SendBatch};
@@ -72,6 +74,8 @@ pub struct Client {
     pending_bytes: usize,
     next_request: u32,
     ending: Option<Box<Ending>>,
+    /// Gone once it is logged in.
+    stranger: Option<Box<Stranger>>,
     said_hello: bool,
     is_blocked: bool,
 }
@@ -109,7 +113,7 @@ struct Held {
 /// What the client waits for before it reads its next command.
 enum Busy {
     /// The log-in.
-    LogIn { tag: Tag },
+    LogIn { tag: Tag, asked: Asked },
     /// A room.
     Join(Joining),
     /// Pages of a HISTORY.
@@ -132,7 +136,7 @@ impl Client {
         stream.set_nodelay(true)?;
         let seat = shard.seat(peer, stream.as_raw_fd());
         let client = seat.client;
-        let line_bytes = usize::try_from(shard.config.limits.line_bytes).unwrap_or(usize::MAX);
+        let line_bytes = usize::try_from(shard.config().limits.line_bytes).unwrap_or(usize::MAX);
         let actor = Self {
             shard: shard.clone(),
             seat,
@@ -152,6 +156,7 @@ impl Client {
             pending_bytes: 0,
             next_request: 0,
             ending: None,
+            stranger: None,
             said_hello: false,
             is_blocked: false,
         };

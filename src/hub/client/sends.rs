@@ -143,7 +143,7 @@ impl Client {
     }
 
     fn check_size(&self, stored: &[u8]) -> Result<(), Refusal> {
-        let max = usize::try_from(self.shard.config.limits.message_bytes).unwrap_or(usize::MAX);
+        let max = usize::try_from(self.shard.config().limits.message_bytes).unwrap_or(usize::MAX);
         // The stored form is never shorter than the raw bytes.
         if stored.len() <= max || unescape_stored(stored).len() <= max {
             return Ok(());
@@ -189,7 +189,7 @@ impl Client {
         let Some(user) = self.seat.user() else {
             return;
         };
-        let max = usize::try_from(self.shard.config.limits.message_bytes).unwrap_or(usize::MAX);
+        let max = usize::try_from(self.shard.config().limits.message_bytes).unwrap_or(usize::MAX);
         let mut requests = Vec::with_capacity(bodies.len());
         for ((room, tag, _), body) in batch.into_parts().zip(bodies) {
             let refusal = match body {
@@ -217,7 +217,7 @@ impl Client {
         let action = Action::Remove {
             id,
             user: identity.user,
-            is_guest: identity.is_guest,
+            is_guest: identity.standing.is_guest(),
         };
         let tag = Bytes::copy_from_slice(tag.as_str().as_bytes());
         let request = self.enroll(action, tag, Wanted::Remove);

@@ -17,10 +17,12 @@ use actix_rt::{Arbiter, System};
 use slog::{Logger, crit, o};
 use tokio::sync::mpsc::unbounded_channel;
 
+use crate::hub::auth::AuthError;
 use crate::hub::log::MessageLog;
 use crate::hub::session::SessionSupervisor;
 use crate::ops::config::Config;
 use crate::ops::{shutdown, sys};
+use crate::store::accounts::AccountsError;
 use crate::store::log::LogError;
 use sockets::Sockets;
 
@@ -48,6 +50,12 @@ pub enum BootError {
     /// The log cannot be opened.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The accounts cannot be opened.
+    #[error(transparent)]
+    Accounts(#[from] AccountsError),
+    /// Nobody could log in.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
     /// The operating system refused something else.
     #[error("cannot start: {0}")]
     System(#[from] std::io::Error),
@@ -74,6 +82,7 @@ pub(in crate::ops) struct Running {
     pub sessions: Vec<Addr<SessionSupervisor>>,
     pub shards: Vec<Arbiter>,
     pub log_thread: Arbiter,
+    pub auth_thread: Arbiter,
     /// Dropped to end accepting.
     pub accepting: Vec<tokio::sync::oneshot::Sender<()>>,
 }
@@ -88,14 +97,24 @@ pub fn run(
     // Before the log: whoever starts a second server by mistake is told so, and a taken port leaves no folder behind.
     let sockets = Sockets::bind(&config)?;
     let folder = store::make_data_dir(&config.server.data_dir)?;
+    let accounts = store::accounts(&config, &folder)?;
     let factory = store::factory(&config, folder, log.new(o!("actor" => "log")));
     let store = factory()?;
     let addresses = sockets.addresses()?;
     let system = System::new();
     let result = system.block_on(async {
         let (fatal, mut faults) = unbounded_channel();
-        let running =
-            wiring::start(&config, log, store, factory, sockets, descriptors, fatal).await?;
+        let running = wiring::start(
+            &config,
+            log,
+            store,
+            factory,
+            accounts,
+            sockets,
+            descriptors,
+            fatal,
+        )
+        .await?;
         // Whoever reads READY may send a signal at once.
         let signals = shutdown::Signals::listen()?;
         ready(&addresses);
