@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::user::args::{AuditArgs, UserArgs};
 use crate::edge::wire::names::{RoomName, UserName};
 use crate::edge::wire::timestamp::Timestamp;
 use crate::term::endpoint::{room_or_direct, server_address};
@@ -80,6 +81,16 @@ pub enum Command {
         after_help = "Reading works beside a running server; import and remove want it stopped.\n\nExamples:\n  gencomm log stats\n  gencomm log show --room dev --last 20\n  gencomm log import database.db\n  gencomm log export --format jsonl --output all.jsonl"
     )]
     Log(LogArgs),
+    /// Say who has an account, and what they log in with
+    #[command(
+        after_help = "Works beside a running server, which follows within a second.\n\nExamples:\n  gencomm user add alice --role admin\n  gencomm user list\n  gencomm user add builder --role bot && gencomm user token builder add ci --expires 90d\n  gencomm user invite --uses 5 --expires 7d\n  pwgen 20 1 | gencomm user passwd alice --password-stdin"
+    )]
+    User(UserArgs),
+    /// Print who did what to accounts, rooms and others' messages
+    #[command(
+        after_help = "Examples:\n  gencomm audit\n  gencomm audit --last 500 --json | jq .action"
+    )]
+    Audit(AuditArgs),
     /// Check, print or explain the configuration
     #[command(
         after_help = "Examples:\n  gencomm config check --config /etc/gencomm\n  mkdir -p config && gencomm config default > config/default.toml\n  GENCOMM__LOGGING__LEVEL=debug gencomm config show"

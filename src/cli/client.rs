@@ -42,7 +42,8 @@ fn configured_server(dir: &Path, named: bool) -> Result<String, Failure> {
     })
 }
 
-fn login_name() -> Option<String> {
+/// The name that the system knows whoever runs this by, if it tells.
+pub(super) fn login_name() -> Option<String> {
     ["USER", "LOGNAME", "USERNAME"]
         .into_iter()
         .find_map(|name| std::env::var(name).ok())

@@ -3,6 +3,7 @@
 //! [`args`] is the command line itself, [`client`] what the three clients share, [`output`] their way out.
 
 pub mod args;
+pub mod audit;
 pub mod chat;
 pub mod client;
 pub mod config;
@@ -14,6 +15,7 @@ pub mod output;
 pub mod send;
 pub mod serve;
 pub mod tail;
+pub mod user;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -50,6 +52,8 @@ fn dispatch(cli: &Cli) -> u8 {
             };
         }
         Command::Log(args) => log::run(cli, args),
+        Command::User(args) => user::run(cli, args),
+        Command::Audit(args) => audit::run(cli, args),
         Command::Doctor(args) => doctor::run(dir, args.json),
     };
     output::exit_code(result)

@@ -22,6 +22,9 @@ fn config_works_in_every_place() {
         "gencomm send hi --config d",
         "gencomm tail --config d -f",
         "gencomm chat --config d",
+        "gencomm user list --config d",
+        "gencomm user --data x token bot list --json --config d",
+        "gencomm audit --config d",
     ] {
         let cli = parse(line).unwrap();
         assert_eq!(cli.config_dir(), Path::new("d"), "{line}");
@@ -55,6 +58,20 @@ fn mistakes_are_refused_before_anybody_is_called() {
         "gencomm send --timeout 0s x",
         "gencomm log remove 0",
         "gencomm log",
+        "gencomm user",
+        "gencomm user add",
+        "gencomm user add a;b",
+        "gencomm user add alice --role king",
+        "gencomm user role alice",
+        "gencomm user role alice owner",
+        "gencomm user token alice",
+        "gencomm user token alice add",
+        "gencomm user token alice add ci --expires soon",
+        "gencomm user token alice add ci --expires 0s",
+        "gencomm user invite --uses 0",
+        "gencomm user invite revoke x",
+        "gencomm user passwd alice secret",
+        "gencomm audit --last -1",
         "gencomm fly",
     ] {
         assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
@@ -62,8 +79,18 @@ fn mistakes_are_refused_before_anybody_is_called() {
 }
 
 #[test]
-fn the_log_takes_what_it_needs() {
+fn commands_take_what_they_need() {
     for line in [
+        "gencomm user add alice --role admin --password-stdin --allow-lookalike",
+        "gencomm user remove alice --yes --json",
+        "gencomm user token builder add ci --expires 90d",
+        "gencomm user token builder add ci --expires never",
+        "gencomm user token builder revoke ci",
+        "gencomm user invite",
+        "gencomm user invite --uses 3 --expires 12h",
+        "gencomm user invite list",
+        "gencomm user invite revoke 7",
+        "gencomm audit --last 5 --json --data d",
         "gencomm log show --room dev --last 5 --after 7 --since 1h --format json",
         "gencomm log export --format jsonl --output f",
         "gencomm log import f --data d",

@@ -105,9 +105,9 @@ pub(super) fn user(row: &Row<'_>, at: usize) -> rusqlite::Result<UserName> {
     parsed(row, at, UserName::parse)
 }
 
-/// A room's name.
+/// A room's name, or that of a direct conversation.
 pub(super) fn room(row: &Row<'_>, at: usize) -> rusqlite::Result<RoomName> {
-    parsed(row, at, RoomName::parse)
+    parsed(row, at, RoomName::parse_kept)
 }
 
 /// A moment.
