@@ -1,14 +1,20 @@
 //! `gencomm user add NAME`: a new account. It may be the first; then the file is made.
 
-use super::super::output::Failure;
+use super::super::output::{Failure, say};
 use super::args::AddArgs;
 use super::{Place, Shown, act, failed, mind_admins, secret};
+use crate::store::accounts::embedded;
 use crate::store::accounts::skeleton::skeleton;
 use crate::store::accounts::{Accounts, AccountsError, NewAccount, Role, Secrets};
 
 /// Runs it.
 pub(super) fn run(place: &Place, args: &AddArgs) -> Result<(), Failure> {
+    let is_first = !embedded::exists(&place.folder);
     let mut accounts = place.open()?;
+    if is_first {
+        // Whoever is in the wrong folder should see it.
+        say(&format!("gencomm: made {}", accounts.file().display()));
+    }
     // Before anybody is asked for a password in vain; it is asked again when the account is made.
     if let Some(known) = accounts.account(&args.name.account()).map_err(failed)? {
         return Err(failed(AccountsError::NameTaken(known.name)));

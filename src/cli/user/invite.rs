@@ -59,9 +59,13 @@ fn make(place: &Place, args: &InviteArgs) -> Result<(), Failure> {
     let uses = args.uses.unwrap_or(1);
     let mut audit = act("invite.add", None, "");
     let expires = end_of(args.expires.unwrap_or(Expiry::After(LIFE)), audit.time);
+    let accounts_text = match uses {
+        1 => "one account".to_owned(),
+        uses => format!("{uses} accounts"),
+    };
     let good = match expires {
-        Some(time) => format!("for {uses}, until {}", shown_time(time)),
-        None => format!("for {uses}, without end"),
+        Some(time) => format!("for {accounts_text}, until {}", shown_time(time)),
+        None => format!("for {accounts_text}, without end"),
     };
     audit.detail.clone_from(&good);
     let code = accounts
