@@ -7,7 +7,7 @@ use slog::{debug, info};
 
 use crate::edge::wire::first_bytes::{self, Protocol};
 use crate::edge::wire::gc2::command::{self, Command};
-use crate::edge::wire::gc2::lines::Line;
+use crate::edge::wire::gc2::lines::{Line, LineSplitter};
 use crate::edge::wire::gc2::refusal::Refusal;
 use crate::edge::wire::gc2::reply;
 use crate::edge::wire::legacy;
@@ -144,8 +144,7 @@ impl Client {
 
     /// Carries out the lines in `input`; returns how many bytes are done with.
     fn take_lines(&mut self, input: &[u8], ctx: &mut Context<Self>) -> usize {
-        let line_bytes = self.shard.config().limits.line_bytes;
-        let placeholder = crate::edge::wire::gc2::lines::LineSplitter::new(line_bytes as usize);
+        let placeholder = LineSplitter::new(0);
         let mut splitter = std::mem::replace(&mut self.splitter, placeholder);
         let mut batch = SendBatch::default();
         let consumed = splitter.feed(input, |line| {
@@ -158,8 +157,18 @@ impl Client {
         });
         self.splitter = splitter;
         self.submit(batch, ctx);
-        self.count_stranger(consumed);
         consumed
+    }
+
+    /// Longest line it may send now.
+    pub(super) fn line_bytes(&self) -> usize {
+        let config = self.shard.config();
+        let bytes = if self.seat.is_known() {
+            config.limits.line_bytes
+        } else {
+            config.limits.line_bytes.min(config.auth.bytes)
+        };
+        usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
     fn must_pause(&self, batch: &SendBatch) -> bool {
@@ -181,17 +190,17 @@ impl Client {
         let line = match line {
             Line::Whole(line) => line,
             Line::Oversized { head } => {
-                let max =
-                    usize::try_from(self.shard.config().limits.line_bytes).unwrap_or(usize::MAX);
-                let refusal = Refusal::oversized(head, max);
+                let refusal = Refusal::oversized(head, self.line_bytes());
                 self.reply(|out| reply::refusal(out, &refusal));
-                return ControlFlow::Continue(());
+                // What was skipped took no memory.
+                return self.count_stranger(head.len());
             }
         };
         #[cfg(feature = "fault-injection")]
         if self.provoke(line) {
             return ControlFlow::Continue(());
         }
+        self.count_stranger(line.len() + 1)?;
         match command::parse(line) {
             Err(refusal) => {
                 // Not its text: whoever mistypes a log-in has a password in it.

@@ -1,6 +1,8 @@
 //! AUTH, REGISTER and PASSWD: what a client shows to become someone. The secrets are decoded here and handed to the log-in; nothing
 //! of them is kept.
 
+use std::ops::ControlFlow;
+
 use zeroize::Zeroizing;
 
 use crate::edge::wire::gc2::command::Mechanism;
@@ -38,20 +40,22 @@ pub(super) enum Asked {
 }
 
 impl Client {
-    /// Counts what somebody says who is not logged in; there is not much to say before that.
-    pub(super) fn count_stranger(&mut self, bytes: usize) {
+    /// Counts a line of somebody who is not logged in; there is not much to say before that.
+    pub(super) fn count_stranger(&mut self, bytes: usize) -> ControlFlow<()> {
         if self.seat.is_known() {
-            return;
+            return ControlFlow::Continue(());
         }
         let stranger = self.stranger.get_or_insert_default();
         stranger.bytes = stranger.bytes.saturating_add(bytes);
         let max = self.shard.config().auth.bytes;
-        if stranger.bytes as u64 > max {
-            let text = format!("log in within {max} bytes (auth.bytes)");
-            self.refuse("", ErrorCode::TooLarge, &text);
-            self.reply(|out| reply::bye(out, "log-in", 0));
-            self.close(Ending::Refused("said too much before its log-in"));
+        if stranger.bytes as u64 <= max {
+            return ControlFlow::Continue(());
         }
+        let text = format!("log in within {max} bytes (auth.bytes)");
+        self.refuse("", ErrorCode::TooLarge, &text);
+        self.reply(|out| reply::bye(out, "log-in", 0));
+        self.close(Ending::Refused("said too much before its log-in"));
+        ControlFlow::Break(())
     }
 
     pub(super) fn log_in(&mut self, tag: TagText<'_>, mechanism: Mechanism, data: &str) {
@@ -205,6 +209,8 @@ impl Client {
                 Asked::LogIn(mechanism),
             ) => {
                 self.stranger = None;
+                let line_bytes = self.line_bytes();
+                self.splitter.set_limit(line_bytes);
                 if let Some(last) = last {
                     let data = sasl::encode(last.as_bytes());
                     self.reply(|out| reply::auth(out, tag, mechanism.as_str(), &data));

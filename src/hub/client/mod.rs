@@ -136,7 +136,11 @@ impl Client {
         stream.set_nodelay(true)?;
         let seat = shard.seat(peer, stream.as_raw_fd());
         let client = seat.client;
-        let line_bytes = usize::try_from(shard.config().limits.line_bytes).unwrap_or(usize::MAX);
+        let config = shard.config();
+        // More once it is logged in.
+        let line_bytes = config.limits.line_bytes.min(config.auth.bytes);
+        let line_bytes = usize::try_from(line_bytes).unwrap_or(usize::MAX);
+        drop(config);
         let actor = Self {
             shard: shard.clone(),
             seat,
