@@ -287,7 +287,7 @@ impl Accounts for EmbeddedAccounts {
     }
 
     fn secret(&mut self) -> Result<[u8; 32], AccountsError> {
-        if let Some(secret) = self.read(|tx| schema::secret(tx))? {
+        if let Some(secret) = self.read(schema::secret)? {
             return Ok(secret);
         }
         self.write(schema::make_secret)

@@ -14,6 +14,8 @@ use super::schema::{APPLICATION_ID, STEPS};
 
 /// Pause before the journal is asked for again: SQLite does not wait where two processes make the file at once.
 const RETRY: Duration = Duration::from_millis(10);
+/// The smallest page of a database.
+const FILE_BYTES_MIN: u64 = 512;
 /// Size to which the write-ahead log is cut when it has been taken over.
 const WAL_BYTES_KEPT: i64 = 4 << 20;
 /// Statements kept prepared.
@@ -64,11 +66,16 @@ fn make_private(folder: &Path, file: &Path) -> Result<(), AccountsError> {
 /// Takes away what others may do with a file that is there, for instance one that came out of a backup.
 fn tighten(file: &Path) -> Result<(), AccountsError> {
     let found = fs::metadata(file).map_err(refused("looking at", file))?;
+    let not_ours = |reason: &str| AccountsError::NotOurs {
+        file: file.display().to_string(),
+        reason: reason.to_owned(),
+    };
     if !found.is_file() {
-        return Err(AccountsError::NotOurs {
-            file: file.display().to_string(),
-            reason: "it is not a file".to_owned(),
-        });
+        return Err(not_ours("it is not a file"));
+    }
+    // SQLite takes these for empty, and would write over them.
+    if (1..FILE_BYTES_MIN).contains(&found.len()) {
+        return Err(not_ours("it is too short for a database"));
     }
     if found.permissions().mode() & 0o077 != 0 {
         fs::set_permissions(file, Permissions::from_mode(0o600))

@@ -151,7 +151,7 @@ mod tests {
         let bytes = URL_SAFE_NO_PAD.decode(&text[PREFIX.len()..]).unwrap();
         assert_eq!(
             bytes[..HEAD_BYTES + 5],
-            *b"\x01\x00\x00\x00\x00\x6b\x02\xad\xbe\x00\x00\x00\x03\x05Alice"
+            *b"\x01\x00\x00\x00\x00\x6b\x02\x79\xbe\x00\x00\x00\x03\x05Alice"
         );
     }
 
