@@ -104,6 +104,19 @@ impl Handler<Connect> for SessionSupervisor {
     }
 }
 
+/// A certificate was read: new TLS connections of this shard are offered it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct UseTls(pub Arc<rustls::ServerConfig>);
+
+impl Handler<UseTls> for SessionSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, offer: UseTls, _: &mut Context<Self>) {
+        self.shard.use_tls(offer.0);
+    }
+}
+
 /// A connection was accepted.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -259,7 +272,7 @@ impl Handler<ReportAccounts> for SessionSupervisor {
                 return;
             }
             if let Some(identity) = seat.identity().filter(|who| who.is_guest) {
-                guests.push((identity.account, seat.peer.ip().to_canonical()));
+                guests.push((identity.account, seat.peer().ip().to_canonical()));
             }
         });
         let shard = self.shard.id;

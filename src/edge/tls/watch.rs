@@ -34,13 +34,14 @@ fn of_file(path: &Path) -> Option<(i64, i64, u64, u64)> {
     Some((data.mtime(), data.mtime_nsec(), data.size(), data.ino()))
 }
 
-/// Looks for ever. `stamp` is of the files in force; `told` has them read at once; `put` takes what is to be used from now on.
+/// Looks for ever. `stamp` is of the files in force; `told` has them read at once; `put` takes what is to be used from now on, and is
+/// done when it is.
 pub async fn watch(
     config: Arc<Config>,
     mut stamp: Stamp,
     told: Arc<Notify>,
     log: Logger,
-    put: impl Fn(Arc<ServerConfig>),
+    put: impl AsyncFn(Arc<ServerConfig>),
 ) {
     let mut changed: Option<Stamp> = None;
     loop {
@@ -73,8 +74,8 @@ pub async fn watch(
                 "the certificate's files are gone; the one in force stays until the server ends"
             ),
             Some(Ok(loaded)) => {
+                put(loaded.config.clone()).await;
                 announce(&log, "TLS certificate read anew", &loaded);
-                put(loaded.config);
             }
             Some(Err(error)) => {
                 error!(log, "new TLS certificate not used; what was in force stays";

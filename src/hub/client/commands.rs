@@ -116,7 +116,7 @@ impl Client {
         match UserName::parse(nickname) {
             Ok(user) => {
                 self.busy = Some(Box::new(Busy::LogIn { tag: tag.owned() }));
-                let address = self.seat.peer.ip();
+                let address = self.seat.peer().ip();
                 let log_in = LogIn {
                     client: self.seat.client,
                     address,

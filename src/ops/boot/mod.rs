@@ -1,9 +1,11 @@
 //! Starts the server and runs it. In: the configuration. Out: a running server, until a signal or a fault ends it.
 //!
-//! [`store`] opens the log, [`sockets`] listens, [`wiring`] starts the actors and makes them known to each other.
+//! [`store`] opens the log, [`tls`] reads the certificate, [`sockets`] listens, [`wiring`] starts the actors and makes them known to each
+//! other.
 
 mod sockets;
 mod store;
+mod tls;
 mod wiring;
 
 pub use store::log_options;
@@ -17,12 +19,14 @@ use actix_rt::{Arbiter, System};
 use slog::{Logger, crit, o};
 use tokio::sync::mpsc::unbounded_channel;
 
+use crate::edge::tls::certificate::CertificateError;
 use crate::hub::log::MessageLog;
 use crate::hub::session::SessionSupervisor;
 use crate::ops::config::Config;
 use crate::ops::{shutdown, sys};
 use crate::store::log::LogError;
 use sockets::Sockets;
+use tls::Tls;
 
 /// Why the server did not start, or ended by itself.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +52,9 @@ pub enum BootError {
     /// The log cannot be opened.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The certificate cannot be used.
+    #[error("the TLS certificate cannot be used: {0}")]
+    Certificate(#[from] CertificateError),
     /// The operating system refused something else.
     #[error("cannot start: {0}")]
     System(#[from] std::io::Error),
@@ -85,8 +92,9 @@ pub fn run(
     ready: impl FnOnce(&Addresses),
 ) -> Result<(), BootError> {
     let descriptors = sys::raise_descriptor_limit()?;
+    let tls = Tls::load(&config)?;
     // Before the log: whoever starts a second server by mistake is told so, and a taken port leaves no folder behind.
-    let sockets = Sockets::bind(&config)?;
+    let sockets = Sockets::bind(&config, tls.offer())?;
     let folder = store::make_data_dir(&config.server.data_dir)?;
     let factory = store::factory(&config, folder, log.new(o!("actor" => "log")));
     let store = factory()?;
@@ -96,6 +104,11 @@ pub fn run(
         let (fatal, mut faults) = unbounded_channel();
         let running =
             wiring::start(&config, log, store, factory, sockets, descriptors, fatal).await?;
+        tls.keep(
+            config.clone(),
+            log.new(o!("actor" => "tls")),
+            running.sessions.clone(),
+        )?;
         // Whoever reads READY may send a signal at once.
         let signals = shutdown::Signals::listen()?;
         ready(&addresses);
