@@ -4,6 +4,7 @@
 
 pub mod args;
 pub mod audit;
+pub mod certs;
 pub mod chat;
 pub mod client;
 pub mod config;
@@ -54,6 +55,7 @@ fn dispatch(cli: &Cli) -> u8 {
         Command::Log(args) => log::run(cli, args),
         Command::User(args) => user::run(cli, args),
         Command::Audit(args) => audit::run(cli, args),
+        Command::Certs(args) => certs::run(cli, &args.action),
         Command::Doctor(args) => doctor::run(dir, args.json),
     };
     output::exit_code(result)

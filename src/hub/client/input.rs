@@ -7,7 +7,7 @@ use slog::{debug, info};
 
 use crate::edge::wire::first_bytes::{self, Protocol};
 use crate::edge::wire::gc2::command::{self, Command};
-use crate::edge::wire::gc2::lines::Line;
+use crate::edge::wire::gc2::lines::{Line, LineSplitter};
 use crate::edge::wire::gc2::refusal::Refusal;
 use crate::edge::wire::gc2::reply;
 use crate::edge::wire::legacy;
@@ -96,6 +96,10 @@ impl Client {
         self.seat.heard(self.shard.now());
         match &mut self.phase {
             Phase::Closing => {}
+            Phase::Proxy(before) => {
+                let bytes = [&**before, input].concat();
+                self.take_proxy_header(bytes, ctx);
+            }
             Phase::Gc2 => {
                 let consumed = self.take_lines(input, ctx);
                 if consumed < input.len() {
@@ -110,14 +114,19 @@ impl Client {
     }
 
     /// Finds out what this connection speaks.
-    fn meet(&mut self, bytes: Vec<u8>, ctx: &mut Context<Self>) {
-        let peer = self.seat.peer;
+    pub(super) fn meet(&mut self, bytes: Vec<u8>, ctx: &mut Context<Self>) {
+        let peer = self.seat.peer();
         match first_bytes::detect(&bytes) {
             Protocol::Undecided => self.phase = Phase::First(bytes.into()),
             Protocol::Gc2 => {
                 self.phase = Phase::Gc2;
+                self.note_tls();
                 let consumed = self.take_lines(&bytes, ctx);
                 self.hold(bytes, consumed);
+            }
+            // The original knows no TLS: this is somebody else.
+            Protocol::Legacy if self.stream.tls().is_some() => {
+                self.close(Ending::Refused("an original client's log-in over TLS"));
             }
             Protocol::Legacy => match &self.shard.links().legacy {
                 Some(_) if !lists(&self.shard.config().legacy.allow, peer.ip()) => {
@@ -138,14 +147,13 @@ impl Client {
                 self.reply(|out| out.extend_from_slice(HTTP_ANSWER));
                 self.close(Ending::Refused("HTTP on the chat port"));
             }
-            Protocol::Tls => self.close(Ending::Refused("TLS is not offered")),
+            Protocol::Tls => self.start_tls(&bytes),
         }
     }
 
     /// Carries out the lines in `input`; returns how many bytes are done with.
     fn take_lines(&mut self, input: &[u8], ctx: &mut Context<Self>) -> usize {
-        let line_bytes = self.shard.config().limits.line_bytes;
-        let placeholder = crate::edge::wire::gc2::lines::LineSplitter::new(line_bytes as usize);
+        let placeholder = LineSplitter::new(0);
         let mut splitter = std::mem::replace(&mut self.splitter, placeholder);
         let mut batch = SendBatch::default();
         let consumed = splitter.feed(input, |line| {
@@ -158,8 +166,18 @@ impl Client {
         });
         self.splitter = splitter;
         self.submit(batch, ctx);
-        self.count_stranger(consumed);
         consumed
+    }
+
+    /// Longest line it may send now.
+    pub(super) fn line_bytes(&self) -> usize {
+        let config = self.shard.config();
+        let bytes = if self.seat.is_known() {
+            config.limits.line_bytes
+        } else {
+            config.limits.line_bytes.min(config.auth.bytes)
+        };
+        usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
     fn must_pause(&self, batch: &SendBatch) -> bool {
@@ -181,21 +199,21 @@ impl Client {
         let line = match line {
             Line::Whole(line) => line,
             Line::Oversized { head } => {
-                let max =
-                    usize::try_from(self.shard.config().limits.line_bytes).unwrap_or(usize::MAX);
-                let refusal = Refusal::oversized(head, max);
+                let refusal = Refusal::oversized(head, self.line_bytes());
                 self.reply(|out| reply::refusal(out, &refusal));
-                return ControlFlow::Continue(());
+                // What was skipped took no memory.
+                return self.count_stranger(head.len());
             }
         };
         #[cfg(feature = "fault-injection")]
         if self.provoke(line) {
             return ControlFlow::Continue(());
         }
+        self.count_stranger(line.len() + 1)?;
         match command::parse(line) {
             Err(refusal) => {
                 // Not its text: whoever mistypes a log-in has a password in it.
-                debug!(self.shard.log, "bad line"; "peer" => %self.seat.peer, "code" => refusal.code.as_str());
+                debug!(self.shard.log, "bad line"; "peer" => %self.seat.peer(), "code" => refusal.code.as_str());
                 self.reply(|out| reply::refusal(out, &refusal));
             }
             Ok(Command::Send { .. }) if self.must_wait_for_log() => {

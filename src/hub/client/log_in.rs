@@ -1,6 +1,8 @@
 //! AUTH, REGISTER and PASSWD: what a client shows to become someone. The secrets are decoded here and handed to the log-in; nothing
 //! of them is kept.
 
+use std::ops::ControlFlow;
+
 use zeroize::Zeroizing;
 
 use crate::edge::wire::gc2::command::Mechanism;
@@ -38,20 +40,22 @@ pub(super) enum Asked {
 }
 
 impl Client {
-    /// Counts what somebody says who is not logged in; there is not much to say before that.
-    pub(super) fn count_stranger(&mut self, bytes: usize) {
+    /// Counts a line of somebody who is not logged in; there is not much to say before that.
+    pub(super) fn count_stranger(&mut self, bytes: usize) -> ControlFlow<()> {
         if self.seat.is_known() {
-            return;
+            return ControlFlow::Continue(());
         }
         let stranger = self.stranger.get_or_insert_default();
         stranger.bytes = stranger.bytes.saturating_add(bytes);
         let max = self.shard.config().auth.bytes;
-        if stranger.bytes as u64 > max {
-            let text = format!("log in within {max} bytes (auth.bytes)");
-            self.refuse("", ErrorCode::TooLarge, &text);
-            self.reply(|out| reply::bye(out, "log-in", 0));
-            self.close(Ending::Refused("said too much before its log-in"));
+        if stranger.bytes as u64 <= max {
+            return ControlFlow::Continue(());
         }
+        let text = format!("log in within {max} bytes (auth.bytes)");
+        self.refuse("", ErrorCode::TooLarge, &text);
+        self.reply(|out| reply::bye(out, "log-in", 0));
+        self.close(Ending::Refused("said too much before its log-in"));
+        ControlFlow::Break(())
     }
 
     pub(super) fn log_in(&mut self, tag: TagText<'_>, mechanism: Mechanism, data: &str) {
@@ -64,7 +68,7 @@ impl Client {
                 }));
                 let log_in = LogIn {
                     client: self.seat.client,
-                    address: self.seat.peer.ip(),
+                    address: self.seat.peer().ip(),
                     by,
                 };
                 self.shard.links().auth.do_send(log_in);
@@ -120,7 +124,7 @@ impl Client {
 
     /// Nobody shows a secret where others can read along, unless the configuration says so.
     fn check_transport(&self) -> Result<(), Refusal> {
-        let is_safe = self.is_secure() || self.seat.peer.ip().to_canonical().is_loopback();
+        let is_safe = self.is_secure() || self.seat.peer().ip().to_canonical().is_loopback();
         if is_safe || self.shard.config().auth.plaintext == Plaintext::Always {
             return Ok(());
         }
@@ -143,7 +147,7 @@ impl Client {
             self.check_transport()?;
             Ok(Register {
                 client: self.seat.client,
-                address: self.seat.peer.ip(),
+                address: self.seat.peer().ip(),
                 user: user.owned(),
                 password: text_of(password)?,
                 invite: Zeroizing::new(invite.to_owned()),
@@ -173,7 +177,7 @@ impl Client {
             }
             Ok(ChangePassword {
                 client: self.seat.client,
-                address: self.seat.peer.ip(),
+                address: self.seat.peer().ip(),
                 account: identity.account,
                 old: text_of(old)?,
                 new: text_of(new)?,
@@ -205,6 +209,8 @@ impl Client {
                 Asked::LogIn(mechanism),
             ) => {
                 self.stranger = None;
+                let line_bytes = self.line_bytes();
+                self.splitter.set_limit(line_bytes);
                 if let Some(last) = last {
                     let data = sasl::encode(last.as_bytes());
                     self.reply(|out| reply::auth(out, tag, mechanism.as_str(), &data));
@@ -245,16 +251,4 @@ fn text_of(base64: &str) -> Result<Zeroizing<String>, Refusal> {
 
 fn bad(error: impl std::error::Error) -> Refusal {
     (ErrorCode::BadRequest, error.to_string())
-}
-
-impl Client {
-    fn is_secure(&self) -> bool {
-        false
-    }
-    fn channel_binding(&self) -> Option<[u8; 32]> {
-        None
-    }
-    fn client_certificate_name(&self) -> Option<String> {
-        None
-    }
 }

@@ -18,6 +18,7 @@ mod orders;
 mod provoke;
 mod room_list;
 mod rooms;
+mod secure;
 mod sends;
 
 pub use history::write_page_line;
@@ -32,10 +33,12 @@ use actix::{Actor, AsyncContext, Context, Handler, Message};
 use tokio::net::TcpStream;
 
 use crate::edge::outbox::Outbox;
+use crate::edge::stream::Stream;
 use crate::edge::wire::gc2::lines::LineSplitter;
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
 use crate::edge::wire::names::Tag;
+use crate::ops::config::lists;
 
 use super::codec::{BodyError, DecodedBody};
 use super::messages::ClientRef;
@@ -55,7 +58,7 @@ use sends::{Pending, SendBatch};
 pub struct Client {
     shard: Rc<Shard>,
     seat: Rc<Seat>,
-    stream: TcpStream,
+    stream: Stream,
     outbox: Outbox,
     phase: Phase,
     splitter: LineSplitter,
@@ -78,10 +81,14 @@ pub struct Client {
     stranger: Option<Box<Stranger>>,
     said_hello: bool,
     is_blocked: bool,
+    /// A proxy that is believed says that it came to it over TLS.
+    came_over_tls: bool,
 }
 
 /// How far the connection is.
 enum Phase {
+    /// It comes through a proxy that has not said yet for whom; its first bytes.
+    Proxy(Box<[u8]>),
     /// Its protocol is not known yet; its first bytes.
     First(Box<[u8]>),
     /// It speaks GC/2.
@@ -135,14 +142,22 @@ impl Client {
     ) -> std::io::Result<ClientRef> {
         stream.set_nodelay(true)?;
         let seat = shard.seat(peer, stream.as_raw_fd());
+        let phase = match lists(&shard.config().listen.proxies, peer.ip()) {
+            true => Phase::Proxy(Box::default()),
+            false => Phase::First(Box::default()),
+        };
         let client = seat.client;
-        let line_bytes = usize::try_from(shard.config().limits.line_bytes).unwrap_or(usize::MAX);
+        let config = shard.config();
+        // More once it is logged in.
+        let line_bytes = config.limits.line_bytes.min(config.auth.bytes);
+        let line_bytes = usize::try_from(line_bytes).unwrap_or(usize::MAX);
+        drop(config);
         let actor = Self {
             shard: shard.clone(),
             seat,
-            stream,
+            stream: Stream::plain(stream),
             outbox: Outbox::default(),
-            phase: Phase::First(Box::default()),
+            phase,
             splitter: LineSplitter::new(line_bytes),
             held: None,
             deferred: None,
@@ -159,6 +174,7 @@ impl Client {
             stranger: None,
             said_hello: false,
             is_blocked: false,
+            came_over_tls: false,
         };
         actor.start_here();
         Ok(client)
@@ -223,7 +239,7 @@ impl Drop for Client {
         } else {
             self.ending.take().map_or(Ending::Left, |ending| *ending)
         };
-        let (peer, identity) = (self.seat.peer, self.seat.identity());
+        let (peer, identity) = (self.seat.peer(), self.seat.identity());
         let sessions = &self.shard.links().sessions;
         sessions.do_send(ClientEnded {
             client,
