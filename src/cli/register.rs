@@ -22,9 +22,10 @@ pub fn run(cli: &Cli, args: &RegisterArgs) -> Result<(), Failure> {
         secrets::asked_twice(&format!("New password of {} at {server}: ", args.user))?
     };
     client::with_server(&args.server, server, async |dialer| {
+        let at = dialer.server().to_owned();
         let name = register(dialer, args, &password).await?;
         say(&format!(
-            "gencomm: the account {} is open; log in with: gencomm chat --user {0} -p",
+            "gencomm: the account {} is open; log in with: gencomm chat --server {at} --user {0} -p",
             sanitized(&name)
         ));
         Ok(())

@@ -8,7 +8,7 @@ use super::output::{Failure, say};
 use crate::term::dialer::Dialer;
 use crate::term::endpoint::is_loopback;
 use crate::term::error::TermError;
-use crate::term::tls::trust::Why;
+use crate::term::tls::distrust::Why;
 use crate::term::tls::{self, Authorities, Distrust, Pins, Trust};
 
 /// Longest answer to a question, in bytes.
@@ -48,6 +48,9 @@ pub async fn meet(
     pins: Option<&Pins>,
     ask: impl FnOnce(&Distrust) -> Option<bool>,
 ) -> Result<Dialer, Failure> {
+    if !dialer.uses_tls() {
+        return Ok(dialer);
+    }
     match dialer.open_ahead().await {
         Ok(()) => {
             if let Some(print) = args.trust {

@@ -18,6 +18,9 @@ use crate::edge::wire::sasl::scram::EXPORTER_LABEL;
 /// Longest wait for a connection, and then for TLS.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Oldest connection made ahead that is still used: a server does not wait long for a log-in.
+const AHEAD_MAX: Duration = Duration::from_secs(4);
+
 /// A server, and how to call it. Clones share a connection that was made ahead.
 #[derive(Clone)]
 pub struct Dialer {
@@ -88,7 +91,7 @@ impl Dialer {
         self.security.is_some()
     }
 
-    /// Makes a connection now; the next [`open`](Self::open) returns it.
+    /// Makes a connection now; the next [`open`](Self::open) returns it, if it comes soon.
     pub async fn open_ahead(&self) -> Result<(), TermError> {
         let connection = self.call().await?;
         *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection);
@@ -103,8 +106,8 @@ impl Dialer {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         match ahead {
-            Some(connection) => Ok(connection),
-            None => self.call().await,
+            Some(connection) if connection.heard().elapsed() < AHEAD_MAX => Ok(connection),
+            _ => self.call().await,
         }
     }
 
@@ -138,11 +141,12 @@ impl Dialer {
         .map_err(|_| overdue())?
         .map_err(|error| self.no_tls(&error))?;
         let session = stream.get_ref().1;
+        let binding = session
+            .export_keying_material([0; 32], EXPORTER_LABEL, Some(&[]))
+            .map_err(|error| self.no_tls(&io::Error::other(error)))?;
         let link = Link {
             private: true,
-            binding: session
-                .export_keying_material([0; 32], EXPORTER_LABEL, Some(&[]))
-                .ok(),
+            binding: Some(binding),
         };
         Ok(Connection::new(Box::new(stream), link, server()))
     }

@@ -1,8 +1,10 @@
 //! TLS towards a server, and whether the one that answers is the right one.
 //!
-//! [`fingerprint`] names a certificate, [`trust`] decides about it (pure), [`verify`] brings that decision into the
+//! [`fingerprint`] names a certificate, [`trust`] decides about it (pure) and [`distrust`] says why
+//! not, [`verify`] brings that decision into the
 //! handshake, [`pins`] is the file of the servers that were accepted before. [`connector`] puts them together.
 
+pub mod distrust;
 pub mod fingerprint;
 pub mod pins;
 pub mod trust;
@@ -24,9 +26,10 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
+pub use distrust::Distrust;
 pub use fingerprint::Fingerprint;
 pub use pins::Pins;
-pub use trust::{Distrust, Trust};
+pub use trust::Trust;
 
 /// The protocol's name in the handshake (ALPN).
 pub const ALPN: &[u8] = b"gc2";

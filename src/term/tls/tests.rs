@@ -2,8 +2,8 @@
 
 use rustls::version::{TLS12, TLS13};
 
+use super::distrust::Why;
 use super::fake::{Authority, Identity, TlsServer, expired};
-use super::trust::Why;
 use super::*;
 use crate::edge::wire::sasl::scram::EXPORTER_LABEL;
 use crate::term::dialer::Dialer;

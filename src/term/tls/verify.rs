@@ -9,8 +9,9 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme};
 use x509_parser::parse_x509_certificate;
 
+use super::distrust::Distrust;
 use super::fingerprint::Fingerprint;
-use super::trust::{Chain, Distrust, Shown, Trust};
+use super::trust::{Chain, Shown, Trust};
 
 /// Judges the certificate of one server.
 #[derive(Debug)]
