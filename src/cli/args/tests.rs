@@ -107,3 +107,40 @@ fn commands_take_what_they_need() {
         assert!(parse(line).is_ok(), "{line}");
     }
 }
+
+#[test]
+fn a_secret_is_no_argument_and_has_one_source() {
+    let print = "ab".repeat(32);
+    for line in [
+        "gencomm chat -p --user ann --server chat.example --tls",
+        "gencomm chat --ask-password --mechanism scram",
+        "gencomm send --password-stdin hi",
+        "gencomm tail --token-file t --plaintext",
+        &format!("gencomm tail --trust sha256:{print} --ca f"),
+        "gencomm register --user ann --invite code --server a:1",
+        "gencomm register --user ann --password-stdin --ca f",
+        "gencomm passwd --server a:1",
+        "gencomm passwd --user ann --password-stdin --mechanism scram",
+    ] {
+        assert!(parse(line).is_ok(), "{line}: {}", parse(line).unwrap_err());
+    }
+    for line in [
+        "gencomm chat --password s3cret",
+        "gencomm chat --token s3cret",
+        "gencomm chat -p s3cret",
+        "gencomm register --user ann --password s3cret",
+        "gencomm register",
+        "gencomm passwd s3cret",
+        "gencomm chat -p --password-stdin",
+        "gencomm chat -p --token-file t",
+        "gencomm chat --password-stdin --token-file t",
+        "gencomm chat --token-file t --mechanism scram",
+        "gencomm chat --mechanism md5",
+        "gencomm chat --tls --plaintext",
+        "gencomm chat --plaintext --ca f",
+        &format!("gencomm chat --plaintext --trust {print}"),
+        "gencomm chat --trust abc",
+    ] {
+        assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+    }
+}
