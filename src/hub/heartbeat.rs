@@ -23,30 +23,41 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 pub struct Heartbeat {
     shard: Rc<Shard>,
     log: Logger,
-    limits: BeatLimits,
 }
 
 impl Heartbeat {
     /// A heartbeat for `shard`.
     pub fn new(shard: Rc<Shard>) -> Self {
-        let config = &shard.config;
-        let limits = BeatLimits {
+        let log = shard.log.new(slog::o!("actor" => "heartbeat"));
+        Self { shard, log }
+    }
+
+    /// As they are in force now.
+    fn limits(&self) -> BeatLimits {
+        let config = self.shard.config();
+        BeatLimits {
             interval: config.heartbeat.interval,
             timeout: config.heartbeat.timeout,
             log_in: config.auth.deadline,
-        };
-        let log = shard.log.new(slog::o!("actor" => "heartbeat"));
-        Self { shard, log, limits }
+        }
     }
 
-    fn tick(&self) {
-        let now = self.shard.now();
+    fn tick(&mut self, ctx: &mut Context<Self>) {
+        let (now, limits) = (self.shard.now(), self.limits());
         // Other shards make room in the log's queue too; nobody may wait for that longer than a tick.
         self.shard.wake_waiting();
-        self.shard.each_seat(|seat| self.look_at(seat, now));
+        self.shard.each_seat(|seat| self.look_at(seat, limits, now));
+        self.wait(ctx);
     }
 
-    fn look_at(&self, seat: &Rc<Seat>, now: Duration) {
+    fn wait(&self, ctx: &mut Context<Self>) {
+        let limits = self.limits();
+        let shortest = limits.interval.min(limits.timeout).min(limits.log_in);
+        let pause = (shortest / 4).clamp(TICK_MIN, TICK_MAX);
+        ctx.run_later(pause, Self::tick);
+    }
+
+    fn look_at(&self, seat: &Rc<Seat>, limits: BeatLimits, now: Duration) {
         if seat.socket < 0 {
             return;
         }
@@ -58,11 +69,11 @@ impl Heartbeat {
         }
         if seat.is_half_closed() {
             // It cannot answer; it goes when it has everything.
-            return self.check_transport(seat);
+            return self.check_transport(seat, limits);
         }
         if seat.is_known() && seat.is_unread() {
             // What it said may lie in its socket.
-            return self.check_transport(seat);
+            return self.check_transport(seat, limits);
         }
         let vitals = Vitals {
             heard_at: seat.heard_at(),
@@ -71,15 +82,15 @@ impl Heartbeat {
             is_known: seat.is_known(),
             since: seat.since,
         };
-        match judge(vitals, self.limits, now) {
+        match judge(vitals, limits, now) {
             Verdict::Leave => {}
             Verdict::Ask => seat.order_ping(now),
             Verdict::LogInOverdue => seat.order_eviction(EvictReason::LogInOverdue),
-            Verdict::CheckTransport => self.check_transport(seat),
+            Verdict::CheckTransport => self.check_transport(seat, limits),
             // What the kernel holds for it counts as waiting too: it cannot have read the PING behind that.
             Verdict::Evict if sys::unsent_bytes(&seat.socket).unwrap_or(0) > 0 => {
                 seat.restart_question(now);
-                self.check_transport(seat);
+                self.check_transport(seat, limits);
             }
             Verdict::Evict => {
                 info!(self.log, "client did not answer"; "peer" => %seat.peer());
@@ -89,8 +100,8 @@ impl Heartbeat {
     }
 
     /// A slow reader is no dead one: its kernel still acknowledges, be it only the probes of a closed window.
-    fn check_transport(&self, seat: &Seat) {
-        let patience = self.limits.interval + self.limits.timeout;
+    fn check_transport(&self, seat: &Seat, limits: BeatLimits) {
+        let patience = limits.interval + limits.timeout;
         let Ok(state) = sys::tcp_state(&seat.socket) else {
             return;
         };
@@ -110,13 +121,7 @@ impl Actor for Heartbeat {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        let shortest = self
-            .limits
-            .interval
-            .min(self.limits.timeout)
-            .min(self.limits.log_in);
-        let tick = (shortest / 4).clamp(TICK_MIN, TICK_MAX);
-        ctx.run_interval(tick, |heartbeat, _| heartbeat.tick());
+        self.wait(ctx);
     }
 }
 

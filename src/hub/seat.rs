@@ -12,11 +12,12 @@ use std::task::Waker;
 use std::time::Duration;
 
 use crate::edge::wire::gc2::options::BodyForm;
-use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::names::UserName;
 
+use super::auth::LogInResult;
 use super::messages::{Answer, ClientRef};
 use super::room::JoinedRoom;
+use super::rules::standing::Standing;
 
 /// Who a client is, once it is someone.
 #[derive(Debug, Clone)]
@@ -27,8 +28,10 @@ pub struct Identity {
     pub account: Arc<str>,
     /// The account as one number, the same on all shards of this process.
     pub key: u64,
-    /// Whether anybody may bear this name when its connections are gone.
-    pub is_guest: bool,
+    /// What the server knows of it.
+    pub standing: Standing,
+    /// The account's epoch: it rises with everything that ends the connections from before. 0 for guests.
+    pub epoch: u32,
 }
 
 /// Why a client is to go.
@@ -47,10 +50,17 @@ pub enum EvictReason {
     },
     /// Another log-in from the same address took its place (original clients).
     Replaced,
+    /// Its account was suspended.
+    Suspended,
+    /// Its account has another password or role, or is gone.
+    AccountChanged,
+    /// The guest's name is an account's now.
+    NameTaken,
+    /// It went on beyond its rates for longer than `limits.patience`.
+    TooMuch,
 }
 
 /// See the module.
-#[derive(Debug)]
 pub struct Seat {
     /// Which client this is.
     pub client: ClientRef,
@@ -78,8 +88,16 @@ pub struct Seat {
     body_form: Cell<BodyForm>,
 }
 
+impl std::fmt::Debug for Seat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut seat = f.debug_struct("Seat");
+        seat.field("client", &self.client).field("peer", &self.peer);
+        seat.finish_non_exhaustive()
+    }
+}
+
 /// What is left at a seat seldom; an idle client has none of it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Rare {
     joined: Vec<JoinedRoom>,
     log_in: Option<LogInResult>,
@@ -88,9 +106,6 @@ struct Rare {
 
 /// Room numbers for which an idle seat keeps memory.
 const KEPT_NEWS: usize = 4;
-
-/// What became of a log-in: `None` if the client is in, else why not.
-pub type LogInResult = Option<(ErrorCode, String)>;
 
 /// Presence lines that may wait for a client, in bytes; more are dropped, since they tell of a moment that has passed.
 const NOTES_BYTES_MAX: usize = 16 * 1024;
@@ -368,6 +383,13 @@ impl Seat {
         identity
             .as_ref()
             .map(|who| (who.user.clone(), who.account.clone()))
+    }
+
+    /// Its own act raised its account's epoch: it goes on, the account's other connections do not.
+    pub fn set_epoch(&self, epoch: u32) {
+        if let Some(identity) = &mut *self.identity.borrow_mut() {
+            identity.epoch = epoch;
+        }
     }
 
     /// Whether it wants to hear who comes and goes.

@@ -14,9 +14,7 @@ use actix::{
 use slog::{Logger, debug, error, info, warn};
 use tokio::net::TcpStream;
 
-use crate::edge::wire::gc2::refusal::ErrorCode;
-
-use super::auth::{AccountLeft, AccountsReported, AuthSupervisor};
+use super::auth::{AccountLeft, AccountsReported, AuthSupervisor, Granted, LogInResult};
 use super::client::Client;
 use super::messages::ClientRef;
 use super::seat::{EvictReason, Identity};
@@ -81,6 +79,17 @@ impl SessionSupervisor {
             connections,
             is_stopping: false,
         }
+    }
+}
+
+impl SessionSupervisor {
+    /// Tells the log-in that a connection of this account or guest is no more.
+    fn report_end(&self, identity: Identity) {
+        self.shard.links().auth.do_send(AccountLeft {
+            shard: self.shard.id,
+            account: identity.account,
+            is_guest: identity.standing.is_guest(),
+        });
     }
 }
 
@@ -161,14 +170,14 @@ fn refuse_politely(stream: TcpStream) {
     }
 }
 
-/// A log-in was decided.
-#[derive(Debug, Message)]
+/// A log-in was decided, or what else was asked of the log-in.
+#[derive(Message)]
 #[rtype(result = "()")]
 pub struct LogInDecided {
     /// Whose.
     pub client: ClientRef,
-    /// Who it is now, or why not.
-    pub result: Result<Identity, (ErrorCode, String)>,
+    /// What is granted, or why nothing is.
+    pub result: LogInResult,
 }
 
 impl Handler<LogInDecided> for SessionSupervisor {
@@ -176,21 +185,61 @@ impl Handler<LogInDecided> for SessionSupervisor {
 
     fn handle(&mut self, decided: LogInDecided, _: &mut Context<Self>) {
         match (self.shard.find(decided.client), decided.result) {
-            (Some(seat), Ok(identity)) => {
-                // From here on its end is reported as this account's.
-                seat.set_identity(identity);
-                seat.leave_log_in(None);
+            (Some(seat), result) => {
+                match &result {
+                    // From here on its end is reported as this account's.
+                    Ok(Granted::In { identity, .. }) => seat.set_identity(identity.clone()),
+                    Ok(Granted::PasswordChanged { epoch }) => seat.set_epoch(*epoch),
+                    _ => {}
+                }
+                seat.leave_log_in(result);
             }
-            (Some(seat), Err(refusal)) => seat.leave_log_in(Some(refusal)),
             // It left while it was let in.
-            (None, Ok(identity)) => {
-                self.shard.links().auth.do_send(AccountLeft {
-                    shard: self.shard.id,
-                    account: identity.account,
-                });
-            }
-            (None, Err(_)) => {}
+            (None, Ok(Granted::In { identity, .. })) => self.report_end(identity),
+            (None, _) => {}
         }
+    }
+}
+
+/// An account is not what it was: connections that were let in as what it was have to go.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct AccountChanged {
+    /// Which.
+    pub account: Arc<str>,
+    /// Its epoch now; `None` if it is gone.
+    pub epoch: Option<u32>,
+    /// Whether it is suspended.
+    pub is_suspended: bool,
+    /// Whether one of its tokens was revoked.
+    pub token_revoked: bool,
+}
+
+impl Handler<AccountChanged> for SessionSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, changed: AccountChanged, _: &mut Context<Self>) {
+        self.shard.each_seat(|seat| {
+            // The names of original clients travel as they come; the gate looks at each.
+            if seat.socket < 0 {
+                return;
+            }
+            let Some(identity) = seat.identity() else {
+                return;
+            };
+            if identity.account != changed.account {
+                return;
+            }
+            if identity.standing.is_guest() {
+                if changed.epoch.is_some() {
+                    seat.order_eviction(EvictReason::NameTaken);
+                }
+            } else if changed.is_suspended {
+                seat.order_eviction(EvictReason::Suspended);
+            } else if changed.epoch != Some(identity.epoch) || changed.token_revoked {
+                seat.order_eviction(EvictReason::AccountChanged);
+            }
+        });
     }
 }
 
@@ -245,10 +294,7 @@ impl Handler<ClientEnded> for SessionSupervisor {
                 "peer" => %ended.peer, "user" => user, "session" => session),
         }
         if let Some(identity) = ended.identity {
-            self.shard.links().auth.do_send(AccountLeft {
-                shard: self.shard.id,
-                account: identity.account,
-            });
+            self.report_end(identity);
         }
     }
 }
@@ -265,18 +311,26 @@ impl Handler<ReportAccounts> for SessionSupervisor {
     type Result = ();
 
     fn handle(&mut self, ask: ReportAccounts, _: &mut Context<Self>) {
-        let mut guests: Vec<(Arc<str>, IpAddr)> = Vec::new();
+        let (mut guests, mut accounts): (Vec<(Arc<str>, IpAddr)>, Vec<_>) = Default::default();
         self.shard.each_seat(|seat| {
             // The names of original clients are not entered: they travel as they come.
             if seat.socket < 0 {
                 return;
             }
-            if let Some(identity) = seat.identity().filter(|who| who.is_guest) {
-                guests.push((identity.account, seat.peer().ip().to_canonical()));
+            match seat.identity() {
+                Some(who) if who.standing.is_guest() => {
+                    guests.push((who.account, seat.peer().ip().to_canonical()));
+                }
+                Some(who) => accounts.push(who.account),
+                None => {}
             }
         });
         let shard = self.shard.id;
-        ask.to.do_send(AccountsReported { shard, guests });
+        ask.to.do_send(AccountsReported {
+            shard,
+            guests,
+            accounts,
+        });
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A shard is one thread, so this is cells and counters, never a lock. Actors get it in their constructors.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{OnceCell, Ref, RefCell};
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::rc::Rc;
@@ -17,7 +17,7 @@ use slog::Logger;
 
 use crate::ops::config::Config;
 
-use super::auth::AuthSupervisor;
+use super::auth::{AuthSupervisor, Registered};
 use super::codec::Codec;
 use super::heartbeat::Heartbeat;
 use super::legacy::LogInPinged;
@@ -79,6 +79,8 @@ pub struct Links {
     pub reads: ReadPool,
     /// The one that lets in.
     pub auth: Addr<AuthSupervisor>,
+    /// Names that are accounts'.
+    pub registered: Arc<Registered>,
     /// This shard's fan-out.
     pub room: Addr<Room>,
     /// All shards' fan-outs, this one's included, by shard.
@@ -98,12 +100,11 @@ pub struct Links {
 pub struct Shard {
     /// Its number, from 0.
     pub id: u16,
-    /// The configuration in force.
-    pub config: Arc<Config>,
     /// Logs with the shard's number.
     pub log: Logger,
     /// See [`LogQueue`].
     pub queue: Arc<LogQueue>,
+    config: RefCell<Arc<Config>>,
     clock: Instant,
     seats: RefCell<Slab<Rc<Seat>>>,
     waiting_for_log: RefCell<Vec<Rc<Seat>>>,
@@ -117,7 +118,7 @@ impl Shard {
     pub fn new(id: u16, config: Arc<Config>, log: Logger, queue: Arc<LogQueue>) -> Rc<Self> {
         Rc::new(Self {
             id,
-            config,
+            config: RefCell::new(config),
             log,
             queue,
             clock: Instant::now(),
@@ -127,6 +128,16 @@ impl Shard {
             heartbeat: OnceCell::new(),
             tls: RefCell::default(),
         })
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> Ref<'_, Config> {
+        Ref::map(self.config.borrow(), |config| &**config)
+    }
+
+    /// Another configuration is in force from now on.
+    pub fn set_config(&self, config: Arc<Config>) {
+        *self.config.borrow_mut() = config;
     }
 
     /// Tells the shard who else there is; once.

@@ -52,6 +52,12 @@ fn get_descriptor_limit() -> io::Result<libc::rlimit> {
     Ok(limit)
 }
 
+/// Makes the calling thread nicer to the others by `more`.
+pub fn lower_priority(more: i32) -> io::Result<()> {
+    // SAFETY: no pointers; 0 names the calling thread, as Linux keeps a priority for each.
+    check(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, more) })
+}
+
 /// Bytes written to a TCP socket that its other end has not acknowledged yet.
 pub fn unsent_bytes(socket: &impl AsRawFd) -> io::Result<u32> {
     let mut bytes: libc::c_int = 0;

@@ -16,7 +16,7 @@ fn write_aside(client: &Gc2, bytes: Vec<u8>) -> std::thread::JoinHandle<()> {
 fn a_hundred_thousand_pings_in_one_write_are_all_answered() {
     let server = Server::start();
     let mut good = server.member("good", "den");
-    let mut bad = server.connect();
+    let mut bad = server.guest("bad");
     let text: String = (0..100_000).map(|at| format!("PING;p{at};x\n")).collect();
     let writing = write_aside(&bad, text.into_bytes());
     for at in 0..100_000 {
@@ -64,7 +64,8 @@ fn a_hundred_thousand_sends_in_one_write_are_all_answered_in_order() {
 fn answers_that_nobody_reads_are_not_piled_up() {
     let server = Server::start();
     let mut good = server.member("good", "den");
-    let bad = Gc2::connect_with_buffer(server.address(), 4096);
+    let mut bad = Gc2::connect_with_buffer(server.address(), 4096);
+    bad.login("bad");
     let before = server.resident_bytes();
     // Up to 64 MB of answers, which nobody takes: the server stops reading, so the writer stands still at some point.
     let line = format!("PING;;{}\n", "y".repeat(8000));

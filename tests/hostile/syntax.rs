@@ -61,8 +61,9 @@ fn lines_without_sense_are_answered_with_their_tag() {
         ("DELETE;d2;18446744073709551615", "ERR;d2;not-found;"),
         ("WHO;w1", "ERR;w1;bad-request;"),
         ("ROOM;r1;den;topic;x", "ERR;r1;unsupported;"),
-        ("REGISTER;r2;x", "ERR;r2;unsupported;"),
-        ("PASSWD;r3;x", "ERR;r3;unsupported;"),
+        ("REGISTER;r2;x", "ERR;r2;conflict;"),
+        ("REGISTER;r2;.x", "ERR;r2;bad-request;"),
+        ("PASSWD;r3;x", "ERR;r3;forbidden;"),
         ("SEND;t1;elsewhere;not joined", "ERR;t1;forbidden;"),
     ];
     for (line, answer) in cases {

@@ -32,7 +32,9 @@ pub enum NameError {
     Tag,
 }
 
-/// A room's name, `[a-z0-9][a-z0-9._-]{0,63}`. Cheap to clone.
+/// A room's name, `[a-z0-9][a-z0-9._-]{0,63}`; or the name under which a direct conversation is kept: `@` and the accounts of its
+/// two ends in order, with a comma between (`@ann,bob`). No client can write that one: [`RoomName::parse`] takes rooms alone.
+/// Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RoomName(Arc<str>);
 
@@ -50,6 +52,45 @@ impl RoomName {
     pub(super) fn of_checked(text: &str) -> Self {
         debug_assert!(is_room(text.as_bytes()));
         Self(text.into())
+    }
+
+    /// Checks `text` as it stands in the log: a room, or a direct conversation.
+    pub fn parse_kept(text: &str) -> Result<Self, NameError> {
+        if is_kept_room(text.as_bytes()) {
+            Ok(Self(text.into()))
+        } else {
+            Err(NameError::Room)
+        }
+    }
+
+    /// The direct conversation between two accounts, which may be one and the same.
+    pub fn direct(one: &UserName, other: &UserName) -> Self {
+        let (one, other) = (one.account(), other.account());
+        let (first, second) = if one <= other {
+            (one, other)
+        } else {
+            (other, one)
+        };
+        Self(format!("@{first},{second}").into())
+    }
+
+    /// The accounts at the two ends of a direct conversation; `None` for a room.
+    pub fn ends(&self) -> Option<(&str, &str)> {
+        self.0.strip_prefix('@')?.split_once(',')
+    }
+
+    /// Whether this is a direct conversation.
+    pub fn is_direct(&self) -> bool {
+        self.0.starts_with('@')
+    }
+
+    /// The account at the other end of a direct conversation, for one who is at this end; `None` for a room, and for strangers.
+    pub fn other_end(&self, account: &str) -> Option<&str> {
+        match self.ends()? {
+            (one, other) if one == account => Some(other),
+            (other, one) if one == account => Some(other),
+            _ => None,
+        }
     }
 
     /// The lobby.
@@ -164,6 +205,18 @@ pub fn is_room(bytes: &[u8]) -> bool {
         && bytes.iter().all(tail_ok)
 }
 
+/// Whether `bytes` are a room as the log keeps it: a room name, or `@` and two accounts in order.
+pub fn is_kept_room(bytes: &[u8]) -> bool {
+    let Some(ends) = bytes.strip_prefix(b"@") else {
+        return is_room(bytes);
+    };
+    let is_account = |name: &[u8]| is_user(name) && !name.iter().any(u8::is_ascii_uppercase);
+    memchr::memchr(b',', ends).is_some_and(|comma| {
+        let (first, second) = (&ends[..comma], &ends[comma + 1..]);
+        first <= second && is_account(first) && is_account(second)
+    })
+}
+
 /// Whether `bytes` are a user name.
 pub fn is_user(bytes: &[u8]) -> bool {
     !bytes.is_empty()
@@ -225,6 +278,46 @@ mod tests {
         ] {
             assert_eq!(RoomName::parse(bad), Err(NameError::Room), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_direct_conversation_has_one_name_for_both_ends() {
+        let user = |name| UserName::parse(name).unwrap();
+        let room = RoomName::direct(&user("Bob"), &user("ann"));
+        assert_eq!(room.as_str(), "@ann,bob");
+        assert_eq!(room, RoomName::direct(&user("Ann"), &user("bob")));
+        assert_eq!(RoomName::parse_kept("@ann,bob"), Ok(room.clone()));
+        assert_eq!(room.ends(), Some(("ann", "bob")));
+        assert_eq!(
+            (
+                room.other_end("ann"),
+                room.other_end("bob"),
+                room.other_end("eve")
+            ),
+            (Some("bob"), Some("ann"), None)
+        );
+        assert_eq!(
+            RoomName::direct(&user("a"), &user("a")).other_end("a"),
+            Some("a")
+        );
+        assert_eq!(
+            (RoomName::lobby().ends(), RoomName::lobby().is_direct()),
+            (None, false)
+        );
+        for bad in [
+            "@",
+            "@ann",
+            "@bob,ann",
+            "@Ann,bob",
+            "@ann,bob,eve",
+            "@ann, bob",
+            "@,a",
+            "x,y",
+        ] {
+            assert!(RoomName::parse_kept(bad).is_err(), "{bad}");
+            assert!(RoomName::parse(bad).is_err(), "{bad}");
+        }
+        assert!(RoomName::parse("@ann,bob").is_err() && RoomName::parse_kept("dev").is_ok());
     }
 
     #[test]

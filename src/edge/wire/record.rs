@@ -3,7 +3,7 @@
 //! The lobby is written without its name, so that a reader of the old format still reads it. A removal is remembered
 //! as a record of its own, whose "user" is outside the grammar of names: `{id};{timestamp};.gone#{room};{removed id}`.
 
-use super::names::{LOBBY, is_room};
+use super::names::{LOBBY, is_kept_room};
 use super::timestamp::{Timestamp, push_decimal};
 
 /// Stands where the user would, in the record of a removal.
@@ -69,7 +69,7 @@ impl<'a> RecordRef<'a> {
         let time = Timestamp::parse(time).map_err(|_| RecordError::Timestamp)?;
         let name = std::str::from_utf8(name).map_err(|_| RecordError::User)?;
         let (user, room) = match name.rsplit_once('#') {
-            Some((user, room)) if is_room(room.as_bytes()) => (user, room),
+            Some((user, room)) if is_kept_room(room.as_bytes()) => (user, room),
             _ => (name, LOBBY),
         };
         if user.is_empty() {
@@ -147,6 +147,8 @@ mod tests {
             (record.user, record.room, record.body),
             ("bob", "dev", &b"a;b;c"[..])
         );
+        let direct = RecordRef::parse(b"7;1.000;Bob#@ann,bob;x").unwrap();
+        assert_eq!((direct.user, direct.room), ("Bob", "@ann,bob"));
         let old = RecordRef::parse(b"7;1.000;b#OB;x").unwrap();
         assert_eq!((old.user, old.room), ("b#OB", "lobby"));
     }

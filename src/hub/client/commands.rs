@@ -2,17 +2,14 @@
 
 use actix::Context;
 
-use crate::edge::wire::gc2::command::{Command, Mechanism, VERSION};
+use crate::edge::wire::gc2::command::{Command, VERSION};
 use crate::edge::wire::gc2::options::Options;
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
 use crate::edge::wire::gc2::text::{RoomTarget, TagText};
-use crate::edge::wire::names::UserName;
-use crate::hub::auth::LogIn;
-use crate::hub::seat::LogInResult;
 use crate::hub::session::Ending;
 
-use super::{Busy, Client};
+use super::Client;
 
 pub(super) const LOG_IN_FIRST: &str = "log in first, for example: AUTH;1;GUEST;yourname";
 pub(super) const NO_DIRECT: &str = "guests have no direct conversations; use a room";
@@ -43,11 +40,16 @@ impl Client {
             } => self.greet(tag, options),
             Command::Auth {
                 tag,
-                mechanism: Mechanism::Guest,
+                mechanism,
                 data,
-            } => {
-                self.log_in(tag, data);
-            }
+            } => self.log_in(tag, mechanism, data),
+            Command::Register {
+                tag,
+                user,
+                password,
+                invite,
+            } => self.register(tag, user, password, invite),
+            Command::Passwd { tag, old, new } => self.change_password(tag, old, new),
             Command::Join { tag, room, from } => self.join(tag, room, from, ctx),
             Command::Part { tag, room } => self.part(tag, room.as_str()),
             Command::Send { .. } => {}
@@ -76,8 +78,8 @@ impl Client {
                 self.reply(|out| reply::bye(out, "bye", 0));
                 self.close(Ending::Left);
             }
-            Command::Room { tag, .. } | Command::Register { tag } | Command::Passwd { tag } => {
-                let text = "this server has no accounts and no room administration yet";
+            Command::Room { tag, .. } => {
+                let text = "this server has no room administration yet";
                 self.refuse(tag.as_str(), ErrorCode::Unsupported, text);
             }
         }
@@ -99,50 +101,8 @@ impl Client {
         self.seat.set_body_form(options.body);
         self.seat.set_presence(options.presence);
         let session = format!("{:016x}", self.seat.client.session);
-        let (tag, server) = (tag.as_str(), self.shard.config.server.name.clone());
+        let (tag, server) = (tag.as_str(), self.shard.config().server.name.clone());
         self.reply(|out| reply::welcome(out, tag, &server, &session, options));
         debug_assert_eq!(VERSION, "2");
-    }
-
-    fn log_in(&mut self, tag: TagText<'_>, nickname: &str) {
-        if self.seat.is_known() {
-            self.refuse(
-                tag.as_str(),
-                ErrorCode::Conflict,
-                "you are logged in already",
-            );
-            return;
-        }
-        match UserName::parse(nickname) {
-            Ok(user) => {
-                self.busy = Some(Box::new(Busy::LogIn { tag: tag.owned() }));
-                let address = self.seat.peer().ip();
-                let log_in = LogIn {
-                    client: self.seat.client,
-                    address,
-                    user,
-                };
-                self.shard.links().auth.do_send(log_in);
-            }
-            Err(error) => self.refuse(tag.as_str(), ErrorCode::BadRequest, &error.to_string()),
-        }
-    }
-
-    /// The log-in was decided; who this is stands at the seat already.
-    pub(super) fn take_log_in(&mut self, result: LogInResult) {
-        let Some(Busy::LogIn { tag }) = self.busy.take().map(|busy| *busy) else {
-            return;
-        };
-        match (result, self.seat.identity()) {
-            (None, Some(identity)) => {
-                let user = identity.user.as_str();
-                self.reply(|out| reply::ok_auth(out, tag.as_str(), user, ""));
-            }
-            (Some((code, text)), _) => self.refuse(tag.as_str(), code, &text),
-            (None, None) => {
-                let text = "the log-in failed on our side; try again";
-                self.refuse(tag.as_str(), ErrorCode::Unavailable, text);
-            }
-        }
     }
 }

@@ -7,7 +7,7 @@ use slog::{debug, info};
 
 use crate::edge::wire::first_bytes::{self, Protocol};
 use crate::edge::wire::gc2::command::{self, Command};
-use crate::edge::wire::gc2::lines::Line;
+use crate::edge::wire::gc2::lines::{Line, LineSplitter};
 use crate::edge::wire::gc2::refusal::Refusal;
 use crate::edge::wire::gc2::reply;
 use crate::edge::wire::legacy;
@@ -21,7 +21,7 @@ use super::{Client, Deferred, Held, Phase, Until};
 /// Requests of one client that may be on their way through the log.
 const PENDING_MAX: usize = 4096;
 /// Bytes of these.
-const PENDING_BYTES_MAX: usize = 256 * 1024;
+const PENDING_BYTES_MAX: u32 = 256 * 1024;
 
 /// With more than this waiting, commands of somebody who is not logged in are not read on.
 const STRANGER_OUTBOX_BYTES: usize = 4 * 1024;
@@ -129,7 +129,7 @@ impl Client {
                 self.close(Ending::Refused("an original client's log-in over TLS"));
             }
             Protocol::Legacy => match &self.shard.links().legacy {
-                Some(_) if !lists(&self.shard.config.legacy.allow, peer.ip()) => {
+                Some(_) if !lists(&self.shard.config().legacy.allow, peer.ip()) => {
                     info!(self.shard.log, "original client refused: not in legacy.allow"; "peer" => %peer);
                     self.close(Ending::Refused("not in legacy.allow"));
                 }
@@ -153,8 +153,7 @@ impl Client {
 
     /// Carries out the lines in `input`; returns how many bytes are done with.
     fn take_lines(&mut self, input: &[u8], ctx: &mut Context<Self>) -> usize {
-        let line_bytes = self.shard.config.limits.line_bytes;
-        let placeholder = crate::edge::wire::gc2::lines::LineSplitter::new(line_bytes as usize);
+        let placeholder = LineSplitter::new(0);
         let mut splitter = std::mem::replace(&mut self.splitter, placeholder);
         let mut batch = SendBatch::default();
         let consumed = splitter.feed(input, |line| {
@@ -170,13 +169,24 @@ impl Client {
         consumed
     }
 
+    /// Longest line it may send now.
+    pub(super) fn line_bytes(&self) -> usize {
+        let config = self.shard.config();
+        let bytes = if self.seat.is_known() {
+            config.limits.line_bytes
+        } else {
+            config.limits.line_bytes.min(config.auth.bytes)
+        };
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+
     fn must_pause(&self, batch: &SendBatch) -> bool {
         self.busy.is_some()
             || self.deferred.is_some()
             || self.is_outbox_full()
             || matches!(self.phase, Phase::Closing)
             || self.pending.len() + batch.len() >= PENDING_MAX
-            || self.pending_bytes + batch.bytes() >= PENDING_BYTES_MAX
+            || self.pending_bytes as usize + batch.bytes() >= PENDING_BYTES_MAX as usize
     }
 
     /// Carries out one line, or keeps it for when the requests before it are answered.
@@ -189,20 +199,21 @@ impl Client {
         let line = match line {
             Line::Whole(line) => line,
             Line::Oversized { head } => {
-                let max =
-                    usize::try_from(self.shard.config.limits.line_bytes).unwrap_or(usize::MAX);
-                let refusal = Refusal::oversized(head, max);
+                let refusal = Refusal::oversized(head, self.line_bytes());
                 self.reply(|out| reply::refusal(out, &refusal));
-                return ControlFlow::Continue(());
+                // What was skipped took no memory.
+                return self.count_stranger(head.len());
             }
         };
         #[cfg(feature = "fault-injection")]
         if self.provoke(line) {
             return ControlFlow::Continue(());
         }
+        self.count_stranger(line.len() + 1)?;
         match command::parse(line) {
             Err(refusal) => {
-                debug!(self.shard.log, "bad line"; "peer" => %self.seat.peer(), "why" => &*refusal.text);
+                // Not its text: whoever mistypes a log-in has a password in it.
+                debug!(self.shard.log, "bad line"; "peer" => %self.seat.peer(), "code" => refusal.code.as_str());
                 self.reply(|out| reply::refusal(out, &refusal));
             }
             Ok(Command::Send { .. }) if self.must_wait_for_log() => {

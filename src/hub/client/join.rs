@@ -45,7 +45,7 @@ impl Client {
             self.refuse(tag.as_str(), ErrorCode::Conflict, text);
             return;
         }
-        let rooms_max = self.shard.config.limits.rooms_per_client;
+        let rooms_max = self.shard.config().limits.rooms_per_client;
         if self.rooms.len() >= rooms_max {
             let text =
                 format!("at most {rooms_max} rooms at once (limits.rooms_per_client); leave one");

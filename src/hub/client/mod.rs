@@ -12,6 +12,7 @@ mod input;
 mod io;
 mod join;
 mod lists;
+mod log_in;
 mod orders;
 #[cfg(feature = "fault-injection")]
 mod provoke;
@@ -48,6 +49,7 @@ use super::shard::Shard;
 use feed::PageInHand;
 use history::HistoryWalk;
 use join::Joining;
+use log_in::{Asked, Stranger};
 use room_list::RoomsWalk;
 use rooms::Rooms;
 use sends::{Pending, SendBatch};
@@ -72,9 +74,11 @@ pub struct Client {
     feed_ticket: u32,
     page_is_due: bool,
     pending: VecDeque<Pending>,
-    pending_bytes: usize,
+    pending_bytes: u32,
     next_request: u32,
     ending: Option<Box<Ending>>,
+    /// Gone once it is logged in.
+    stranger: Option<Box<Stranger>>,
     said_hello: bool,
     is_blocked: bool,
     /// A proxy that is believed says that it came to it over TLS.
@@ -116,7 +120,7 @@ struct Held {
 /// What the client waits for before it reads its next command.
 enum Busy {
     /// The log-in.
-    LogIn { tag: Tag },
+    LogIn { tag: Tag, asked: Asked },
     /// A room.
     Join(Joining),
     /// Pages of a HISTORY.
@@ -138,12 +142,16 @@ impl Client {
     ) -> std::io::Result<ClientRef> {
         stream.set_nodelay(true)?;
         let seat = shard.seat(peer, stream.as_raw_fd());
-        let phase = match lists(&shard.config.listen.proxies, peer.ip()) {
+        let phase = match lists(&shard.config().listen.proxies, peer.ip()) {
             true => Phase::Proxy(Box::default()),
             false => Phase::First(Box::default()),
         };
         let client = seat.client;
-        let line_bytes = usize::try_from(shard.config.limits.line_bytes).unwrap_or(usize::MAX);
+        let config = shard.config();
+        // More once it is logged in.
+        let line_bytes = config.limits.line_bytes.min(config.auth.bytes);
+        let line_bytes = usize::try_from(line_bytes).unwrap_or(usize::MAX);
+        drop(config);
         let actor = Self {
             shard: shard.clone(),
             seat,
@@ -163,6 +171,7 @@ impl Client {
             pending_bytes: 0,
             next_request: 0,
             ending: None,
+            stranger: None,
             said_hello: false,
             is_blocked: false,
             came_over_tls: false,

@@ -56,7 +56,7 @@ impl Client {
                 }
             }
             EvictReason::LogInOverdue if speaks_gc2 => {
-                let seconds = self.shard.config.auth.deadline.as_secs_f32();
+                let seconds = self.shard.config().auth.deadline.as_secs_f32();
                 let text = format!("log in within {seconds} s, for example: AUTH;1;GUEST;yourname");
                 self.refuse("", ErrorCode::Unauthenticated, &text);
                 self.reply(|out| reply::bye(out, "timeout", 0));
@@ -64,6 +64,10 @@ impl Client {
             EvictReason::Silent if speaks_gc2 => {
                 self.reply(|out| reply::bye(out, "timeout", 0));
             }
+            EvictReason::Suspended => self.reply(|out| reply::bye(out, "suspended", 0)),
+            EvictReason::AccountChanged => self.reply(|out| reply::bye(out, "account", 0)),
+            EvictReason::NameTaken => self.reply(|out| reply::bye(out, "name-taken", 0)),
+            EvictReason::TooMuch => self.reply(|out| reply::bye(out, "rate-limited", 60)),
             _ => {}
         }
         self.close(Ending::Evicted(reason));
@@ -106,7 +110,7 @@ impl Client {
         let Some(request) = self.pending.remove(at) else {
             return;
         };
-        self.pending_bytes -= request.cost_bytes;
+        self.pending_bytes = self.pending_bytes.saturating_sub(request.cost_bytes);
         if self.pending.is_empty() && self.pending.capacity() > 64 {
             self.pending.shrink_to(0);
         }

@@ -25,7 +25,7 @@ pub(super) struct Pending {
     pub number: u32,
     pub tag: Bytes,
     pub wanted: Wanted,
-    pub cost_bytes: usize,
+    pub cost_bytes: u32,
 }
 
 /// What a pending request is about.
@@ -143,7 +143,7 @@ impl Client {
     }
 
     fn check_size(&self, stored: &[u8]) -> Result<(), Refusal> {
-        let max = usize::try_from(self.shard.config.limits.message_bytes).unwrap_or(usize::MAX);
+        let max = usize::try_from(self.shard.config().limits.message_bytes).unwrap_or(usize::MAX);
         // The stored form is never shorter than the raw bytes.
         if stored.len() <= max || unescape_stored(stored).len() <= max {
             return Ok(());
@@ -189,7 +189,7 @@ impl Client {
         let Some(user) = self.seat.user() else {
             return;
         };
-        let max = usize::try_from(self.shard.config.limits.message_bytes).unwrap_or(usize::MAX);
+        let max = usize::try_from(self.shard.config().limits.message_bytes).unwrap_or(usize::MAX);
         let mut requests = Vec::with_capacity(bodies.len());
         for ((room, tag, _), body) in batch.into_parts().zip(bodies) {
             let refusal = match body {
@@ -217,7 +217,7 @@ impl Client {
         let action = Action::Remove {
             id,
             user: identity.user,
-            is_guest: identity.is_guest,
+            is_guest: identity.standing.is_guest(),
         };
         let tag = Bytes::copy_from_slice(tag.as_str().as_bytes());
         let request = self.enroll(action, tag, Wanted::Remove);
@@ -242,8 +242,9 @@ impl Client {
     }
 
     fn enroll(&mut self, action: Action, tag: Bytes, wanted: Wanted) -> Request {
-        let cost_bytes = action.cost_bytes();
-        self.shard.queue.enter(cost_bytes);
+        self.shard.queue.enter(action.cost_bytes());
+        // A line has at most 16 MiB.
+        let cost_bytes = u32::try_from(action.cost_bytes()).unwrap_or(u32::MAX);
         self.next_request = self.next_request.wrapping_add(1);
         let number = self.next_request;
         self.pending.push_back(Pending {
@@ -252,7 +253,7 @@ impl Client {
             wanted,
             cost_bytes,
         });
-        self.pending_bytes += cost_bytes;
+        self.pending_bytes = self.pending_bytes.saturating_add(cost_bytes);
         Request {
             client: self.seat.client,
             number,

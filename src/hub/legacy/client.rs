@@ -56,7 +56,7 @@ impl LegacyClient {
     /// Seats a new client on `shard` and starts its actor.
     pub(super) fn start(shard: &Rc<Shard>, start: StartLegacy) -> std::io::Result<Started> {
         let callback = TcpStream::from_std(start.callback)?;
-        let peer = SocketAddr::new(start.address, shard.config.legacy.callback_port);
+        let peer = SocketAddr::new(start.address, shard.config().legacy.callback_port);
         let seat = shard.seat(peer, -1);
         seat.set_identity(identity(&super::lobby::name_before_any(start.address)));
         let session = seat.client.session;
@@ -91,7 +91,7 @@ impl LegacyClient {
     /// Whether it is too early to take a refused connection for a dead client: it opens its ports only after `Authed`.
     pub(super) fn is_in_grace(&self) -> bool {
         self.logged_in_at
-            .is_none_or(|since| since.elapsed() < self.shard.config.legacy.grace)
+            .is_none_or(|since| since.elapsed() < self.shard.config().legacy.grace)
     }
 
     pub(super) fn is_logged_in(&self) -> bool {

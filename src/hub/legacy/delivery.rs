@@ -56,7 +56,7 @@ impl LegacyClient {
 
     fn deliver(&mut self, batch: Vec<u8>, up_to: u64, ctx: &mut Context<Self>) {
         self.is_delivering = true;
-        let port = self.shard.config.legacy.delivery_port;
+        let port = self.shard.config().legacy.delivery_port;
         let delivered = calls::deliver((self.address, port).into(), batch).into_actor(self);
         ctx.spawn(delivered.map(move |result, client, ctx| match result {
             Ok(()) => client.go_on_behind(up_to),

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use crate::edge::wire::names::{RoomName, UserName};
 use crate::hub::room::{JoinRoom, JoinedRoom, LocalRoom, Membership};
 use crate::hub::rules::cursor::Cursor;
+use crate::hub::rules::standing::Standing;
 use crate::hub::seat::Identity;
 
 use super::client::LegacyClient;
@@ -36,7 +37,8 @@ pub(super) fn identity(user: &UserName) -> Identity {
         user: user.clone(),
         key: KEYS.hash_one(&account),
         account,
-        is_guest: true,
+        standing: Standing::Guest,
+        epoch: 0,
     }
 }
 

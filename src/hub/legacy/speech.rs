@@ -54,6 +54,11 @@ impl Handler<Said> for LegacyClient {
             info!(self.log, "name of an original client was outside the grammar and is repaired";
                 "user" => %said.user);
         }
+        if self.shard.links().registered.is_like(&said.user) {
+            // This protocol cannot tell its user; the operator may.
+            warn!(self.log, "message refused: its name is, or looks like, somebody's account"; "user" => %said.user);
+            return;
+        }
         self.be_called(&said.user);
         let mut body = Vec::with_capacity(said.content.len());
         escape_into(&said.content, &mut body);

@@ -11,13 +11,13 @@ use super::client::LegacyClient;
 impl LegacyClient {
     /// The first beat comes one interval from now, each further one an interval behind the one before.
     pub(super) fn start_heartbeat(&mut self, ctx: &mut Context<Self>) {
-        let pause = tokio::time::sleep(self.shard.config.legacy.heartbeat_interval);
+        let pause = tokio::time::sleep(self.shard.config().legacy.heartbeat_interval);
         let paused = pause.into_actor(self);
         ctx.spawn(paused.map(|(), client, ctx| client.beat(ctx)));
     }
 
     fn beat(&mut self, ctx: &mut Context<Self>) {
-        let port = self.shard.config.legacy.heartbeat_port;
+        let port = self.shard.config().legacy.heartbeat_port;
         let beat = calls::beat((self.address, port).into()).into_actor(self);
         ctx.spawn(beat.map(|result, client, ctx| match result {
             Ok(_) => {

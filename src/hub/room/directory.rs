@@ -33,7 +33,7 @@ impl Handler<ListMembers> for Room {
         if let Some(State::Open(room)) = self.rooms.get(&ask.0) {
             room.each_member(|seat| {
                 if let Some(identity) = seat.identity() {
-                    let state = if identity.is_guest { "guest" } else { "member" };
+                    let state = identity.standing.as_str();
                     members.push(Member {
                         user: identity.user,
                         account: identity.account,

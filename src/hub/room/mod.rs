@@ -194,7 +194,8 @@ impl Handler<RoomOpened> for Room {
             return;
         };
         let waiting = std::mem::take(waiting);
-        let tail_bytes = usize::try_from(self.shard.config.rooms.tail_bytes).unwrap_or(usize::MAX);
+        let tail_bytes =
+            usize::try_from(self.shard.config().rooms.tail_bytes).unwrap_or(usize::MAX);
         let room = Rc::new(LocalRoom::new(
             opened.room.clone(),
             opened.newest,

@@ -5,10 +5,13 @@
 //! comes and goes.
 
 pub mod access;
+pub mod back_off;
 pub mod beat;
 pub mod block;
+pub mod bucket;
 pub mod cursor;
-pub mod guests;
+pub mod names_in_use;
 pub mod presence;
+pub mod standing;
 pub mod tail;
 pub mod tail_budget;

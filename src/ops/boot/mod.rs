@@ -20,10 +20,12 @@ use slog::{Logger, crit, o};
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::edge::tls::certificate::CertificateError;
+use crate::hub::auth::AuthError;
 use crate::hub::log::MessageLog;
 use crate::hub::session::SessionSupervisor;
 use crate::ops::config::Config;
 use crate::ops::{shutdown, sys};
+use crate::store::accounts::AccountsError;
 use crate::store::log::LogError;
 use sockets::Sockets;
 use tls::Tls;
@@ -52,6 +54,12 @@ pub enum BootError {
     /// The log cannot be opened.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The accounts cannot be opened.
+    #[error(transparent)]
+    Accounts(#[from] AccountsError),
+    /// Nobody could log in.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
     /// The certificate cannot be used.
     #[error("the TLS certificate cannot be used: {0}")]
     Certificate(#[from] CertificateError),
@@ -81,6 +89,7 @@ pub(in crate::ops) struct Running {
     pub sessions: Vec<Addr<SessionSupervisor>>,
     pub shards: Vec<Arbiter>,
     pub log_thread: Arbiter,
+    pub auth_thread: Arbiter,
     /// Dropped to end accepting.
     pub accepting: Vec<tokio::sync::oneshot::Sender<()>>,
 }
@@ -96,14 +105,24 @@ pub fn run(
     // Before the log: whoever starts a second server by mistake is told so, and a taken port leaves no folder behind.
     let sockets = Sockets::bind(&config, tls.offer())?;
     let folder = store::make_data_dir(&config.server.data_dir)?;
-    let factory = store::factory(&config, folder, log.new(o!("actor" => "log")));
+    let factory = store::factory(&config, folder.clone(), log.new(o!("actor" => "log")));
     let store = factory()?;
+    let accounts = store::accounts(&config, &folder)?;
     let addresses = sockets.addresses()?;
     let system = System::new();
     let result = system.block_on(async {
         let (fatal, mut faults) = unbounded_channel();
-        let running =
-            wiring::start(&config, log, store, factory, sockets, descriptors, fatal).await?;
+        let running = wiring::start(
+            &config,
+            log,
+            store,
+            factory,
+            accounts,
+            sockets,
+            descriptors,
+            fatal,
+        )
+        .await?;
         tls.keep(
             config.clone(),
             log.new(o!("actor" => "tls")),

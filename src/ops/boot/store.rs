@@ -7,6 +7,8 @@ use slog::Logger;
 
 use crate::hub::log::StoreFactory;
 use crate::ops::config::{Backend, Config, Durability};
+use crate::store::accounts::embedded::EmbeddedAccounts;
+use crate::store::accounts::{self, Accounts, AccountsError};
 use crate::store::log::LogStore;
 use crate::store::log::embedded::{self, EmbeddedLog, EmbeddedOptions};
 
@@ -44,6 +46,17 @@ pub fn log_options(config: &Config, folder: PathBuf) -> EmbeddedOptions {
         rooms_max: config.limits.rooms,
         tags_max: config.limits.tags,
     }
+}
+
+pub(super) fn accounts(
+    config: &Config,
+    data_dir: &Path,
+) -> Result<Box<dyn Accounts>, AccountsError> {
+    let options = accounts::embedded::EmbeddedOptions {
+        audit_records_max: config.storage.audit_records,
+        ..accounts::embedded::EmbeddedOptions::new(data_dir)
+    };
+    Ok(Box::new(EmbeddedAccounts::open(&options)?))
 }
 
 pub(super) fn factory(config: &Arc<Config>, data_dir: PathBuf, log: Logger) -> StoreFactory {

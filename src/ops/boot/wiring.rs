@@ -13,7 +13,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::edge::legacy;
 use crate::edge::listener;
-use crate::hub::auth::{AuthSupervisor, KnowSessions};
+use crate::hub::auth::{AuthSupervisor, KnowSessions, Registered};
 use crate::hub::codec::Codec;
 use crate::hub::heartbeat::Heartbeat;
 use crate::hub::log::read_pool::{ReadPool, SharedReader};
@@ -24,6 +24,7 @@ use crate::hub::session::{Connect, ConnectionCount, SessionSupervisor, UseTls};
 use crate::hub::shard::{Links, LogQueue, Shard};
 use crate::ops::config::Config;
 use crate::ops::supervise::{GiveUp, RestartLimit, start_supervised};
+use crate::store::accounts::Accounts;
 use crate::store::log::LogStore;
 
 use super::sockets::Sockets;
@@ -34,11 +35,16 @@ const DESCRIPTORS_RESERVED: u64 = 600;
 /// How long starting a thread's actors may take.
 const START_DEADLINE: Duration = Duration::from_secs(30);
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the parts of the whole, each used once"
+)]
 pub(super) async fn start(
     config: &Arc<Config>,
     log: &Logger,
     store: Box<dyn LogStore>,
     factory: StoreFactory,
+    accounts: Box<dyn Accounts>,
     sockets: Sockets,
     descriptors: u64,
     fatal: UnboundedSender<String>,
@@ -65,16 +71,17 @@ pub(super) async fn start(
         })?
     };
     // 2. The hub: the one that lets in, and the shards.
+    let registered = Arc::new(Registered::default());
+    let auth_thread = Arbiter::new();
     let auth = {
         let (config, actor_log) = (config.clone(), log.new(o!("actor" => "auth")));
-        let give_up = give_up("the log-in", fatal.clone());
-        start_supervised(
-            "auth",
-            actor_log.clone(),
-            RestartLimit::default(),
-            give_up,
-            |_| AuthSupervisor::new(config, actor_log),
-        )
+        let actor = AuthSupervisor::new(config, actor_log.clone(), accounts, registered.clone())?;
+        let fatal = fatal.clone();
+        on_thread(&auth_thread, move || {
+            let give_up = give_up("the log-in", fatal);
+            let limit = RestartLimit::default();
+            start_supervised("auth", actor_log, limit, give_up, |_| actor)
+        })?
     };
     let connections = Arc::new(ConnectionCount::new(connections_max(config, descriptors)));
     let queue_bytes = usize::try_from(config.limits.log_queue_bytes).unwrap_or(usize::MAX);
@@ -112,6 +119,7 @@ pub(super) async fn start(
             log: message_log.clone(),
             reads: reads.clone(),
             auth: auth.clone(),
+            registered: registered.clone(),
             room: part.room.clone(),
             rooms: rooms.clone(),
             codec: part.codec.clone(),
@@ -146,6 +154,7 @@ pub(super) async fn start(
         sessions,
         shards,
         log_thread,
+        auth_thread,
         accepting,
     })
 }

@@ -24,6 +24,14 @@ const READ_THREADS_MAX: usize = 256;
 /// Shortest time between two beats, and shortest deadline for people and networks.
 const BEAT_MIN: Duration = Duration::from_millis(10);
 const FLUSH_MIN: Duration = Duration::from_millis(1);
+const PATIENCE_MIN: Duration = Duration::from_secs(1);
+const AUDIT_RECORDS_MIN: u64 = 1000;
+const LOG_IN_BYTES_MIN: u64 = 1 << 10;
+const ARGON2_BYTES: std::ops::RangeInclusive<u64> = (1 << 20)..=(1 << 30);
+const ARGON2_PASSES: std::ops::RangeInclusive<u32> = 1..=64;
+const ARGON2_LANES: std::ops::RangeInclusive<u32> = 1..=64;
+const HASH_THREADS_MAX: usize = 64;
+const SCRAM_ITERATIONS: std::ops::RangeInclusive<u32> = 4096..=10_000_000;
 
 /// Every broken rule. Rules about a key in `bad_keys` are skipped: its value in force is not the one meant.
 pub(super) fn faults(
@@ -42,6 +50,8 @@ pub(super) fn faults(
     ports(&mut rules, config);
     storage(&mut rules, config);
     limits(&mut rules, config);
+    rates(&mut rules, config);
+    auth(&mut rules, config);
     times(&mut rules, config);
     logging(&mut rules, config);
     rules.problems
@@ -271,9 +281,73 @@ fn limits(rules: &mut Rules<'_>, config: &Config) {
         ("limits.rooms_per_client", limits.rooms_per_client),
         ("limits.tags", limits.tags),
         ("auth.pending", config.auth.pending),
+        ("auth.hash_queue", config.auth.hash_queue),
     ] {
         rules.require(number > 0, &[key], "is 0; at least 1");
     }
+}
+
+fn rates(rules: &mut Rules<'_>, config: &Config) {
+    let limits = &config.limits;
+    for (rate_key, rate, burst_key, burst) in [
+        (
+            "limits.commands_per_second",
+            limits.commands_per_second,
+            "limits.commands_burst",
+            limits.commands_burst,
+        ),
+        (
+            "limits.room_messages_per_second",
+            limits.room_messages_per_second,
+            "limits.room_messages_burst",
+            limits.room_messages_burst,
+        ),
+    ] {
+        let what = format!("is {burst}, less than {rate_key} = {rate} brings in a second");
+        rules.require(rate == 0 || burst >= rate, &[burst_key, rate_key], what);
+    }
+    let least = limits.line_bytes.saturating_mul(2);
+    let what = format!(
+        "is {}, less than two lines of limits.line_bytes",
+        ByteSize(limits.bytes_burst)
+    );
+    let keys = ["limits.bytes_burst", "limits.line_bytes"];
+    let holds = limits.bytes_per_second == 0 || limits.bytes_burst >= least;
+    rules.require(holds, &keys, what);
+    let what = format!(
+        "is {}; at least {AUDIT_RECORDS_MIN}",
+        config.storage.audit_records
+    );
+    let holds = config.storage.audit_records >= AUDIT_RECORDS_MIN;
+    rules.require(holds, &["storage.audit_records"], what);
+}
+
+fn auth(rules: &mut Rules<'_>, config: &Config) {
+    let auth = &config.auth;
+    at_least(rules, "auth.bytes", auth.bytes, LOG_IN_BYTES_MIN);
+    let what = format!(
+        "is {}; {} to {}",
+        ByteSize(auth.argon2_memory),
+        ByteSize(*ARGON2_BYTES.start()),
+        ByteSize(*ARGON2_BYTES.end())
+    );
+    let holds = ARGON2_BYTES.contains(&auth.argon2_memory);
+    rules.require(holds, &["auth.argon2_memory"], what);
+    for (key, number, range) in [
+        ("auth.argon2_passes", auth.argon2_passes, ARGON2_PASSES),
+        ("auth.argon2_lanes", auth.argon2_lanes, ARGON2_LANES),
+        (
+            "auth.scram_iterations",
+            auth.scram_iterations,
+            SCRAM_ITERATIONS,
+        ),
+    ] {
+        let what = format!("is {number}; {} to {}", range.start(), range.end());
+        rules.require(range.contains(&number), &[key], what);
+    }
+    let threads = auth.hash_threads;
+    let what = format!("is {threads}; at most {HASH_THREADS_MAX}, and 0 means half the cores");
+    rules.require(threads <= HASH_THREADS_MAX, &["auth.hash_threads"], what);
 }
 
 fn times(rules: &mut Rules<'_>, config: &Config) {
@@ -291,6 +365,7 @@ fn times(rules: &mut Rules<'_>, config: &Config) {
         ("heartbeat.interval", config.heartbeat.interval, BEAT_MIN),
         ("heartbeat.timeout", config.heartbeat.timeout, BEAT_MIN),
         ("auth.deadline", config.auth.deadline, BEAT_MIN),
+        ("limits.patience", config.limits.patience, PATIENCE_MIN),
         (
             "storage.flush_interval",
             config.storage.flush_interval,

@@ -22,7 +22,7 @@ pub use error::{ConfigError, Problem};
 pub use load::{Environment, Loaded, process_environment};
 pub use sections::{
     Auth, Backend, Durability, Guests, Heartbeat, Legacy, Level, Limits, Listen, LogFormat,
-    Logging, Rooms, Server, Storage, Tls,
+    Logging, Plaintext, Registration, Rooms, Server, Storage, Tls,
 };
 pub use settings::Setting;
 pub use units::{ByteSize, lists, parse_duration, parse_size};

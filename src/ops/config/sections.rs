@@ -118,6 +118,8 @@ pub struct Storage {
     pub retain_bytes: u64,
     /// Threads that read the log, 1 to 256. Default 2.
     pub read_threads: usize,
+    /// Entries of the audit log that are kept. Default 1,000,000.
+    pub audit_records: u64,
 }
 
 /// Where the log is kept.
@@ -152,6 +154,8 @@ pub struct Rooms {
     /// Size of all rooms' tails together, in bytes. Default 256 MiB.
     #[serde(deserialize_with = "units::size")]
     pub tails_bytes: u64,
+    /// Whether a JOIN of a room that is not there begins it. Default true.
+    pub auto_create: bool,
 }
 
 /// `[limits]`: what clients may ask for.
@@ -178,6 +182,35 @@ pub struct Limits {
     pub log_queue_bytes: u64,
     /// Send-once tags remembered. Default 16,000,000.
     pub tags: usize,
+    /// Connections from one address; 0 = any number. Default 64.
+    pub connections_per_address: u32,
+    /// Connections of one account; 0 = any number. Default 64.
+    pub connections_per_account: u32,
+    /// Commands of one client, on average; 0 = any number. Default 20.
+    pub commands_per_second: u32,
+    /// Commands that may come at once after a pause. Default 100.
+    pub commands_burst: u32,
+    /// Bytes from one client, on average; 0 = any number. Default 32 KiB.
+    #[serde(deserialize_with = "units::size")]
+    pub bytes_per_second: u64,
+    /// Bytes that may come at once after a pause. Default 512 KiB.
+    #[serde(deserialize_with = "units::size")]
+    pub bytes_burst: u64,
+    /// Messages in one room from those who are not exempt, on average; 0 = any number. Default 100.
+    pub room_messages_per_second: u32,
+    /// Messages that may come into a room at once after a pause. Default 500.
+    pub room_messages_burst: u32,
+    /// JOINs of one client, on average; 0 = any number. Default 120.
+    pub joins_per_minute: u32,
+    /// Log-ins and registrations from one address, on average; 0 = any number. Default 60.
+    pub log_ins_per_minute: u32,
+    /// Rooms begun from one address, on average; 0 = any number. Default 10.
+    pub new_rooms_per_minute: u32,
+    /// Rooms that one account owns as their creator; 0 = any number. Default 100.
+    pub rooms_per_account: u32,
+    /// How long a client may go on beyond its rates before it is disconnected. Default 30 s.
+    #[serde(deserialize_with = "units::duration")]
+    pub patience: Duration,
 }
 
 /// `[auth]`: logging in.
@@ -191,6 +224,53 @@ pub struct Auth {
     pub deadline: Duration,
     /// Log-ins under way at most. Default 4096.
     pub pending: usize,
+    /// Bytes a client may send before it is logged in. Default 4 KiB.
+    #[serde(deserialize_with = "units::size")]
+    pub bytes: u64,
+    /// Who may log in without TLS. Default loopback.
+    pub plaintext: Plaintext,
+    /// Who may open an account. Default closed.
+    pub registration: Registration,
+    /// Life of the resume token that a log-in yields; zero = none is issued. Default 24 h.
+    #[serde(deserialize_with = "units::duration")]
+    pub resume: Duration,
+    /// Memory of a password hash (argon2id), in bytes. Default 19 MiB.
+    #[serde(deserialize_with = "units::size")]
+    pub argon2_memory: u64,
+    /// Passes of a password hash. Default 2.
+    pub argon2_passes: u32,
+    /// Lanes of a password hash. Default 1.
+    pub argon2_lanes: u32,
+    /// Threads that hash passwords; 0 = half the cores. Default 0.
+    pub hash_threads: usize,
+    /// Log-ins that wait for such a thread. Default 64.
+    pub hash_queue: usize,
+    /// Whether SCRAM-SHA-256 is offered. Default false.
+    pub scram: bool,
+    /// Iterations of a new SCRAM verifier. Default 600,000.
+    pub scram_iterations: u32,
+}
+
+/// Who may log in without TLS.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Plaintext {
+    /// Connections from this machine.
+    Loopback,
+    /// Everybody, passwords in the clear.
+    Always,
+}
+
+/// Who may open an account.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Registration {
+    /// Nobody; `gencomm user add` alone.
+    Closed,
+    /// Whoever has an invitation.
+    Invite,
+    /// Everybody.
+    Open,
 }
 
 /// Who may log in with a nickname alone.

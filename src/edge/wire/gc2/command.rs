@@ -8,7 +8,7 @@ use super::super::record::parse_id;
 use super::options::Options;
 use super::range::{HistoryRange, JoinFrom, parse_limit};
 use super::refusal::{ErrorCode, Refusal};
-use super::text::{RoomTarget, RoomText, TagText, take_field, take_text};
+use super::text::{RoomTarget, RoomText, TagText, UserText, take_field, take_text};
 
 /// The version of the protocol, as HELLO and WELCOME name it.
 pub const VERSION: &str = "2";
@@ -17,8 +17,9 @@ pub const CLIENT_NAME_BYTES_MAX: usize = 64;
 /// Longest part of an unknown word that an answer repeats, in characters.
 const QUOTED_CHARS_MAX: usize = 32;
 
-/// One command of a client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// One command of a client. Some carry secrets, so outside of tests it cannot be printed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
 #[expect(
     missing_docs,
     reason = "the fields are those of docs/protocol.md, by their names"
@@ -86,24 +87,58 @@ pub enum Command<'a> {
     Pong { tag: TagText<'a>, text: &'a str },
     /// Leave.
     Bye { tag: TagText<'a> },
-    /// Open an account; recognised so that it can be answered.
-    Register { tag: TagText<'a> },
-    /// Change a password; recognised so that it can be answered.
-    Passwd { tag: TagText<'a> },
+    /// Open an account. The password is base64 and not checked here, the invitation may be empty.
+    Register {
+        tag: TagText<'a>,
+        user: UserText<'a>,
+        password: &'a str,
+        invite: &'a str,
+    },
+    /// Change one's password; both are base64 and not checked here.
+    Passwd {
+        tag: TagText<'a>,
+        old: &'a str,
+        new: &'a str,
+    },
 }
 
-/// A way to log in that this server has.
+/// A way to log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mechanism {
     /// A nickname, as it is.
     Guest,
+    /// Name and password (RFC 4616).
+    Plain,
+    /// A token: a bot's, or that of an earlier log-in.
+    Token,
+    /// A proof of the password (RFC 7677).
+    ScramSha256,
+    /// The same, bound to the TLS connection (RFC 5802, RFC 9266).
+    ScramSha256Plus,
+    /// The name in the client's certificate (RFC 4422, appendix A).
+    External,
 }
 
 impl Mechanism {
+    /// All of them, the ones to prefer first.
+    pub const ALL: [Self; 6] = [
+        Self::ScramSha256Plus,
+        Self::ScramSha256,
+        Self::Plain,
+        Self::Token,
+        Self::External,
+        Self::Guest,
+    ];
+
     /// The name on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Guest => "GUEST",
+            Self::Plain => "PLAIN",
+            Self::Token => "TOKEN",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha256Plus => "SCRAM-SHA-256-PLUS",
+            Self::External => "EXTERNAL",
         }
     }
 }
@@ -193,8 +228,21 @@ fn checked<'a>(verb: &str, tag: TagText<'a>, mut rest: &'a str) -> Result<Comman
         "PING" => Command::Ping { tag, text: rest },
         "PONG" => Command::Pong { tag, text: rest },
         "BYE" => Command::Bye { tag },
-        "REGISTER" => Command::Register { tag },
-        "PASSWD" => Command::Passwd { tag },
+        "REGISTER" => {
+            let user = UserText::parse(take_text(&mut rest).as_bytes())
+                .map_err(|error| bad(error.to_string().into()))?;
+            let (password, invite) = (take_text(&mut rest), take_text(&mut rest));
+            Command::Register {
+                tag,
+                user,
+                password,
+                invite,
+            }
+        }
+        "PASSWD" => {
+            let (old, new) = (take_text(&mut rest), take_text(&mut rest));
+            Command::Passwd { tag, old, new }
+        }
         other => return Err(bad(unknown_verb(other).into())),
     })
 }
@@ -217,8 +265,8 @@ impl<'a> Command<'a> {
             | Self::Ping { tag, .. }
             | Self::Pong { tag, .. }
             | Self::Bye { tag }
-            | Self::Register { tag }
-            | Self::Passwd { tag } => tag,
+            | Self::Register { tag, .. }
+            | Self::Passwd { tag, .. } => tag,
         }
     }
 }
@@ -267,14 +315,17 @@ fn hello<'a>(tag: TagText<'a>, mut rest: &'a str) -> Result<Command<'a>, Refusal
 }
 
 fn mechanism(tag: TagText<'_>, name: &str) -> Result<Mechanism, Refusal> {
-    if name == Mechanism::Guest.as_str() {
-        return Ok(Mechanism::Guest);
-    }
-    let text = format!(
-        "mechanism \"{}\" is not offered; log in with AUTH;tag;GUEST;nickname",
-        quoted(name)
-    );
-    Err(Refusal::new(tag, ErrorCode::Unsupported, text))
+    let known = Mechanism::ALL
+        .into_iter()
+        .find(|known| known.as_str() == name);
+    known.ok_or_else(|| {
+        let names = Mechanism::ALL.map(Mechanism::as_str).join(" ");
+        let text = format!(
+            "mechanism \"{}\" is not known; there are {names}",
+            quoted(name)
+        );
+        Refusal::new(tag, ErrorCode::Unsupported, text)
+    })
 }
 
 fn room<'a>(tag: TagText<'a>, field: &'a str) -> Result<RoomText<'a>, Refusal> {
@@ -313,7 +364,7 @@ fn unknown_verb(verb: &str) -> String {
     format!(
         "unknown verb \"{}\"; the verbs are {}",
         quoted(verb),
-        VERBS[..14].join(" ")
+        VERBS.join(" ")
     )
 }
 

@@ -78,7 +78,7 @@ fn hello_reads_options_and_cuts_the_name() {
 }
 
 #[test]
-fn auth_knows_guest() {
+fn auth_knows_its_mechanisms() {
     let Ok(Command::Auth {
         mechanism, data, ..
     }) = parse(b"AUTH;a;GUEST;bob")
@@ -86,7 +86,14 @@ fn auth_knows_guest() {
         panic!("no AUTH");
     };
     assert_eq!((mechanism, data), (Mechanism::Guest, "bob"));
-    let (tag, code, text) = refused("AUTH;a;PLAIN;xyz");
+    for known in Mechanism::ALL {
+        let line = format!("AUTH;a;{};eHl6", known.as_str());
+        let Ok(Command::Auth { mechanism, .. }) = parse(line.as_bytes()) else {
+            panic!("{line}");
+        };
+        assert_eq!(mechanism, known);
+    }
+    let (tag, code, text) = refused("AUTH;a;MAGIC;xyz");
     assert_eq!((&*tag, code), ("a", "unsupported"));
     assert!(text.contains("GUEST"), "{text}");
     assert_eq!(refused("AUTH;a;guest;bob").1, "unsupported");
@@ -192,10 +199,18 @@ fn short_verbs_ignore_what_they_do_not_know() {
     assert!(matches!(parse(b"WHO;w;dev"), Ok(Command::Who { .. })));
     assert!(matches!(parse(b"PART;w;dev;"), Ok(Command::Part { .. })));
     assert!(matches!(
-        parse(b"REGISTER;r;a;b"),
-        Ok(Command::Register { .. })
+        parse(b"REGISTER;r;Ann;b;c"),
+        Ok(Command::Register { user, password: "b", invite: "c", .. }) if user.as_str() == "Ann"
     ));
-    assert!(matches!(parse(b"PASSWD;r;a;b"), Ok(Command::Passwd { .. })));
+    bad("REGISTER;r;.ann;b", "r", "user name");
+    assert!(matches!(
+        parse(b"PASSWD;r;a;b"),
+        Ok(Command::Passwd {
+            old: "a",
+            new: "b",
+            ..
+        })
+    ));
 }
 
 #[test]

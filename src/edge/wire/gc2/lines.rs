@@ -43,6 +43,11 @@ impl LineSplitter {
         }
     }
 
+    /// Another limit holds from the next line on.
+    pub fn set_limit(&mut self, line_bytes_max: usize) {
+        self.line_bytes_max = u32::try_from(line_bytes_max).unwrap_or(u32::MAX);
+    }
+
     /// Calls `each` for every line that `input` completes, until it breaks. Returns how many bytes were consumed: all,
     /// or those up to the line after which `each` broke off. What was not consumed has to be fed again later.
     pub fn feed(

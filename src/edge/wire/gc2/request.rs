@@ -18,6 +18,21 @@ pub fn auth_guest(out: &mut Vec<u8>, tag: &str, nickname: &str) {
     line(out, "AUTH", &[tag, Mechanism::Guest.as_str(), nickname]);
 }
 
+/// `AUTH;{tag};{mechanism};{data}`: a step of a log-in; `data` as the mechanism has it, base64 for all but GUEST.
+pub fn auth(out: &mut Vec<u8>, tag: &str, mechanism: &str, data: &str) {
+    line(out, "AUTH", &[tag, mechanism, data]);
+}
+
+/// `REGISTER;{tag};{user};{base64 password};{invite}`; an empty invite is none.
+pub fn register(out: &mut Vec<u8>, tag: &str, user: &str, password_b64: &str, invite: &str) {
+    line(out, "REGISTER", &[tag, user, password_b64, invite]);
+}
+
+/// `PASSWD;{tag};{base64 old};{base64 new}`.
+pub fn passwd(out: &mut Vec<u8>, tag: &str, old_b64: &str, new_b64: &str) {
+    line(out, "PASSWD", &[tag, old_b64, new_b64]);
+}
+
 /// `JOIN;{tag};{room};{from}`.
 pub fn join(out: &mut Vec<u8>, tag: &str, room: &str, from: JoinFrom) {
     line(out, "JOIN", &[tag, room, &from.to_string()]);
@@ -157,4 +172,22 @@ fn push_escaped(out: &mut Vec<u8>, text: &str) {
         rest = &rest[at + 1..];
     }
     out.extend_from_slice(rest);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_in_lines_are_those_of_the_protocol() {
+        let mut out = Vec::new();
+        auth(&mut out, "a", "PLAIN", "AGFubgBz");
+        register(&mut out, "r", "ann", "cw==", "");
+        register(&mut out, "r", "a;nn", "cw==", "x\ny");
+        passwd(&mut out, "p", "cw==", "dA==");
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "AUTH;a;PLAIN;AGFubgBz\nREGISTER;r;ann;cw==;\nREGISTER;r;a?nn;cw==;x?y\nPASSWD;p;cw==;dA==\n"
+        );
+    }
 }

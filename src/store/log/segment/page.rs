@@ -57,7 +57,7 @@ impl Names {
         if let Some(known) = self.rooms.get(name) {
             return Some(known.clone());
         }
-        let room = RoomName::parse(name).ok()?;
+        let room = RoomName::parse_kept(name).ok()?;
         self.rooms.insert(name.into(), room.clone());
         Some(room)
     }

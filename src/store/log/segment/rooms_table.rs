@@ -66,7 +66,7 @@ pub(super) fn read(folder: &Path) -> Result<RoomsTable, &'static str> {
             .ok_or("it ends in the middle of a room")?;
         let room = std::str::from_utf8(name)
             .ok()
-            .and_then(|name| RoomName::parse(name).ok())
+            .and_then(|name| RoomName::parse_kept(name).ok())
             .ok_or("it holds what is no room name")?;
         table.rooms.insert(room, newest);
     }

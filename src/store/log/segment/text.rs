@@ -79,7 +79,7 @@ impl<'a> Line<'a> {
 
 /// The stored record that line and entry make together.
 pub(super) fn stored(line: &Line<'_>, entry: &Entry) -> Result<StoredRecord, &'static str> {
-    let room = RoomName::parse(line.room).map_err(|_| "the line names no room")?;
+    let room = RoomName::parse_kept(line.room).map_err(|_| "the line names no room")?;
     let (user, kind) = if entry.is_message() {
         let user = UserName::parse(line.user).map_err(|_| "the line names no user")?;
         let body = bytes::Bytes::copy_from_slice(line.content);

@@ -325,7 +325,7 @@ impl Place {
             event: Event {
                 id: u64_at(fixed, 0),
                 time: Timestamp::from_micros(u64_at(fixed, 8)),
-                room: RoomName::parse(std::str::from_utf8(room).ok()?).ok()?,
+                room: RoomName::parse_kept(std::str::from_utf8(room).ok()?).ok()?,
                 user: UserName::parse(std::str::from_utf8(user).ok()?).ok()?,
                 kind,
                 origin: u64_at(fixed, 16),
