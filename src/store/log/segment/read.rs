@@ -151,11 +151,18 @@ impl LogReader for SegmentReader {
             return Ok(None);
         };
         let found = opened.find(id)?.map(|(_, entry)| entry);
-        let Some(entry) = found.filter(|entry| entry.is_message() && !entry.is_removed()) else {
+        let served = |entry: &Entry| {
+            entry.is_message() && !entry.is_removed() && !snapshot.expired_in_room(entry)
+        };
+        let Some(entry) = found.filter(served) else {
             return Ok(None);
         };
         let record = opened.record(&entry)?;
         if self.removals_since(before) && self.is_removed(&snapshot, id)? {
+            return Ok(None);
+        }
+        let risen = self.shared.risen_since(&snapshot);
+        if risen.is_some_and(|floors| floors.expired(&entry)) {
             return Ok(None);
         }
         Ok(Some(record.event))

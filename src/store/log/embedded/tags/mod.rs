@@ -37,6 +37,32 @@ struct Generation {
     by_id: Vec<(u64, u64, u32)>,
 }
 
+impl Generation {
+    fn redact(&mut self, ids: &[u64]) -> Result<(), LogError> {
+        let mut replaced = false;
+        for id in ids {
+            let Ok(at) = self.by_id.binary_search_by_key(id, |(id, ..)| *id) else {
+                continue;
+            };
+            let (_, key, number) = self.by_id[at];
+            let known = self.entries.get_mut(&key);
+            if let Some(tag) = known.filter(|tag| tag.id == *id)
+                && tag.mark.digest != FORGOTTEN_DIGEST
+            {
+                let mut forgotten = *tag;
+                forgotten.mark.digest = FORGOTTEN_DIGEST;
+                self.file.replace(number, &forgotten)?;
+                *tag = forgotten;
+                replaced = true;
+            }
+        }
+        if replaced {
+            self.file.sync()?;
+        }
+        Ok(())
+    }
+}
+
 /// See the module.
 pub(super) struct Tags {
     folder: PathBuf,
@@ -159,22 +185,15 @@ impl Tags {
         }
     }
 
-    /// Forgets what was said in record `id`, durably, but not that it was said: sent again, it is answered as before.
+    /// As [`Tags::redact_all`], of one record.
     pub(super) fn redact(&mut self, id: u64) -> Result<(), LogError> {
+        self.redact_all(&[id])
+    }
+
+    /// Forgets what was said in these records, durably, but not that it was said: sent again, they are answered as before.
+    pub(super) fn redact_all(&mut self, ids: &[u64]) -> Result<(), LogError> {
         for generation in &mut self.generations {
-            let Ok(at) = generation.by_id.binary_search_by_key(&id, |(id, ..)| *id) else {
-                continue;
-            };
-            let (_, key, number) = generation.by_id[at];
-            let known = generation.entries.get_mut(&key);
-            if let Some(tag) = known.filter(|tag| tag.id == id)
-                && tag.mark.digest != FORGOTTEN_DIGEST
-            {
-                let mut forgotten = *tag;
-                forgotten.mark.digest = FORGOTTEN_DIGEST;
-                generation.file.replace(number, &forgotten)?;
-                *tag = forgotten;
-            }
+            generation.redact(ids)?;
         }
         Ok(())
     }

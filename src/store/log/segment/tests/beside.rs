@@ -4,7 +4,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::super::super::{EventKind, LogReader, PageQuery};
+use super::super::super::{EventKind, LogReader, PageQuery, RoomRetention};
 use super::super::files::{Files, Part, part_path};
 use super::super::{SegmentOptions, Segments};
 use super::support::*;
@@ -73,7 +73,17 @@ fn a_reader_beside_the_writer_sees_whole_and_live_messages_only() {
         segments.redact(target).unwrap();
         segments.publish();
         if turn % 10 == 0 {
-            segments.retain(Timestamp::default()).unwrap();
+            let newest = RoomRetention {
+                messages: 60 + turn % 3 * 20,
+                ..RoomRetention::default()
+            };
+            let set = [(room("dev"), newest)];
+            let now = Timestamp::default();
+            segments.set_room_retentions(&set, now).unwrap();
+            segments.retain(now).unwrap();
+            while let Some(batch) = segments.next_expired().unwrap() {
+                segments.overwrite_expired(&batch).unwrap();
+            }
             if let Some(job) = segments.sync_handle() {
                 job.run().unwrap();
             }
