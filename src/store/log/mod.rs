@@ -81,6 +81,10 @@ pub trait LogReader: Send + Sync {
     /// The room's newest id, removals included; 0 if the room has none.
     fn room_newest(&self, room: &RoomName) -> u64;
 
+    /// The room's records with lower ids have expired, by the log's retention or the room's own. It only rises. For whoever
+    /// keeps messages in memory.
+    fn room_floor(&self, room: &RoomName) -> u64;
+
     /// Rooms with their newest ids, in order of name: the first `count` behind `after`, or of all.
     fn rooms_page(&self, after: Option<&RoomName>, count: usize) -> Vec<(RoomName, u64)>;
 

@@ -128,6 +128,13 @@ impl LogReader for SegmentReader {
         self.shared.read().rooms.get(room).copied().unwrap_or(0)
     }
 
+    fn room_floor(&self, room: &RoomName) -> u64 {
+        let state = self.shared.read();
+        let rooms = state.room_floors.as_ref();
+        let own = rooms.map_or(0, |all| all.room(room_hash(room.as_str())).0);
+        state.floor.max(own)
+    }
+
     fn rooms_page(&self, after: Option<&RoomName>, count: usize) -> Vec<(RoomName, u64)> {
         let state = self.shared.read();
         let lowest = after.map_or(Bound::Unbounded, Bound::Excluded);

@@ -68,6 +68,10 @@ fn a_room_ends_where_its_retention_says_and_the_others_do_not() {
     assert_eq!(start(From::Last(7)), (29, Some(30)));
     let newest = |count| reader.newest_start(&dev, u64::MAX, count).unwrap();
     assert_eq!((newest(3), newest(100)), (Some(35), Some(29)));
+    assert_eq!(
+        (reader.room_floor(&dev), reader.room_floor(&room("lobby"))),
+        (30, 1)
+    );
     let figures = reader.figures().unwrap();
     assert_eq!((figures.messages, figures.removed), (26, 14));
     // Fewer messages, then more again: what has gone has gone.
