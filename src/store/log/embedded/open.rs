@@ -49,7 +49,13 @@ pub(super) fn open(options: EmbeddedOptions, log: Logger) -> Result<EmbeddedLog,
         .max(given_before(&scans));
     segments.fit_floors(ids.floor().max(given + 1));
     segments.publish();
-    segments.retain(Timestamp::now())?;
+    match segments.retain(Timestamp::now()) {
+        Err(stopped @ LogError::Stopped { .. }) => return Err(stopped),
+        Err(error) => {
+            warn!(log, "retention could not be carried out; it is tried again"; "reason" => %error);
+        }
+        Ok(_) => {}
+    }
 
     let mut tags = Tags::open(&options.folder, &quarantine, &log)?;
     let marker = Marker::open(&options.folder, &quarantine, &log)?;

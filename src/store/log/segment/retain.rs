@@ -89,10 +89,15 @@ impl Segments {
         if due {
             self.raise_rooms(now)?;
         }
-        self.publish_floors()?;
-        self.publish_floor();
-        if due && self.rooms_kept.progress {
-            self.write_floors()?;
+        match self.write_risen(due) {
+            Ok(()) => self.publish_floor(),
+            Err(stopped @ LogError::Stopped { .. }) => return Err(stopped),
+            Err(error) => {
+                // On a full disk the floors cannot be written, and deleting is what helps. It needs no floor to last.
+                self.publish_whole_segments();
+                self.delete_below()?;
+                return Err(error);
+            }
         }
         self.delete_below()?;
         Ok(self.shared.read().floor)
@@ -136,6 +141,25 @@ impl Segments {
         self.floor.time_max = self.floor.time_max.max(time_max);
         self.floor.known = 0;
         Ok(())
+    }
+
+    fn write_risen(&mut self, due: bool) -> Result<(), LogError> {
+        self.publish_floors()?;
+        if due && self.rooms_kept.progress {
+            self.write_floors()?;
+        }
+        Ok(())
+    }
+
+    /// Lets readers know the floor as far as the sealed segments below it go.
+    fn publish_whole_segments(&self) {
+        let mut state = self.shared.write();
+        let below = state.sealed.partition_point(|s| s.last_id < self.floor.id);
+        if let Some(last) = below.checked_sub(1).and_then(|n| state.sealed.get(n)) {
+            let (last_id, time_max) = (last.last_id, last.time_max);
+            state.floor = state.floor.max(last_id + 1);
+            state.expired_time_max = state.expired_time_max.max(time_max);
+        }
     }
 
     /// Lets readers know the floor.

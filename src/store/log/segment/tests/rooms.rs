@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::super::super::{From, LogReader, PageQuery, RoomRetention};
 use super::super::expire::BATCH_MESSAGES_MAX;
+use super::super::files::{Part, part_path};
 use super::super::floors::NAME;
 use super::super::{SegmentOptions, Segments};
 use super::support::*;
@@ -194,9 +195,16 @@ fn no_reader_knows_a_floor_that_is_not_on_the_disk() {
     segments.retain(at(41)).unwrap_err();
     assert_eq!(served(&segments).len(), 40);
     assert!(segments.next_expired().unwrap().is_none());
+    // Were the disk full, deleting whole segments would still be right.
+    let first = part_path(folder.path(), 1, Part::Text);
+    assert!(first.exists());
+    segments.retain(at(70)).unwrap_err();
+    assert!(!first.exists());
+    let left = served(&segments);
+    assert!(left[0] > 2 && left[0] < 35 && left.len() as u64 == 41 - left[0]);
     std::fs::remove_dir(&obstacle).unwrap();
-    segments.retain(at(41)).unwrap();
-    let expected: Vec<u64> = (6..=40).filter(|id| id % 2 == 1 || *id >= 36).collect();
+    segments.retain(at(70)).unwrap();
+    let expected: Vec<u64> = (35..=40).filter(|id| id % 2 == 1 || *id >= 36).collect();
     assert_eq!(served(&segments), expected);
     assert!(segments.next_expired().unwrap().is_some());
 }
