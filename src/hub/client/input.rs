@@ -96,10 +96,6 @@ impl Client {
         self.seat.heard(self.shard.now());
         match &mut self.phase {
             Phase::Closing => {}
-            Phase::Proxy(before) => {
-                let bytes = [&**before, input].concat();
-                self.take_proxy_header(bytes, ctx);
-            }
             Phase::Gc2 => {
                 let consumed = self.take_lines(input, ctx);
                 if consumed < input.len() {
@@ -107,8 +103,12 @@ impl Client {
                 }
             }
             Phase::First(before) => {
-                let bytes = [&**before, input].concat();
-                self.meet(bytes, ctx);
+                let mut bytes = before.take().map_or_else(Vec::new, |before| *before);
+                bytes.extend_from_slice(input);
+                match self.proxy_header_is_due {
+                    true => self.take_proxy_header(bytes, ctx),
+                    false => self.meet(bytes, ctx),
+                }
             }
         }
     }
@@ -117,7 +117,7 @@ impl Client {
     pub(super) fn meet(&mut self, bytes: Vec<u8>, ctx: &mut Context<Self>) {
         let peer = self.seat.peer();
         match first_bytes::detect(&bytes) {
-            Protocol::Undecided => self.phase = Phase::First(bytes.into()),
+            Protocol::Undecided => self.phase = Phase::First(Some(Box::new(bytes))),
             Protocol::Gc2 => {
                 self.phase = Phase::Gc2;
                 self.note_tls();

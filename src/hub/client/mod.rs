@@ -81,16 +81,20 @@ pub struct Client {
     stranger: Option<Box<Stranger>>,
     said_hello: bool,
     is_blocked: bool,
+    /// It comes through a proxy that has not said yet for whom.
+    proxy_header_is_due: bool,
     /// A proxy that is believed says that it came to it over TLS.
     came_over_tls: bool,
 }
 
 /// How far the connection is.
 enum Phase {
-    /// It comes through a proxy that has not said yet for whom; its first bytes.
-    Proxy(Box<[u8]>),
-    /// Its protocol is not known yet; its first bytes.
-    First(Box<[u8]>),
+    /// Its protocol is not known yet, or not even who it is behind its proxy; its first bytes.
+    #[expect(
+        clippy::box_collection,
+        reason = "8 bytes less in each connection for something that few have"
+    )]
+    First(Option<Box<Vec<u8>>>),
     /// It speaks GC/2.
     Gc2,
     /// Nothing more is read from it; it ends when its outbox is empty.
@@ -142,22 +146,19 @@ impl Client {
     ) -> std::io::Result<ClientRef> {
         stream.set_nodelay(true)?;
         let seat = shard.seat(peer, stream.as_raw_fd());
-        let phase = match lists(&shard.config().listen.proxies, peer.ip()) {
-            true => Phase::Proxy(Box::default()),
-            false => Phase::First(Box::default()),
-        };
         let client = seat.client;
         let config = shard.config();
         // More once it is logged in.
         let line_bytes = config.limits.line_bytes.min(config.auth.bytes);
         let line_bytes = usize::try_from(line_bytes).unwrap_or(usize::MAX);
+        let proxy_header_is_due = lists(&config.listen.proxies, peer.ip());
         drop(config);
         let actor = Self {
             shard: shard.clone(),
             seat,
             stream: Stream::plain(stream),
             outbox: Outbox::default(),
-            phase,
+            phase: Phase::First(None),
             splitter: LineSplitter::new(line_bytes),
             held: None,
             deferred: None,
@@ -174,6 +175,7 @@ impl Client {
             stranger: None,
             said_hello: false,
             is_blocked: false,
+            proxy_header_is_due,
             came_over_tls: false,
         };
         actor.start_here();

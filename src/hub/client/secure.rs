@@ -47,7 +47,7 @@ impl Client {
         };
         match self.stream.start_tls(config, first) {
             // What is said within it is looked at as if it were the first.
-            Ok(()) => self.phase = Phase::First(Box::default()),
+            Ok(()) => self.phase = Phase::First(None),
             Err(error) => self.fail_tls(&error),
         }
     }
@@ -71,7 +71,7 @@ impl Client {
         let header = match proxy::parse(&bytes) {
             Ok(Some(header)) => header,
             Ok(None) => {
-                self.phase = Phase::Proxy(bytes.into());
+                self.phase = Phase::First(Some(Box::new(bytes)));
                 return;
             }
             Err(fault) => {
@@ -86,10 +86,10 @@ impl Client {
         if let Some(source) = header.source.filter(is_ours) {
             self.seat.set_peer(source);
         }
-        self.came_over_tls = header.is_tls;
+        (self.proxy_header_is_due, self.came_over_tls) = (false, header.is_tls);
         debug!(self.shard.log, "client behind a proxy"; "proxy" => %proxy, "peer" => %self.seat.peer(),
             "tls" => header.is_tls);
-        self.phase = Phase::First(Box::default());
+        self.phase = Phase::First(None);
         if let Some(first @ [_, ..]) = bytes.get(header.bytes..) {
             self.meet(first.to_vec(), ctx);
         }
