@@ -83,6 +83,7 @@ pub(in crate::ops) struct Running {
     pub shards: Vec<Arbiter>,
     pub log_thread: Arbiter,
     pub auth_thread: Arbiter,
+    pub registry_thread: Arbiter,
     /// Dropped to end accepting.
     pub accepting: Vec<tokio::sync::oneshot::Sender<()>>,
 }
@@ -97,7 +98,8 @@ pub fn run(
     // Before the log: whoever starts a second server by mistake is told so, and a taken port leaves no folder behind.
     let sockets = Sockets::bind(&config)?;
     let folder = store::make_data_dir(&config.server.data_dir)?;
-    let accounts = store::accounts(&config, &folder)?;
+    let accounts_factory = store::accounts_factory(&config, &folder);
+    let accounts = accounts_factory()?;
     let factory = store::factory(&config, folder, log.new(o!("actor" => "log")));
     let store = factory()?;
     let addresses = sockets.addresses()?;
@@ -109,7 +111,7 @@ pub fn run(
             log,
             store,
             factory,
-            accounts,
+            (accounts, accounts_factory),
             sockets,
             descriptors,
             fatal,
