@@ -16,3 +16,4 @@ mod log_tools;
 mod panics;
 mod serve;
 mod tidy;
+mod tls;

@@ -85,9 +85,14 @@ pub enum Command {
         after_help = "Examples:\n  gencomm config check --config /etc/gencomm\n  mkdir -p config && gencomm config default > config/default.toml\n  GENCOMM__LOGGING__LEVEL=debug gencomm config show"
     )]
     Config(ConfigArgs),
+    /// Make and look at the certificate for TLS
+    #[command(
+        after_help = "Works beside a running server, which notices a new certificate by itself.\n\nExamples:\n  gencomm certs make\n  gencomm certs make --name chat.example --days 90\n  gencomm certs show"
+    )]
+    Certs(CertsArgs),
     /// Look for what would keep the server from working
     ///
-    /// Ports, configuration, data folder, space, descriptors, log, codec, clock: ok, warn or fail, with what to do.
+    /// Ports, configuration, certificate, data folder, space, descriptors, log, codec, clock: ok, warn or fail, with what to do.
     /// Exit code 1 if anything fails.
     #[command(after_help = "Examples:\n  gencomm doctor\n  gencomm doctor --json")]
     Doctor(DoctorArgs),
@@ -268,6 +273,42 @@ pub enum ConfigAction {
     Show,
 }
 
+/// Options of `certs`.
+#[derive(Debug, Args)]
+pub struct CertsArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub action: CertsAction,
+}
+
+/// What `certs` can do.
+#[derive(Debug, Subcommand)]
+pub enum CertsAction {
+    /// Make a key and a certificate that it signs itself, in the data folder
+    Make(CertsMakeArgs),
+    /// Tell names, dates and fingerprint of the certificate in use
+    Show {
+        /// As one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Options of `certs make`.
+#[derive(Debug, Args)]
+pub struct CertsMakeArgs {
+    /// A host name or address that clients will call; may be given several times [default: localhost, 127.0.0.1, ::1
+    /// and this machine's name]
+    #[arg(long = "name", value_name = "HOST", value_parser = host_name)]
+    pub names: Vec<String>,
+    /// How long it is valid; some programs refuse more than a year
+    #[arg(long, value_name = "N", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub days: u32,
+    /// Replace what is there
+    #[arg(long)]
+    pub force: bool,
+}
+
 /// Options of `doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
@@ -282,6 +323,22 @@ fn user_name(text: &str) -> Result<UserName, String> {
 
 fn room_name(text: &str) -> Result<RoomName, String> {
     RoomName::parse(text).map_err(|error| error.to_string())
+}
+
+/// An address, or a name as DNS knows them, with `*` as its first part if need be.
+fn host_name(text: &str) -> Result<String, String> {
+    let label = |part: &str| {
+        let inner = part
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        inner && (1..=63).contains(&part.len()) && !part.starts_with('-') && !part.ends_with('-')
+    };
+    let name = text.strip_prefix("*.").unwrap_or(text);
+    let is_address = text.parse::<std::net::IpAddr>().is_ok();
+    if is_address || text.len() <= 253 && name.split('.').all(label) {
+        return Ok(text.to_owned());
+    }
+    Err("give a host name such as chat.example, or an address, without port".to_owned())
 }
 
 fn since(text: &str) -> Result<Timestamp, String> {

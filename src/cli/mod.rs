@@ -3,6 +3,7 @@
 //! [`args`] is the command line itself, [`client`] what the three clients share, [`output`] their way out.
 
 pub mod args;
+pub mod certs;
 pub mod chat;
 pub mod client;
 pub mod config;
@@ -50,6 +51,7 @@ fn dispatch(cli: &Cli) -> u8 {
             };
         }
         Command::Log(args) => log::run(cli, args),
+        Command::Certs(args) => certs::run(cli, &args.action),
         Command::Doctor(args) => doctor::run(dir, args.json),
     };
     output::exit_code(result)

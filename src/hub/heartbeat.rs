@@ -93,7 +93,7 @@ impl Heartbeat {
                 self.check_transport(seat, limits);
             }
             Verdict::Evict => {
-                info!(self.log, "client did not answer"; "peer" => %seat.peer);
+                info!(self.log, "client did not answer"; "peer" => %seat.peer());
                 seat.order_eviction(EvictReason::Silent);
             }
         }
@@ -108,11 +108,11 @@ impl Heartbeat {
         // One probe may be on its way this very moment.
         let waits = state.unanswered_probes > 1 || state.retransmits > 1;
         if waits && state.since_last_ack >= patience {
-            info!(self.log, "client's TCP acknowledges nothing"; "peer" => %seat.peer,
+            info!(self.log, "client's TCP acknowledges nothing"; "peer" => %seat.peer(),
                 "since_ms" => state.since_last_ack.as_millis() as u64);
             seat.order_eviction(EvictReason::Unreachable);
         } else {
-            debug!(self.log, "slow reader is alive"; "peer" => %seat.peer);
+            debug!(self.log, "slow reader is alive"; "peer" => %seat.peer());
         }
     }
 }

@@ -65,12 +65,11 @@ pub enum EvictReason {
 pub struct Seat {
     /// Which client this is.
     pub client: ClientRef,
-    /// Where it connects from.
-    pub peer: SocketAddr,
     /// Its socket, for questions to the kernel; -1 where it has none of its own.
     pub socket: RawFd,
     /// When it connected, on the shard's clock.
     pub since: Duration,
+    peer: Cell<SocketAddr>,
     waker: RefCell<Option<Waker>>,
     news: RefCell<Vec<u32>>,
     answers: RefCell<Vec<Answer>>,
@@ -135,9 +134,9 @@ impl Seat {
     pub fn new(client: ClientRef, peer: SocketAddr, socket: RawFd, now: Duration) -> Rc<Self> {
         Rc::new(Self {
             client,
-            peer,
             socket,
             since: now,
+            peer: Cell::new(peer),
             waker: RefCell::default(),
             news: RefCell::default(),
             answers: RefCell::default(),
@@ -156,6 +155,16 @@ impl Seat {
             wants_presence: Cell::default(),
             body_form: Cell::default(),
         })
+    }
+
+    /// Where it connects from.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer.get()
+    }
+
+    /// A proxy has said who is behind it.
+    pub fn set_peer(&self, peer: SocketAddr) {
+        self.peer.set(peer);
     }
 
     /// Remembers how to wake the client; called from its own poll.

@@ -113,6 +113,19 @@ impl Handler<Connect> for SessionSupervisor {
     }
 }
 
+/// A certificate was read: new TLS connections of this shard are offered it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct UseTls(pub Arc<rustls::ServerConfig>);
+
+impl Handler<UseTls> for SessionSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, offer: UseTls, _: &mut Context<Self>) {
+        self.shard.use_tls(offer.0);
+    }
+}
+
 /// A connection was accepted.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -306,7 +319,7 @@ impl Handler<ReportAccounts> for SessionSupervisor {
             }
             match seat.identity() {
                 Some(who) if who.standing.is_guest() => {
-                    guests.push((who.account, seat.peer.ip().to_canonical()));
+                    guests.push((who.account, seat.peer().ip().to_canonical()));
                 }
                 Some(who) => accounts.push(who.account),
                 None => {}

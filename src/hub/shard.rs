@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use actix::{Addr, Recipient};
+use rustls::ServerConfig;
 use slab::Slab;
 use slog::Logger;
 
@@ -116,6 +117,7 @@ pub struct Shard {
     waiting_for_log: RefCell<Vec<Rc<Seat>>>,
     links: OnceCell<Links>,
     heartbeat: OnceCell<Addr<Heartbeat>>,
+    tls: RefCell<Option<Arc<ServerConfig>>>,
 }
 
 impl Shard {
@@ -138,6 +140,7 @@ impl Shard {
             waiting_for_log: RefCell::default(),
             links: OnceCell::new(),
             heartbeat: OnceCell::new(),
+            tls: RefCell::default(),
         })
     }
 
@@ -180,6 +183,16 @@ impl Shard {
     /// The heartbeat, once it runs.
     pub fn heartbeat(&self) -> Option<&Addr<Heartbeat>> {
         self.heartbeat.get()
+    }
+
+    /// What new TLS connections are offered; `None` = no TLS.
+    pub fn tls(&self) -> Option<Arc<ServerConfig>> {
+        self.tls.borrow().clone()
+    }
+
+    /// Offers new TLS connections this; those that are there keep what they have.
+    pub fn use_tls(&self, config: Arc<ServerConfig>) {
+        *self.tls.borrow_mut() = Some(config);
     }
 
     /// Time on the shard's clock.
@@ -242,7 +255,7 @@ impl Shard {
                 let who = Who {
                     standing: identity.standing,
                     account: &identity.account,
-                    address: seat.peer.ip(),
+                    address: seat.peer().ip(),
                 };
                 access::judge(who, room, policy, action)
             })

@@ -153,7 +153,7 @@ impl Client {
                 let who = Who {
                     standing: identity.standing,
                     account: &identity.account,
-                    address: self.seat.peer.ip(),
+                    address: self.seat.peer().ip(),
                 };
                 let author = access::person(policy, &author);
                 let author = Rank::of_name(Standing::Member, author);

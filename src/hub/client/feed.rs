@@ -98,7 +98,7 @@ impl Client {
         let first = self.rooms.first();
         let is_waiting = |number: &u32| self.rooms.get(*number).is_some_and(|feed| feed.is_waiting);
         let Some(number) = first.filter(|number| !is_waiting(number)) else {
-            let written = self.send(&[IoSlice::new(self.outbox.waiting())])?;
+            let written = self.stream.send(&[IoSlice::new(self.outbox.waiting())])?;
             self.outbox.consume(written);
             return Ok(());
         };
@@ -118,7 +118,7 @@ impl Client {
         if slices.is_empty() {
             return Ok(());
         }
-        let written = self.send(&slices)?;
+        let written = self.stream.send(&slices)?;
         drop(slices);
         self.outbox.consume(written.min(answers));
         if written > answers {
@@ -143,9 +143,9 @@ impl Client {
             IoSlice::new(page.block.bytes()),
         ];
         let sent = if answers > 0 {
-            self.send(&slices)
+            self.stream.send(&slices)
         } else {
-            self.send(&slices[1..])
+            self.stream.send(&slices[1..])
         };
         self.rooms.enqueue(page.number);
         let written = sent?;
@@ -273,7 +273,7 @@ impl Client {
 
     /// Nothing was lost: the client comes back and goes on where it was.
     fn give_up_reading(&mut self, why: &str) {
-        warn!(self.shard.log, "page for a reader failed"; "peer" => %self.seat.peer, "why" => why);
+        warn!(self.shard.log, "page for a reader failed"; "peer" => %self.seat.peer(), "why" => why);
         if !matches!(self.phase, Phase::Closing) {
             self.reply(|out| reply::bye(out, "unavailable", 1));
             self.close(Ending::Refused("the log could not be read for it"));

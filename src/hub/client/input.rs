@@ -96,6 +96,10 @@ impl Client {
         self.seat.heard(self.shard.now());
         match &mut self.phase {
             Phase::Closing => {}
+            Phase::Proxy(before) => {
+                let bytes = [&**before, input].concat();
+                self.take_proxy_header(bytes, ctx);
+            }
             Phase::Gc2 => {
                 let consumed = self.take_lines(input, ctx);
                 if consumed < input.len() {
@@ -110,14 +114,19 @@ impl Client {
     }
 
     /// Finds out what this connection speaks.
-    fn meet(&mut self, bytes: Vec<u8>, ctx: &mut Context<Self>) {
-        let peer = self.seat.peer;
+    pub(super) fn meet(&mut self, bytes: Vec<u8>, ctx: &mut Context<Self>) {
+        let peer = self.seat.peer();
         match first_bytes::detect(&bytes) {
             Protocol::Undecided => self.phase = Phase::First(bytes.into()),
             Protocol::Gc2 => {
                 self.phase = Phase::Gc2;
+                self.note_tls();
                 let consumed = self.take_lines(&bytes, ctx);
                 self.hold(bytes, consumed);
+            }
+            // The original knows no TLS: this is somebody else.
+            Protocol::Legacy if self.stream.tls().is_some() => {
+                self.close(Ending::Refused("an original client's log-in over TLS"));
             }
             Protocol::Legacy => match &self.shard.links().legacy {
                 Some(_) if !lists(&self.shard.config().legacy.allow, peer.ip()) => {
@@ -138,7 +147,7 @@ impl Client {
                 self.reply(|out| out.extend_from_slice(HTTP_ANSWER));
                 self.close(Ending::Refused("HTTP on the chat port"));
             }
-            Protocol::Tls => self.close(Ending::Refused("TLS is not offered")),
+            Protocol::Tls => self.start_tls(&bytes),
         }
     }
 
@@ -204,7 +213,7 @@ impl Client {
         match command::parse(line) {
             Err(refusal) => {
                 // Not its text: whoever mistypes a log-in has a password in it.
-                debug!(self.shard.log, "bad line"; "peer" => %self.seat.peer, "code" => refusal.code.as_str());
+                debug!(self.shard.log, "bad line"; "peer" => %self.seat.peer(), "code" => refusal.code.as_str());
                 self.reply(|out| reply::refusal(out, &refusal));
             }
             Ok(Command::Send { .. }) if self.must_wait_for_log() => {

@@ -1,14 +1,14 @@
 //! The client's turn: what it does whenever something wakes it.
 
 use std::cell::RefCell;
-use std::io::{ErrorKind, IoSlice};
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
 use actix::{ActorContext, ActorFuture, Context};
-use tokio::io::{AsyncRead, ReadBuf};
 
+use crate::edge::tls::session::Input;
 use crate::hub::session::Ending;
 
 use super::feed::Work;
@@ -68,7 +68,11 @@ impl Client {
                 Err(error) => return self.fail(&error),
             };
             if matches!(self.phase, Phase::Closing) {
-                if self.has_nothing_to_say() || self.must_go_now() {
+                let must_go = self.must_go_now();
+                if self.has_nothing_to_say() && !must_go && self.stream.say_goodbye() {
+                    continue;
+                }
+                if self.has_nothing_to_say() || must_go {
                     self.say_goodbye_to_kernel();
                     return ControlFlow::Break(());
                 }
@@ -110,6 +114,18 @@ impl Client {
     ) -> std::io::Result<Step> {
         let mut step = Step::Idle;
         loop {
+            // What TLS holds goes before anything new, so that it never holds more than one write.
+            if self.stream.has_unsent() {
+                if self.wait_to_write(cx)? {
+                    return Ok(step);
+                }
+                match self.stream.flush() {
+                    Ok(()) => step = Step::Moved,
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    Err(error) => return Err(error),
+                }
+                continue;
+            }
             match self.find_work(ctx, cx)? {
                 Work::Ready => {}
                 Work::Nothing => {
@@ -121,9 +137,7 @@ impl Client {
                     return Ok(step);
                 }
             }
-            if self.stream.poll_write_ready(cx)?.is_pending() {
-                self.drop_page();
-                self.note_blocked();
+            if self.wait_to_write(cx)? {
                 return Ok(step);
             }
             match self.write_once() {
@@ -135,11 +149,14 @@ impl Client {
         }
     }
 
-    pub(super) fn send(&self, slices: &[IoSlice<'_>]) -> std::io::Result<usize> {
-        match slices {
-            [one] => self.stream.try_write(one),
-            _ => self.stream.try_write_vectored(slices),
+    /// Whether the socket takes nothing now; it wakes the client when it does.
+    fn wait_to_write(&mut self, cx: &mut TaskContext<'_>) -> std::io::Result<bool> {
+        let is_full = self.stream.poll_write_ready(cx)?.is_pending();
+        if is_full {
+            self.drop_page();
+            self.note_blocked();
         }
+        Ok(is_full)
     }
 
     fn note_blocked(&mut self) {
@@ -170,35 +187,24 @@ impl Client {
             STRANGER_READ_BYTES
         };
         READ_BUFFER.with_borrow_mut(|buffer| {
-            let mut space = ReadBuf::new(&mut buffer[..bytes_max]);
-            // A read that leaves space free has emptied the socket. This kind of reading knows that; `try_read` would try
-            // once more, a system call for each message.
-            let read = Pin::new(&mut self.stream).poll_read(cx, &mut space)?;
-            if read.is_pending() {
+            let Poll::Ready(input) = self.stream.poll_read(cx, buffer, bytes_max)? else {
                 return Ok(Step::Idle);
+            };
+            match input {
+                Input::Bytes(bytes) => self.take_input(&buffer[..bytes], ctx),
+                Input::Nothing => {}
+                Input::End => {
+                    // It sends nothing more, but may still listen (`nc -N`): it gets what it asked for.
+                    self.seat.set_half_closed();
+                    self.finish(Ending::Left);
+                }
+                Input::Failed(error) => self.fail_tls(&error),
             }
-            let input = space.filled();
-            if input.is_empty() {
-                // It sends nothing more, but may still listen (`nc -N`): it gets what it asked for.
-                self.seat.set_half_closed();
-                self.finish(Ending::Left);
-            }
-            self.take_input(input, ctx);
             Ok(Step::Moved)
         })
     }
 
-    /// A socket that is closed with unread input is reset, and a reset may overtake the last lines: what is there is
-    /// read away first.
     fn say_goodbye_to_kernel(&mut self) {
-        let socket = socket2::SockRef::from(&self.stream);
-        let _ = socket.shutdown(std::net::Shutdown::Write);
-        READ_BUFFER.with_borrow_mut(|buffer| {
-            for _ in 0..16 {
-                if !matches!(self.stream.try_read(buffer), Ok(read) if read > 0) {
-                    break;
-                }
-            }
-        });
+        READ_BUFFER.with_borrow_mut(|buffer| self.stream.close(buffer));
     }
 }

@@ -76,7 +76,7 @@ impl Client {
         let is_guest = self.seat.with_identity(|who| who.standing.is_guest());
         config.rooms.auto_create
             && is_guest == Some(true)
-            && lists(&config.limits.exempt, self.seat.peer.ip())
+            && lists(&config.limits.exempt, self.seat.peer().ip())
     }
 
     /// Enters a room that is there, or comes to be by that.

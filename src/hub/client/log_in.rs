@@ -68,7 +68,7 @@ impl Client {
                 }));
                 let log_in = LogIn {
                     client: self.seat.client,
-                    address: self.seat.peer.ip(),
+                    address: self.seat.peer().ip(),
                     by,
                 };
                 self.shard.links().auth.do_send(log_in);
@@ -124,7 +124,7 @@ impl Client {
 
     /// Nobody shows a secret where others can read along, unless the configuration says so.
     fn check_transport(&self) -> Result<(), Refusal> {
-        let is_safe = self.is_secure() || self.seat.peer.ip().to_canonical().is_loopback();
+        let is_safe = self.is_secure() || self.seat.peer().ip().to_canonical().is_loopback();
         if is_safe || self.shard.config().auth.plaintext == Plaintext::Always {
             return Ok(());
         }
@@ -147,7 +147,7 @@ impl Client {
             self.check_transport()?;
             Ok(Register {
                 client: self.seat.client,
-                address: self.seat.peer.ip(),
+                address: self.seat.peer().ip(),
                 user: user.owned(),
                 password: text_of(password)?,
                 invite: Zeroizing::new(invite.to_owned()),
@@ -177,7 +177,7 @@ impl Client {
             }
             Ok(ChangePassword {
                 client: self.seat.client,
-                address: self.seat.peer.ip(),
+                address: self.seat.peer().ip(),
                 account: identity.account,
                 old: text_of(old)?,
                 new: text_of(new)?,
@@ -251,16 +251,4 @@ fn text_of(base64: &str) -> Result<Zeroizing<String>, Refusal> {
 
 fn bad(error: impl std::error::Error) -> Refusal {
     (ErrorCode::BadRequest, error.to_string())
-}
-
-impl Client {
-    fn is_secure(&self) -> bool {
-        false
-    }
-    fn channel_binding(&self) -> Option<[u8; 32]> {
-        None
-    }
-    fn client_certificate_name(&self) -> Option<String> {
-        None
-    }
 }

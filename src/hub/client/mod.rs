@@ -22,6 +22,7 @@ mod put_out;
 mod room_change;
 mod room_list;
 mod rooms;
+mod secure;
 mod sends;
 
 pub use history::write_page_line;
@@ -36,10 +37,12 @@ use actix::{Actor, AsyncContext, Context, Handler, Message};
 use tokio::net::TcpStream;
 
 use crate::edge::outbox::Outbox;
+use crate::edge::stream::Stream;
 use crate::edge::wire::gc2::lines::LineSplitter;
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
 use crate::edge::wire::names::{RoomName, Tag};
+use crate::ops::config::lists;
 
 use super::codec::{BodyError, DecodedBody};
 use super::messages::ClientRef;
@@ -63,7 +66,7 @@ use sends::{Pending, SendBatch};
 pub struct Client {
     shard: Rc<Shard>,
     seat: Rc<Seat>,
-    stream: TcpStream,
+    stream: Stream,
     outbox: Outbox,
     phase: Phase,
     splitter: LineSplitter,
@@ -86,10 +89,14 @@ pub struct Client {
     stranger: Option<Box<Stranger>>,
     said_hello: bool,
     is_blocked: bool,
+    /// A proxy that is believed says that it came to it over TLS.
+    came_over_tls: bool,
 }
 
 /// How far the connection is.
 enum Phase {
+    /// It comes through a proxy that has not said yet for whom; its first bytes.
+    Proxy(Box<[u8]>),
     /// Its protocol is not known yet; its first bytes.
     First(Box<[u8]>),
     /// It speaks GC/2.
@@ -149,6 +156,10 @@ impl Client {
     ) -> std::io::Result<ClientRef> {
         stream.set_nodelay(true)?;
         let seat = shard.seat(peer, stream.as_raw_fd());
+        let phase = match lists(&shard.config().listen.proxies, peer.ip()) {
+            true => Phase::Proxy(Box::default()),
+            false => Phase::First(Box::default()),
+        };
         let client = seat.client;
         let config = shard.config();
         // More once it is logged in.
@@ -158,9 +169,9 @@ impl Client {
         let actor = Self {
             shard: shard.clone(),
             seat,
-            stream,
+            stream: Stream::plain(stream),
             outbox: Outbox::default(),
-            phase: Phase::First(Box::default()),
+            phase,
             splitter: LineSplitter::new(line_bytes),
             held: None,
             deferred: None,
@@ -177,6 +188,7 @@ impl Client {
             stranger: None,
             said_hello: false,
             is_blocked: false,
+            came_over_tls: false,
         };
         actor.start_here();
         Ok(client)
@@ -262,7 +274,7 @@ impl Drop for Client {
         } else {
             self.ending.take().map_or(Ending::Left, |ending| *ending)
         };
-        let (peer, identity) = (self.seat.peer, self.seat.identity());
+        let (peer, identity) = (self.seat.peer(), self.seat.identity());
         let sessions = &self.shard.links().sessions;
         sessions.do_send(ClientEnded {
             client,

@@ -77,7 +77,7 @@ impl Client {
             client: self.seat.client,
             ticket,
             identity,
-            address: self.seat.peer.ip(),
+            address: self.seat.peer().ip(),
             room: room.clone(),
             is_there,
             wish,

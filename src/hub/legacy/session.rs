@@ -65,7 +65,7 @@ impl SessionSupervisor {
         }
         // Before the new one gets anything, so that the two never deliver at once.
         self.shard.each_seat(|seat| {
-            if seat.socket < 0 && seat.peer.ip() == address {
+            if seat.socket < 0 && seat.peer().ip() == address {
                 seat.order_eviction(EvictReason::Replaced);
             }
         });

@@ -58,7 +58,7 @@ impl Room {
             }),
             // Those who are not in the room too: they may be reading of it, or be about to come back after a panic of this actor.
             Whom::Network(network) => self.shard.each_seat(|seat| {
-                if lists(std::slice::from_ref(network), seat.peer.ip()) && !may_stay(seat) {
+                if lists(std::slice::from_ref(network), seat.peer().ip()) && !may_stay(seat) {
                     seat.order_out(room, reason);
                 }
             }),

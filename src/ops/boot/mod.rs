@@ -1,9 +1,11 @@
 //! Starts the server and runs it. In: the configuration. Out: a running server, until a signal or a fault ends it.
 //!
-//! [`store`] opens the log, [`sockets`] listens, [`wiring`] starts the actors and makes them known to each other.
+//! [`store`] opens the log, [`tls`] reads the certificate, [`sockets`] listens, [`wiring`] starts the actors and makes them known to each
+//! other.
 
 mod sockets;
 mod store;
+mod tls;
 mod wiring;
 
 pub use store::log_options;
@@ -17,6 +19,7 @@ use actix_rt::{Arbiter, System};
 use slog::{Logger, crit, o};
 use tokio::sync::mpsc::unbounded_channel;
 
+use crate::edge::tls::certificate::CertificateError;
 use crate::hub::auth::AuthError;
 use crate::hub::log::MessageLog;
 use crate::hub::session::SessionSupervisor;
@@ -25,6 +28,7 @@ use crate::ops::{shutdown, sys};
 use crate::store::accounts::AccountsError;
 use crate::store::log::LogError;
 use sockets::Sockets;
+use tls::Tls;
 
 /// Why the server did not start, or ended by itself.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +60,9 @@ pub enum BootError {
     /// Nobody could log in.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// The certificate cannot be used.
+    #[error("the TLS certificate cannot be used: {0}")]
+    Certificate(#[from] CertificateError),
     /// The operating system refused something else.
     #[error("cannot start: {0}")]
     System(#[from] std::io::Error),
@@ -95,13 +102,14 @@ pub fn run(
     ready: impl FnOnce(&Addresses),
 ) -> Result<(), BootError> {
     let descriptors = sys::raise_descriptor_limit()?;
+    let tls = Tls::load(&config)?;
     // Before the log: whoever starts a second server by mistake is told so, and a taken port leaves no folder behind.
-    let sockets = Sockets::bind(&config)?;
+    let sockets = Sockets::bind(&config, tls.offer())?;
     let folder = store::make_data_dir(&config.server.data_dir)?;
+    let factory = store::factory(&config, folder.clone(), log.new(o!("actor" => "log")));
+    let store = factory()?;
     let accounts_factory = store::accounts_factory(&config, &folder);
     let accounts = accounts_factory()?;
-    let factory = store::factory(&config, folder, log.new(o!("actor" => "log")));
-    let store = factory()?;
     let addresses = sockets.addresses()?;
     let system = System::new();
     let result = system.block_on(async {
@@ -117,6 +125,11 @@ pub fn run(
             fatal,
         )
         .await?;
+        tls.keep(
+            config.clone(),
+            log.new(o!("actor" => "tls")),
+            running.sessions.clone(),
+        )?;
         // Whoever reads READY may send a signal at once.
         let signals = shutdown::Signals::listen()?;
         ready(&addresses);

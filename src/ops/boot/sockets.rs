@@ -1,4 +1,8 @@
-//! The sockets that the server listens on.
+//! The sockets that the server listens on, and the TLS that is offered there.
+
+use std::sync::Arc;
+
+use rustls::ServerConfig;
 
 use crate::edge::legacy;
 use crate::edge::listener;
@@ -9,10 +13,12 @@ use super::{Addresses, BootError};
 pub(super) struct Sockets {
     pub(super) main: Vec<std::net::TcpListener>,
     pub(super) legacy: Option<legacy::Sockets>,
+    /// On the main port.
+    pub(super) tls: Option<Arc<ServerConfig>>,
 }
 
 impl Sockets {
-    pub(super) fn bind(config: &Config) -> Result<Self, BootError> {
+    pub(super) fn bind(config: &Config, tls: Option<Arc<ServerConfig>>) -> Result<Self, BootError> {
         let address = config.listen.main;
         let main = listener::bind(address, shard_count(config));
         let main = main.map_err(|source| BootError::Listen {
@@ -30,7 +36,7 @@ impl Sockets {
             key,
             source,
         })?;
-        Ok(Self { main, legacy })
+        Ok(Self { main, legacy, tls })
     }
 
     pub(super) fn addresses(&self) -> std::io::Result<Addresses> {

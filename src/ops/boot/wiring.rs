@@ -21,7 +21,7 @@ use crate::hub::log::{AddShard, MessageLog, ShardLink, StoreFactory};
 use crate::hub::registry::{AccountsFactory, KnowShards, Policies, PolicyLink, RoomRegistry};
 use crate::hub::room::Room;
 use crate::hub::rules::tail_budget::TailBudget;
-use crate::hub::session::{Connect, ConnectionCount, SessionSupervisor};
+use crate::hub::session::{Connect, ConnectionCount, SessionSupervisor, UseTls};
 use crate::hub::shard::{Links, LogQueue, Shard};
 use crate::ops::config::Config;
 use crate::ops::supervise::{GiveUp, RestartLimit, start_supervised};
@@ -159,6 +159,9 @@ pub(super) async fn start(
         // Awaited: a shard that hears of another one's clients has to know everybody by then.
         let connected = part.sessions.send(connect).await;
         connected.map_err(|_| BootError::Thread)?;
+        if let Some(tls) = &sockets.tls {
+            part.sessions.do_send(UseTls(tls.clone()));
+        }
     }
     if let (Some(gate), Some(first)) = (&gate, parts.first()) {
         gate.do_send(legacy::LiveOn(first.sessions.clone()));

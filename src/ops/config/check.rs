@@ -45,6 +45,7 @@ pub(super) fn faults(
         problems: Vec::new(),
     };
     server(&mut rules, config);
+    tls(&mut rules, config);
     legacy(&mut rules, config);
     ports(&mut rules, config);
     storage(&mut rules, config);
@@ -109,6 +110,25 @@ fn server(rules: &mut Rules<'_>, config: &Config) {
         config.server.shards
     );
     rules.require(config.server.shards <= SHARDS_MAX, &["server.shards"], what);
+}
+
+fn tls(rules: &mut Rules<'_>, config: &Config) {
+    let tls = &config.tls;
+    let what = "is set and tls.key is not; name both, or neither for the pair in server.data_dir";
+    let holds = tls.certificate.is_none() || tls.key.is_some();
+    rules.require(holds, &["tls.certificate"], what);
+    let what =
+        "is set and tls.certificate is not; name both, or neither for the pair in server.data_dir";
+    let holds = tls.key.is_none() || tls.certificate.is_some();
+    rules.require(holds, &["tls.key"], what);
+    let what =
+        "names everybody, so everybody could claim any address; list the proxies' own addresses";
+    let everybody = config
+        .listen
+        .proxies
+        .iter()
+        .any(|net| net.prefix_len() == 0);
+    rules.require(!everybody, &["listen.proxies"], what);
 }
 
 fn legacy(rules: &mut Rules<'_>, config: &Config) {

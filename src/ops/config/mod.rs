@@ -22,7 +22,7 @@ pub use error::{ConfigError, Problem};
 pub use load::{Environment, Loaded, process_environment};
 pub use sections::{
     Auth, Backend, Durability, Guests, Heartbeat, Legacy, Level, Limits, Listen, LogFormat,
-    Logging, Plaintext, Registration, Rooms, Server, Storage,
+    Logging, Plaintext, Registration, Rooms, Server, Storage, Tls,
 };
 pub use settings::Setting;
 pub use units::{ByteSize, lists, parse_duration, parse_size};
@@ -41,6 +41,8 @@ pub struct Config {
     pub server: Server,
     /// The native port.
     pub listen: Listen,
+    /// Its certificate.
+    pub tls: Tls,
     /// Clients of the original system.
     pub legacy: Legacy,
     /// When silence means death.

@@ -32,6 +32,24 @@ pub struct Server {
 pub struct Listen {
     /// Address of the main port; port 0 = any free one. Default 127.0.0.1:10740.
     pub main: SocketAddr,
+    /// Whose connections must begin with a PROXY header, version 2; ask with [`lists`](super::lists). Default none.
+    #[serde(deserialize_with = "units::networks")]
+    pub proxies: Vec<IpNet>,
+}
+
+/// `[tls]`: the certificate of the main port.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The chain in PEM; `None` (written `""`) = `certs/server.crt` in the data folder, if it is there. Default none.
+    #[serde(deserialize_with = "units::optional_path")]
+    pub certificate: Option<PathBuf>,
+    /// Its key in PEM; `None` = `certs/server.key` in the data folder. Default none.
+    #[serde(deserialize_with = "units::optional_path")]
+    pub key: Option<PathBuf>,
+    /// Authorities whose certificates clients may show, in PEM. Default none.
+    #[serde(deserialize_with = "units::optional_path")]
+    pub client_ca: Option<PathBuf>,
 }
 
 /// `[legacy]`: clients of the original system.

@@ -87,7 +87,7 @@ fn mistakes_and_open_doors_are_told() {
     fs::create_dir(&data).unwrap();
     fs::set_permissions(&data, fs::Permissions::from_mode(0o755)).unwrap();
     let findings = examined(&config);
-    for name in ["legacy clients", "guests", "data folder"] {
+    for name in ["legacy clients", "guests", "certificate", "data folder"] {
         assert_eq!(named(&findings, name).status, Status::Warn, "{name}");
     }
     assert!(
@@ -103,6 +103,37 @@ fn mistakes_and_open_doors_are_told() {
     fs::remove_dir(&data).unwrap();
     fs::write(&data, "a file").unwrap();
     assert_eq!(data::folder(&data).status, Status::Fail);
+}
+
+#[test]
+fn a_certificate_is_rated_by_its_days_and_its_files() {
+    use crate::edge::tls::certificate::Files;
+    use crate::edge::tls::facts::Facts;
+    let dir = tempfile::tempdir().unwrap();
+    let config = set_up(dir.path(), "127.0.0.1:0", ANY_PORTS);
+    let files = Files::made_here(&dir.path().join("data"));
+    fs::create_dir_all(files.key.parent().unwrap()).unwrap();
+    fs::write(&files.key, "").unwrap();
+    let findings = examined(&config);
+    let finding = named(&findings, "certificate");
+    assert_eq!(finding.status, Status::Fail);
+    assert!(finding.found.contains("server.crt: there is no such file"));
+
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["x".to_owned()]).unwrap();
+    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2100, 1, 1);
+    let made = params.self_signed(&key).unwrap();
+    fs::write(&files.certificate, made.pem()).unwrap();
+    fs::write(&files.key, key.serialize_pem()).unwrap();
+    for (mode, status) in [(0o644, Status::Warn), (0o600, Status::Ok)] {
+        fs::set_permissions(&files.key, fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(named(&examined(&config), "certificate").status, status);
+    }
+    let facts = Facts::of(made.der()).unwrap();
+    let at = |days: i64| certificate::rate(&facts, facts.not_after - days * 86_400, &files).status;
+    assert_eq!((at(14), at(13)), (Status::Ok, Status::Warn));
+    assert_eq!((at(0), at(-1)), (Status::Warn, Status::Fail));
 }
 
 #[test]

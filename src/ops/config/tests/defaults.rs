@@ -16,6 +16,12 @@ fn the_embedded_text_gives_the_documented_defaults() {
     assert_eq!(config.server.shards, 0);
     assert_eq!(config.server.shutdown_deadline, Duration::from_secs(8));
     assert_eq!(config.listen.main, "127.0.0.1:10740".parse().unwrap());
+    assert!(config.listen.proxies.is_empty());
+    let tls = &config.tls;
+    assert_eq!(
+        (&tls.certificate, &tls.key, &tls.client_ca),
+        (&None, &None, &None)
+    );
     let legacy = &config.legacy;
     assert!(legacy.enabled);
     let ports = [

@@ -70,6 +70,22 @@ fn every_mistake_names_its_key_and_its_file() {
             "listen.main in local.toml: invalid socket address syntax",
         ),
         (
+            "[listen]\nproxies = [\"10.0.0.1\", \"0.0.0.0/0\"]",
+            "listen.proxies in local.toml: names everybody",
+        ),
+        (
+            "[tls]\ncertificate = \"a.crt\"",
+            "tls.certificate in local.toml: is set and tls.key is not",
+        ),
+        (
+            "[tls]\nkey = \"a.key\"",
+            "tls.key in local.toml: is set and tls.certificate is not",
+        ),
+        (
+            "[tls]\nkey = 5",
+            "tls.key in local.toml: invalid type: integer `5`, expected text in quotes",
+        ),
+        (
             "[heartbeat]\ninterval = \"5x\"",
             "heartbeat.interval in local.toml: \"x\" is not a unit of time",
         ),
