@@ -7,6 +7,7 @@
 
 mod support;
 
+mod accounts;
 mod crash;
 mod gc2;
 mod hostile;

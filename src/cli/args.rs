@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::user::args::{AuditArgs, UserArgs};
 use crate::edge::wire::names::{RoomName, UserName};
 use crate::edge::wire::timestamp::Timestamp;
-use crate::term::endpoint::{room_or_direct, server_address};
 use crate::term::render::Format;
 use crate::term::time;
 
@@ -60,7 +60,7 @@ pub enum Command {
     /// Enter starts a new line; Alt+Enter (or Esc, then Enter) sends. Ctrl-D or /quit leaves, /help tells the rest.
     /// With piped input, every line is a message, and what others say is printed.
     #[command(
-        after_help = "Examples:\n  gencomm chat\n  gencomm chat --user alice --room dev\n  gencomm chat --server chat.example:10740\n  make 2>&1 | gencomm chat --user builder --room builds"
+        after_help = "Examples:\n  gencomm chat\n  gencomm chat --user alice --room dev\n  gencomm chat --server chat.example:10740 --user alice -p\n  make 2>&1 | gencomm chat --user builder --room builds"
     )]
     Chat(ChatArgs),
     /// Send a message and wait until the server has it for good
@@ -75,11 +75,33 @@ pub enum Command {
         after_help = "Examples:\n  gencomm tail\n  gencomm tail --room dev --last 100\n  gencomm tail --since 2h --format json | jq .text\n  gencomm tail --follow --last 0"
     )]
     Tail(TailArgs),
+    /// Open an account on a server that lets people do so
+    #[command(
+        after_help = "The password is asked for twice, or read with --password-stdin.\n\nExamples:\n  gencomm register --server chat.example --user ann\n  gencomm register --server chat.example --user ann --invite CODE"
+    )]
+    Register(RegisterArgs),
+    /// Change your password
+    ///
+    /// Everybody who is logged in with the old one has to log in again.
+    #[command(
+        after_help = "The old and the new password are asked for. With --password-stdin the old one is the first line of the input\nand the new one the second.\n\nExample:\n  gencomm passwd --server chat.example --user ann"
+    )]
+    Passwd(PasswdArgs),
     /// Look after the message log on disk
     #[command(
         after_help = "Reading works beside a running server; import and remove want it stopped.\n\nExamples:\n  gencomm log stats\n  gencomm log show --room dev --last 20\n  gencomm log import database.db\n  gencomm log export --format jsonl --output all.jsonl"
     )]
     Log(LogArgs),
+    /// Say who has an account, and what they log in with
+    #[command(
+        after_help = "Works beside a running server, which follows within a second.\n\nExamples:\n  gencomm user add alice --role admin\n  gencomm user list\n  gencomm user add builder --role bot && gencomm user token builder add ci --expires 90d\n  gencomm user invite --uses 5 --expires 7d\n  pwgen 20 1 | gencomm user passwd alice --password-stdin"
+    )]
+    User(UserArgs),
+    /// Print who did what to accounts, rooms and others' messages
+    #[command(
+        after_help = "Examples:\n  gencomm audit\n  gencomm audit --last 500 --json | jq .action"
+    )]
+    Audit(AuditArgs),
     /// Check, print or explain the configuration
     #[command(
         after_help = "Examples:\n  gencomm config check --config /etc/gencomm\n  mkdir -p config && gencomm config default > config/default.toml\n  GENCOMM__LOGGING__LEVEL=debug gencomm config show"
@@ -101,20 +123,6 @@ pub enum Command {
 /// `serve` takes everything from the configuration.
 #[derive(Debug, Args)]
 pub struct ServeArgs {}
-
-/// Whom to call, and as whom.
-#[derive(Debug, Args)]
-pub struct ClientArgs {
-    /// The server [default: listen.main of the configuration, or 127.0.0.1:10740]
-    #[arg(long, value_name = "HOST:PORT", value_parser = server_address)]
-    pub server: Option<String>,
-    /// Your nickname [default: your login name]
-    #[arg(long, value_name = "NAME", value_parser = user_name)]
-    pub user: Option<UserName>,
-    /// The room, or @NAME for a direct conversation
-    #[arg(long, value_name = "ROOM", default_value = "lobby", value_parser = room_or_direct)]
-    pub room: String,
-}
 
 /// Options of `chat`.
 #[derive(Debug, Args)]
@@ -352,5 +360,8 @@ fn wait(text: &str) -> Result<Duration, String> {
     }
 }
 
+mod client;
 #[cfg(test)]
 mod tests;
+
+pub use client::{ClientArgs, PasswdArgs, RegisterArgs, SecretArgs, ServerArgs};

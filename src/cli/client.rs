@@ -1,29 +1,60 @@
-//! What `chat`, `send` and `tail` share: whom to call, and a runtime to do it on.
+//! What everything that calls a server shares: whom to call, as whom, and a runtime to do it on.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::args::{Cli, ClientArgs};
+use super::args::{Cli, ClientArgs, ServerArgs};
 use super::output::Failure;
+use super::{secrets, trust};
+use crate::edge::wire::names::UserName;
 use crate::ops::config::Config;
+use crate::term::dialer::Dialer;
 use crate::term::endpoint::{Endpoint, default_user, reachable};
+use crate::term::tls::Pins;
 
-/// Runs a client against the server and under the name that the options and the configuration give.
+/// Runs a client against the server and under the name that the options, the environment and the configuration give.
 pub fn with_endpoint(
     cli: &Cli,
     args: &ClientArgs,
     run: impl AsyncFnOnce(Endpoint) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let server = match &args.server {
-        Some(server) => server.clone(),
-        None => configured_server(cli.config_dir(), cli.config.is_some())?,
-    };
-    let user = args
-        .user
-        .clone()
-        .unwrap_or_else(|| default_user(login_name().as_deref()));
-    let endpoint = Endpoint { server, user };
-    runtime()?.block_on(run(endpoint))
+    let server = server(cli, &args.server)?;
+    let user = user(args.user.as_ref());
+    let variable = |name: &str| std::env::var(name).ok();
+    // Before the call: a server does not wait until somebody has typed a password.
+    let who = secrets::credentials(&args.secret, user, &server, variable)?;
+    with_server(&args.server, server, async |server| {
+        run(Endpoint { server, who }).await
+    })
+}
+
+/// Meets `server` and runs what needs it.
+pub fn with_server(
+    args: &ServerArgs,
+    server: String,
+    run: impl AsyncFnOnce(Dialer) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let pins = Pins::of_this_user(|name| std::env::var_os(name).map(PathBuf::from));
+    let dialer = trust::dialer(args, server, pins.as_ref())?;
+    runtime()?.block_on(async {
+        let dialer = trust::meet(dialer, args, pins.as_ref(), trust::ask_on_terminal).await?;
+        run(dialer).await
+    })
+}
+
+/// `host:port` of the server that is meant.
+pub fn server(cli: &Cli, args: &ServerArgs) -> Result<String, Failure> {
+    match &args.server {
+        Some(server) => Ok(server.clone()),
+        None => configured_server(cli.config_dir(), cli.config.is_some()),
+    }
+}
+
+/// The name that is meant.
+pub fn user(named: Option<&UserName>) -> UserName {
+    named
+        .cloned()
+        .unwrap_or_else(|| default_user(login_name().as_deref()))
 }
 
 /// The server of the configuration in `dir`. A client needs none: what is missing or wrong there counts only if the
@@ -42,7 +73,8 @@ fn configured_server(dir: &Path, named: bool) -> Result<String, Failure> {
     })
 }
 
-fn login_name() -> Option<String> {
+/// The name that the system knows whoever runs this by, if it tells.
+pub(super) fn login_name() -> Option<String> {
     ["USER", "LOGNAME", "USERNAME"]
         .into_iter()
         .find_map(|name| std::env::var(name).ok())

@@ -1,8 +1,10 @@
 //! One file a subcommand; each parses nothing, it is handed its options.
 //!
-//! [`args`] is the command line itself, [`client`] what the three clients share, [`output`] their way out.
+//! [`args`] is the command line itself, [`client`] what those that call a server share ([`secrets`] proves who calls,
+//! [`trust`] whom), [`output`] their way out.
 
 pub mod args;
+pub mod audit;
 pub mod certs;
 pub mod chat;
 pub mod client;
@@ -12,9 +14,14 @@ pub mod input;
 pub mod log;
 mod notes;
 pub mod output;
+pub mod passwd;
+pub mod register;
+pub mod secrets;
 pub mod send;
 pub mod serve;
 pub mod tail;
+pub mod trust;
+pub mod user;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -42,6 +49,8 @@ fn dispatch(cli: &Cli) -> u8 {
         Command::Chat(args) => client::with_endpoint(cli, &args.client, |at| chat::run(at, args)),
         Command::Send(args) => client::with_endpoint(cli, &args.client, |at| send::run(at, args)),
         Command::Tail(args) => client::with_endpoint(cli, &args.client, |at| tail::run(at, args)),
+        Command::Register(args) => register::run(cli, args),
+        Command::Passwd(args) => passwd::run(cli, args),
         Command::Serve(_) => serve::run(dir),
         Command::Config(args) => {
             return match args.action {
@@ -51,6 +60,8 @@ fn dispatch(cli: &Cli) -> u8 {
             };
         }
         Command::Log(args) => log::run(cli, args),
+        Command::User(args) => user::run(cli, args),
+        Command::Audit(args) => audit::run(cli, args),
         Command::Certs(args) => certs::run(cli, &args.action),
         Command::Doctor(args) => doctor::run(dir, args.json),
     };

@@ -1,5 +1,6 @@
 //! What a person in a room has to know besides the messages.
 
+use crate::edge::wire::escape::unescape_stored;
 use crate::term::render::sanitized;
 use crate::term::session::Event;
 
@@ -29,6 +30,14 @@ impl Notes {
                 "the server's log ends before message {last_seen}, which was already seen: it was restored from an \
                  older copy; going on from now"
             ),
+            Event::Topic { user, topic } => {
+                let topic = unescape_stored(topic.as_bytes());
+                let topic = String::from_utf8_lossy(&topic);
+                match user.as_str() {
+                    "" => format!("the topic is: {}", sanitized(&topic)),
+                    user => format!("{} set the topic: {}", sanitized(user), sanitized(&topic)),
+                }
+            }
             Event::Complaint(error) => format!("{}: {}", error.code, sanitized(&error.text)),
             _ => return None,
         })
@@ -38,6 +47,16 @@ impl Notes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_topic_is_one_harmless_line() {
+        let topic = Event::Topic {
+            user: "ann".to_owned(),
+            topic: r"a;b\nc\x1b[2J".to_owned(),
+        };
+        let text = Notes::default().of(&topic).unwrap();
+        assert_eq!(text, "ann set the topic: a;b␊c␛[2J");
+    }
 
     #[test]
     fn an_absence_is_told_once() {

@@ -59,7 +59,7 @@ async fn follow(endpoint: Endpoint, args: &TailArgs, printer: &mut Printer) -> R
         (None, 0) => JoinFrom::Now,
         (None, last) => JoinFrom::Last(u32::try_from(last).unwrap_or(u32::MAX)),
     };
-    let session = Session::new(endpoint.user, args.client.room.clone(), from);
+    let session = Session::new(endpoint.who, args.client.room.clone(), from);
     let mut notes = Notes::default();
     let mut live = start(endpoint.server, session);
     while let Some(event) = live.events.recv().await {

@@ -1,14 +1,16 @@
 //! One connection to a server. In: lines to write. Out: the server's lines, one at a time. Owns the socket and both buffers.
 //!
 //! Reading and writing go on together, so that a client that sends a lot and a server that answers a lot cannot wait for
-//! each other. A heartbeat is answered here, before anybody sees it.
+//! each other. A heartbeat is answered here, before anybody sees it. Who calls is in [`super::dialer`].
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use tokio::io::Interest;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::{Instant, timeout};
 
 use super::error::TermError;
@@ -16,8 +18,6 @@ use super::render::sanitized;
 use crate::edge::wire::gc2::request;
 use crate::edge::wire::gc2::server_line::{self, ServerLine};
 
-/// Longest wait for a connection.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest line that is taken from a server, in bytes. Far over what any configured server sends.
 pub const LINE_BYTES_MAX: usize = 4 << 20;
 /// Bytes asked of the socket at a time.
@@ -37,46 +37,66 @@ impl Received {
     }
 }
 
+/// A TCP socket, or TLS over one.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// What is special about the way to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// Whether nobody between can read along: TLS, or the same machine.
+    pub private: bool,
+    /// `tls-exporter` of this connection (RFC 9266), if it is TLS.
+    pub binding: Option<[u8; 32]>,
+}
+
 /// A connected socket and what is under way on it.
-#[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
+    link: Link,
     server: String,
     input: BytesMut,
     /// Bytes of `input` known to hold no newline.
     searched: usize,
     output: BytesMut,
+    /// Whether the stream itself may still hold bytes.
+    unflushed: bool,
     heard: Instant,
 }
 
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The buffers may hold a password.
+        f.debug_struct("Connection")
+            .field("server", &self.server)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Connection {
-    /// Connects to `server` (`host:port`) within [`CONNECT_TIMEOUT`].
-    pub async fn open(server: &str) -> Result<Self, TermError> {
-        let stream = match timeout(CONNECT_TIMEOUT, TcpStream::connect(server)).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(source)) => {
-                return Err(TermError::Unreachable {
-                    server: server.to_owned(),
-                    source,
-                });
-            }
-            Err(_) => {
-                return Err(TermError::ConnectTimeout {
-                    server: server.to_owned(),
-                    after: CONNECT_TIMEOUT,
-                });
-            }
-        };
-        // A chat line is small and wanted now; an old system that cannot switch the delay off is only slower.
-        let _ = stream.set_nodelay(true);
-        Ok(Self {
+    /// Over `stream`, which is connected to `server` (`host:port`).
+    pub fn new(stream: Box<dyn Stream>, link: Link, server: String) -> Self {
+        Self {
             stream,
-            server: server.to_owned(),
+            link,
+            server,
             input: BytesMut::new(),
             searched: 0,
             output: BytesMut::new(),
+            unflushed: false,
             heard: Instant::now(),
-        })
+        }
+    }
+
+    /// The way to the server.
+    pub fn link(&self) -> Link {
+        self.link
+    }
+
+    /// `host:port` as it was asked for.
+    pub fn server(&self) -> &str {
+        &self.server
     }
 
     /// Adds whole lines to what is to be written. They travel while [`next`](Self::next) runs.
@@ -117,60 +137,65 @@ impl Connection {
 
     /// Writes what is queued, without reading, for at most `longest`. For the last words.
     pub async fn flush(&mut self, longest: Duration) {
-        let all = async {
-            while !self.output.is_empty() {
-                self.stream.writable().await?;
-                self.write_some()?;
-            }
-            io::Result::Ok(())
-        };
         // Whoever says good-bye does not wait to hear whether it arrived.
-        let _ = timeout(longest, all).await;
+        let _ = timeout(longest, poll_fn(|cx| self.poll_output(cx))).await;
     }
 
-    /// Waits until the socket can do something and does it once.
+    /// Waits until the stream can do something and does it.
     async fn exchange(&mut self) -> io::Result<()> {
-        let interest = if self.output.is_empty() {
-            Interest::READABLE
-        } else {
-            Interest::READABLE | Interest::WRITABLE
-        };
-        let ready = self.stream.ready(interest).await?;
-        if ready.is_readable() {
-            self.read_some()?;
-        }
-        if ready.is_writable() && !self.output.is_empty() {
-            // A server that closed has perhaps said why: its last lines are worth more than the error of this write.
-            match self.write_some() {
-                Err(_) if ready.is_readable() => self.output.clear(),
-                other => other?,
+        poll_fn(|cx| {
+            let before = (self.input.len(), self.output.len());
+            let read = self.poll_input(cx);
+            let written = match self.poll_output(cx) {
+                // A server that closed has perhaps said why: its last lines are worth more than the error of this write.
+                Poll::Ready(Err(_)) if matches!(read, Poll::Ready(Ok(()))) => {
+                    self.output.clear();
+                    self.unflushed = false;
+                    Poll::Pending
+                }
+                written => written,
+            };
+            match (read, written) {
+                (Poll::Ready(read), _) => Poll::Ready(read),
+                (Poll::Pending, Poll::Ready(Err(error))) => Poll::Ready(Err(error)),
+                // Everything is written: only the server can bring something new.
+                (Poll::Pending, _) if before == (self.input.len(), self.output.len()) => {
+                    Poll::Pending
+                }
+                (Poll::Pending, _) => Poll::Ready(Ok(())),
             }
-        }
-        Ok(())
+        })
+        .await
     }
 
-    fn read_some(&mut self) -> io::Result<()> {
+    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.input.reserve(READ_BYTES);
-        match self.stream.try_read_buf(&mut self.input) {
-            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+        match ready!(pin!(self.stream.read_buf(&mut self.input)).poll(cx)) {
+            Ok(0) => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
             Ok(_) => {
                 self.heard = Instant::now();
-                Ok(())
+                Poll::Ready(Ok(()))
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(error),
+            Err(error) => Poll::Ready(Err(error)),
         }
     }
 
-    fn write_some(&mut self) -> io::Result<()> {
-        match self.stream.try_write(&self.output) {
-            Ok(count) => {
-                self.output.advance(count);
-                Ok(())
+    /// Ready when nothing is left to write.
+    fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.output.is_empty() {
+            let mut stream = Pin::new(&mut self.stream);
+            let count = ready!(stream.as_mut().poll_write(cx, &self.output))?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(error),
+            self.output.advance(count);
+            self.unflushed = true;
         }
+        if self.unflushed {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn take_line(&mut self) -> Result<Option<BytesMut>, TermError> {

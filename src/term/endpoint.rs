@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use rand::Rng;
 use rand::distr::Alphanumeric;
 
+use super::dialer::Dialer;
+use super::login::Credentials;
 use crate::edge::wire::names::{NameError, RoomName, UserName};
 
 /// Where the server listens if nobody says otherwise.
@@ -12,13 +14,13 @@ pub const DEFAULT_PORT: u16 = 10740;
 /// Random characters behind `guest` where the system knows no name.
 const GUEST_SUFFIX_CHARS: usize = 4;
 
-/// A server and the name to use there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A server, and who calls it.
+#[derive(Debug, Clone)]
 pub struct Endpoint {
-    /// `host:port`, as the system's resolver takes it.
-    pub server: String,
-    /// The nickname.
-    pub user: UserName,
+    /// Whom to call.
+    pub server: Dialer,
+    /// As whom.
+    pub who: Credentials,
 }
 
 /// `host`, `host:port`, `[v6]:port` or a bare IPv6 address as `host:port`.
@@ -59,6 +61,15 @@ pub fn reachable(listen: SocketAddr) -> Option<String> {
         ip => ip,
     };
     (listen.port() != 0).then(|| SocketAddr::new(ip, listen.port()).to_string())
+}
+
+/// Whether `host` is this very machine, so that nobody sits between.
+pub fn is_loopback(host: &str) -> bool {
+    match host.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback(),
+        // Names below it are not asked of the network either (RFC 6761, section 6.3), but not everywhere.
+        Err(_) => host.eq_ignore_ascii_case("localhost"),
+    }
 }
 
 /// A room name or `@name`, checked before anybody is called.
@@ -113,6 +124,33 @@ mod tests {
         assert_eq!(at("[::]:7").as_deref(), Some("127.0.0.1:7"));
         assert_eq!(at("10.0.0.2:7").as_deref(), Some("10.0.0.2:7"));
         assert_eq!(at("127.0.0.1:0"), None);
+    }
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        for host in [
+            "127.0.0.1",
+            "127.9.9.9",
+            "::1",
+            "::ffff:127.0.0.1",
+            "localhost",
+            "LocalHost",
+        ] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in [
+            "",
+            "10.0.0.1",
+            "0.0.0.0",
+            "::",
+            "::2",
+            "localhost.example",
+            "a.localhost",
+            "notlocalhost",
+            "127.0.0.1.example",
+        ] {
+            assert!(!is_loopback(host), "{host}");
+        }
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! A server for tests that says exactly what a test writes down.
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 
+use super::dialer::Dialer;
 use super::endpoint::Endpoint;
+use super::login::Credentials;
 use crate::edge::wire::names::UserName;
 
 /// A listener on a free port of loopback.
@@ -20,8 +22,8 @@ impl FakeServer {
 
     pub(crate) fn endpoint(&self) -> Endpoint {
         Endpoint {
-            server: self.listener.local_addr().unwrap().to_string(),
-            user: UserName::parse("ann").unwrap(),
+            server: Dialer::plaintext(self.listener.local_addr().unwrap().to_string()),
+            who: Credentials::guest(UserName::parse("ann").unwrap()),
         }
     }
 
@@ -43,16 +45,17 @@ impl FakeServer {
 
 /// One client of it.
 pub(crate) struct Peer {
-    lines: Lines<BufReader<OwnedReadHalf>>,
-    out: OwnedWriteHalf,
+    lines: Lines<BufReader<Box<dyn AsyncRead + Send + Unpin>>>,
+    out: Box<dyn AsyncWrite + Send + Unpin>,
 }
 
 impl Peer {
-    fn new(stream: TcpStream) -> Self {
-        let (read, out) = stream.into_split();
+    pub(crate) fn new(stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Self {
+        let (read, out) = tokio::io::split(stream);
+        let read: Box<dyn AsyncRead + Send + Unpin> = Box::new(read);
         Self {
             lines: BufReader::new(read).lines(),
-            out,
+            out: Box::new(out),
         }
     }
 
@@ -83,5 +86,6 @@ impl Peer {
             .write_all(format!("{line}\n").as_bytes())
             .await
             .unwrap();
+        self.out.flush().await.unwrap();
     }
 }

@@ -70,10 +70,11 @@ pub fn human(message: &Message, look: Look) -> String {
     let text = String::from_utf8_lossy(&raw);
     let time = shown(message.time, look.clock);
     let user = sanitized(&message.user);
+    let direct = direct(message);
     let mut line = if look.colour {
-        format!("{DIM}{time}{PLAIN} {BOLD}{user}{PLAIN}: ")
+        format!("{DIM}{time}{PLAIN} {BOLD}{user}{PLAIN}{direct}: ")
     } else {
-        format!("{time} {user}: ")
+        format!("{time} {user}{direct}: ")
     };
     for (index, piece) in text.split('\n').enumerate() {
         if index > 0 {
@@ -83,6 +84,15 @@ pub fn human(message: &Message, look: Look) -> String {
         line.push_str(&sanitized(piece.strip_suffix('\r').unwrap_or(piece)));
     }
     line
+}
+
+/// Tells messages that only two can read from those that everybody in the room reads.
+fn direct(message: &Message) -> String {
+    match message.room.strip_prefix('@') {
+        None => String::new(),
+        Some(other) if other.eq_ignore_ascii_case(&message.user) => " (direct)".to_owned(),
+        Some(other) => format!(" (direct to {})", sanitized(other)),
+    }
 }
 
 /// A note of the program itself.
@@ -172,6 +182,15 @@ mod tests {
         let mut forged = sample(b"x");
         forged.user = "ev\x1b[8mil\nroot".into();
         assert!(!human(&forged, LOOK).contains(['\x1b', '\n']));
+    }
+
+    #[test]
+    fn direct_messages_cannot_be_taken_for_public_ones() {
+        let mut message = sample(b"psst");
+        message.room = "@Alice".into();
+        assert!(human(&message, LOOK).ends_with(" alice (direct): psst"));
+        message.room = "@b\x1bob".into();
+        assert!(human(&message, LOOK).ends_with(" alice (direct to b␛ob): psst"));
     }
 
     #[test]

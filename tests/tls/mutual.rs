@@ -49,7 +49,7 @@ fn who_shows_a_certificate_shows_a_good_one() {
         let refused = TlsClient::over(socket, bad).and_then(|mut client| {
             use std::io::Write;
             let _ = client.tls.writer().write_all(b"PING;p;am I in\n");
-            let (said, end) = client.to_end_raw();
+            let (said, end) = client.until_end_raw();
             assert_eq!(said, "");
             end
         });

@@ -24,6 +24,9 @@ fn config_works_in_every_place() {
         "gencomm send hi --config d",
         "gencomm tail --config d -f",
         "gencomm chat --config d",
+        "gencomm user list --config d",
+        "gencomm user --data x token bot list --json --config d",
+        "gencomm audit --config d",
     ] {
         let cli = parse(line).unwrap();
         assert_eq!(cli.config_dir(), Path::new("d"), "{line}");
@@ -62,6 +65,20 @@ fn mistakes_are_refused_before_anybody_is_called() {
         "gencomm certs make --name a..b",
         "gencomm certs make --name -x",
         "gencomm log",
+        "gencomm user",
+        "gencomm user add",
+        "gencomm user add a;b",
+        "gencomm user add alice --role king",
+        "gencomm user role alice",
+        "gencomm user role alice owner",
+        "gencomm user token alice",
+        "gencomm user token alice add",
+        "gencomm user token alice add ci --expires soon",
+        "gencomm user token alice add ci --expires 0s",
+        "gencomm user invite --uses 0",
+        "gencomm user invite revoke x",
+        "gencomm user passwd alice secret",
+        "gencomm audit --last -1",
         "gencomm fly",
     ] {
         assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
@@ -69,8 +86,18 @@ fn mistakes_are_refused_before_anybody_is_called() {
 }
 
 #[test]
-fn the_log_takes_what_it_needs() {
+fn commands_take_what_they_need() {
     for line in [
+        "gencomm user add alice --role admin --password-stdin --allow-lookalike",
+        "gencomm user remove alice --yes --json",
+        "gencomm user token builder add ci --expires 90d",
+        "gencomm user token builder add ci --expires never",
+        "gencomm user token builder revoke ci",
+        "gencomm user invite",
+        "gencomm user invite --uses 3 --expires 12h",
+        "gencomm user invite list",
+        "gencomm user invite revoke 7",
+        "gencomm audit --last 5 --json --data d",
         "gencomm log show --room dev --last 5 --after 7 --since 1h --format json",
         "gencomm log export --format jsonl --output f",
         "gencomm log import f --data d",
@@ -78,5 +105,42 @@ fn the_log_takes_what_it_needs() {
         "gencomm log stats --json",
     ] {
         assert!(parse(line).is_ok(), "{line}");
+    }
+}
+
+#[test]
+fn a_secret_is_no_argument_and_has_one_source() {
+    let print = "ab".repeat(32);
+    for line in [
+        "gencomm chat -p --user ann --server chat.example --tls",
+        "gencomm chat --ask-password --mechanism scram",
+        "gencomm send --password-stdin hi",
+        "gencomm tail --token-file t --plaintext",
+        &format!("gencomm tail --trust sha256:{print} --ca f"),
+        "gencomm register --user ann --invite code --server a:1",
+        "gencomm register --user ann --password-stdin --ca f",
+        "gencomm passwd --server a:1",
+        "gencomm passwd --user ann --password-stdin --mechanism scram",
+    ] {
+        assert!(parse(line).is_ok(), "{line}: {}", parse(line).unwrap_err());
+    }
+    for line in [
+        "gencomm chat --password s3cret",
+        "gencomm chat --token s3cret",
+        "gencomm chat -p s3cret",
+        "gencomm register --user ann --password s3cret",
+        "gencomm register",
+        "gencomm passwd s3cret",
+        "gencomm chat -p --password-stdin",
+        "gencomm chat -p --token-file t",
+        "gencomm chat --password-stdin --token-file t",
+        "gencomm chat --token-file t --mechanism scram",
+        "gencomm chat --mechanism md5",
+        "gencomm chat --tls --plaintext",
+        "gencomm chat --plaintext --ca f",
+        &format!("gencomm chat --plaintext --trust {print}"),
+        "gencomm chat --trust abc",
+    ] {
+        assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
     }
 }

@@ -130,6 +130,9 @@ impl Chat {
             Action::Submit(text) => match commands::read(text.clone()) {
                 Typed::Quit => return Ok(true),
                 Typed::Help => self.note(HELP),
+                Typed::Tell { to, text: message } => {
+                    self.request(Request::Tell { to, text: message }, &text, live);
+                }
                 Typed::Ask(query) => self.request(Request::Ask(query), &text, live),
                 Typed::Mistake(why) => {
                     self.note(&why);
@@ -145,7 +148,7 @@ impl Chat {
     }
 
     fn request(&mut self, request: Request, typed: &str, live: &Live) {
-        let sends = matches!(request, Request::Send(_));
+        let sends = matches!(request, Request::Send(_) | Request::Tell { .. });
         if live.requests.try_send(request).is_err() {
             self.note(
                 "too much waits to be sent; your text is kept, try again when the server answers",
@@ -159,7 +162,7 @@ impl Chat {
 
     fn hear(&mut self, event: Event) {
         match event {
-            Event::Message(message) | Event::Past(message) => {
+            Event::Message(message) | Event::Direct(message) | Event::Past(message) => {
                 self.above.push(render::human(&message, self.look));
             }
             Event::Entered {
@@ -188,11 +191,6 @@ impl Chat {
                 ));
             }
             Event::Gone { id } => self.note(&format!("message {id} was deleted")),
-            Event::Topic { user, topic } => self.note(&format!(
-                "{} set the topic: {}",
-                sanitized(&user),
-                sanitized(&topic)
-            )),
             Event::User { user, state } => {
                 let line = format!("   {}  {}", sanitized(&user), sanitized(&state));
                 self.note(&line);
@@ -207,6 +205,10 @@ impl Chat {
             )),
             Event::Answered { query, count } => {
                 let what = match query {
+                    Query::Manage { action, argument } => {
+                        self.note(format!("done: {} {argument}", action.as_str()).trim_end());
+                        return;
+                    }
                     Query::Who => "here",
                     Query::Rooms if count == 1 => "room",
                     Query::Rooms => "rooms",

@@ -20,7 +20,7 @@ const PAST: u32 = 20;
 /// Runs it.
 pub async fn run(endpoint: Endpoint, args: &ChatArgs) -> Result<(), Failure> {
     let room = args.client.room.clone();
-    let session = Session::new(endpoint.user, room.clone(), JoinFrom::Last(PAST));
+    let session = Session::new(endpoint.who, room.clone(), JoinFrom::Last(PAST));
     let live = start(endpoint.server, session);
     if io::stdin().is_terminal() && io::stdout().is_terminal() {
         interactive::run(live, room).await

@@ -149,6 +149,11 @@ impl<W: Write> Piped<W> {
                 self.out.write_all(&line)?;
                 self.shown = self.shown.max(message.id);
             }
+            Event::Direct(message) => {
+                let mut line = Vec::new();
+                render::message(&message, Format::Human, self.look, &mut line);
+                self.out.write_all(&line)?;
+            }
             Event::Entered { newest, .. } => {
                 self.expected = self.expected.max(newest);
                 self.entered = true;
@@ -198,7 +203,7 @@ mod tests {
         text: &'static str,
     ) -> tokio::task::JoinHandle<(Result<(), Failure>, Vec<u8>)> {
         let at = server.endpoint();
-        let session = Session::new(at.user, "lobby".to_owned(), JoinFrom::Last(20));
+        let session = Session::new(at.who, "lobby".to_owned(), JoinFrom::Last(20));
         let live = start(at.server, session);
         let lines = input::lines(io::Cursor::new(text));
         tokio::spawn(async move {

@@ -51,7 +51,7 @@ pub fn run(cli: &Cli, args: &LogArgs) -> Result<(), Failure> {
 }
 
 /// The configuration. A log can be read without any, so a folder that is not there counts only if it was named.
-fn configuration(cli: &Cli) -> Result<Config, Failure> {
+pub(super) fn configuration(cli: &Cli) -> Result<Config, Failure> {
     let dir = cli.config_dir();
     if cli.config.is_none() && !dir.exists() {
         return Ok(Config::built_in());

@@ -187,7 +187,7 @@ mod tests {
         let server = FakeServer::bind().await;
         let lines = input::lines(io::Cursor::new(b"one\n\n\xff\ntwo\n".to_vec()));
         let at = server.endpoint();
-        let session = Session::new(at.user, "lobby".to_owned(), JoinFrom::Now);
+        let session = Session::new(at.who, "lobby".to_owned(), JoinFrom::Now);
         let sender = tokio::spawn(Lines::new(LONG).run(start(at.server, session), lines));
         let (mut peer, _) = server.entered(0).await;
         for (id, text) in [(1, "one"), (2, "two")] {

@@ -22,7 +22,7 @@ pub async fn run(endpoint: Endpoint, args: &SendArgs) -> Result<(), Failure> {
     let from_stdin = text == "-" || args.text.is_empty();
     let room = args.client.room.clone();
     let begin = |endpoint: Endpoint| {
-        let session = Session::new(endpoint.user, room, JoinFrom::Now);
+        let session = Session::new(endpoint.who, room, JoinFrom::Now);
         start(endpoint.server, session)
     };
     if args.lines {
@@ -114,7 +114,7 @@ mod tests {
 
     fn live(server: &FakeServer) -> Live {
         let at = server.endpoint();
-        let session = Session::new(at.user, "lobby".to_owned(), JoinFrom::Now);
+        let session = Session::new(at.who, "lobby".to_owned(), JoinFrom::Now);
         start(at.server, session)
     }
 

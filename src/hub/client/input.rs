@@ -21,7 +21,7 @@ use super::{Client, Deferred, Held, Phase, Until};
 /// Requests of one client that may be on their way through the log.
 const PENDING_MAX: usize = 4096;
 /// Bytes of these.
-const PENDING_BYTES_MAX: usize = 256 * 1024;
+const PENDING_BYTES_MAX: u32 = 256 * 1024;
 
 /// With more than this waiting, commands of somebody who is not logged in are not read on.
 const STRANGER_OUTBOX_BYTES: usize = 4 * 1024;
@@ -186,7 +186,7 @@ impl Client {
             || self.is_outbox_full()
             || matches!(self.phase, Phase::Closing)
             || self.pending.len() + batch.len() >= PENDING_MAX
-            || self.pending_bytes + batch.bytes() >= PENDING_BYTES_MAX
+            || self.pending_bytes as usize + batch.bytes() >= PENDING_BYTES_MAX as usize
     }
 
     /// Carries out one line, or keeps it for when the requests before it are answered.

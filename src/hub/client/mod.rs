@@ -82,7 +82,7 @@ pub struct Client {
     feed_ticket: u32,
     page_is_due: bool,
     pending: VecDeque<Pending>,
-    pending_bytes: usize,
+    pending_bytes: u32,
     next_request: u32,
     ending: Option<Box<Ending>>,
     /// Gone once it is logged in.

@@ -126,7 +126,7 @@ impl Client {
         let Some(request) = self.pending.remove(at) else {
             return;
         };
-        self.pending_bytes -= request.cost_bytes;
+        self.pending_bytes = self.pending_bytes.saturating_sub(request.cost_bytes);
         if self.pending.is_empty() && self.pending.capacity() > 64 {
             self.pending.shrink_to(0);
         }

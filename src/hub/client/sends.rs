@@ -26,7 +26,7 @@ pub(super) struct Pending {
     pub number: u32,
     pub tag: Bytes,
     pub wanted: Wanted,
-    pub cost_bytes: usize,
+    pub cost_bytes: u32,
 }
 
 /// What a pending request is about.
@@ -241,8 +241,9 @@ impl Client {
     }
 
     pub(super) fn enroll(&mut self, action: LogAction, tag: Bytes, wanted: Wanted) -> Request {
-        let cost_bytes = action.cost_bytes();
-        self.shard.queue.enter(cost_bytes);
+        self.shard.queue.enter(action.cost_bytes());
+        // A line has at most 16 MiB.
+        let cost_bytes = u32::try_from(action.cost_bytes()).unwrap_or(u32::MAX);
         self.next_request = self.next_request.wrapping_add(1);
         let number = self.next_request;
         self.pending.push_back(Pending {
@@ -251,7 +252,7 @@ impl Client {
             wanted,
             cost_bytes,
         });
-        self.pending_bytes += cost_bytes;
+        self.pending_bytes = self.pending_bytes.saturating_add(cost_bytes);
         Request {
             client: self.seat.client,
             number,

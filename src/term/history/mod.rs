@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::connection::Connection;
 use super::endpoint::Endpoint;
 use super::error::TermError;
+use super::login::enter;
 use super::message::Message;
 use crate::edge::wire::gc2::request;
 use crate::edge::wire::gc2::server_line::ServerLine;
@@ -21,9 +21,6 @@ pub use pager::{Ask, Page, Pager, Wanted};
 
 /// Longest wait for the next line of an answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
-/// Longest time that the last words may take.
-const FAREWELL: Duration = Duration::from_secs(1);
-const AUTH_TAG: &str = "auth";
 const PAGE_TAG: &str = "page";
 
 /// Reads what is `wanted` of `room` and hands each message to `each`, in rising order, until `each` breaks off.
@@ -33,10 +30,10 @@ pub async fn read<B>(
     wanted: Wanted,
     mut each: impl FnMut(Message) -> ControlFlow<B>,
 ) -> Result<Option<B>, TermError> {
-    let mut connection = Connection::open(&endpoint.server).await?;
+    let mut connection = endpoint.server.open().await?;
+    enter::log_in(&mut connection, &endpoint.who).await?;
     let mut pager = Pager::new(wanted);
     let mut out = Vec::new();
-    request::auth_guest(&mut out, AUTH_TAG, endpoint.user.as_str());
     while let Some(ask) = pager.ask() {
         request::history(&mut out, PAGE_TAG, room, ask.range, Some(ask.limit));
         connection.queue(&out);
@@ -46,7 +43,7 @@ pub async fn read<B>(
             let received = timeout(ANSWER_TIMEOUT, connection.next())
                 .await
                 .map_err(|_| TermError::Silent {
-                    server: endpoint.server.clone(),
+                    server: connection.server().to_owned(),
                     after: ANSWER_TIMEOUT,
                 })??;
             match received.line() {
@@ -81,9 +78,7 @@ pub async fn read<B>(
         }
         pager.answered(page);
     }
-    request::bye(&mut out, "");
-    connection.queue(&out);
-    connection.flush(FAREWELL).await;
+    enter::leave(connection).await;
     Ok(None)
 }
 
@@ -108,8 +103,8 @@ mod tests {
         let reader = tokio::spawn(ids(server.endpoint(), Wanted::Last(1001)));
         let mut peer = server.accept().await;
         peer.expect("AUTH;auth;GUEST;ann").await;
-        peer.expect("HISTORY;page;lobby;;1000").await;
         peer.say("OK;auth;ann;").await;
+        peer.expect("HISTORY;page;lobby;;1000").await;
         for (asked, first, count) in [
             (None, 11, 1000),
             (Some("HISTORY;page;lobby;before=11;1"), 10, 1),
@@ -136,7 +131,6 @@ mod tests {
         let reader = tokio::spawn(ids(server.endpoint(), Wanted::Last(5)));
         let mut peer = server.accept().await;
         peer.expect("AUTH;").await;
-        peer.expect("HISTORY;page;lobby;last=5;5").await;
         peer.say("ERR;auth;forbidden;guests are not taken here")
             .await;
         let text = reader.await.unwrap().unwrap_err().to_string();

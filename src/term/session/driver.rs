@@ -12,6 +12,7 @@ use super::state::{Session, Verdict};
 use super::{Event, Request, WINDOW};
 use crate::edge::wire::gc2::request;
 use crate::term::connection::Connection;
+use crate::term::dialer::Dialer;
 use crate::term::error::TermError;
 
 /// Longest wait for the answers to log-in and JOIN.
@@ -52,13 +53,13 @@ impl Live {
     }
 }
 
-/// Starts `session` against `server` (`host:port`) on the current runtime. If nobody answers there at the very first
+/// Starts `session` against `server` on the current runtime. If nobody answers there at the very first
 /// attempt, the session ends with that; later it comes back again and again.
-pub fn start(server: String, session: Session) -> Live {
+pub fn start(server: impl Into<Dialer>, session: Session) -> Live {
     let (requests, requests_in) = mpsc::channel(WINDOW);
     let (events_out, events) = mpsc::channel(EVENTS_MAX);
     let driver = Driver {
-        server,
+        server: server.into(),
         session,
         requests: requests_in,
         events: events_out,
@@ -73,7 +74,7 @@ pub fn start(server: String, session: Session) -> Live {
 }
 
 struct Driver {
-    server: String,
+    server: Dialer,
     session: Session,
     requests: mpsc::Receiver<Request>,
     events: mpsc::Sender<Event>,
@@ -99,8 +100,8 @@ impl From<Leave> for End {
 impl From<TermError> for End {
     fn from(error: TermError) -> Self {
         match error {
-            TermError::NotOurs { .. } => Self::Fatal(error),
-            error => Self::Lost(error),
+            error if error.is_passing() => Self::Lost(error),
+            error => Self::Fatal(error),
         }
     }
 }
@@ -110,7 +111,7 @@ impl Driver {
         loop {
             let server = self.server.clone();
             let begun = Instant::now();
-            let end = match self.meanwhile(Connection::open(&server)).await {
+            let end = match self.meanwhile(server.open()).await {
                 Err(Leave) => return Ok(()),
                 Ok(Err(error)) if !self.session.was_entered() => return Err(error),
                 Ok(Err(error)) => (Duration::ZERO, End::from(error)),
@@ -143,7 +144,9 @@ impl Driver {
     /// One connection, from log-in to its end.
     async fn converse(&mut self, mut connection: Connection) -> End {
         let mut out = Vec::new();
-        self.session.connected(&mut out);
+        if let Err(error) = self.session.connected(connection.link(), &mut out) {
+            return End::Fatal(error);
+        }
         connection.queue(&out);
         let began = Instant::now();
         // When the program took the last line: while it does not, the server is not the silent one.
@@ -196,7 +199,7 @@ impl Driver {
                         request::ping(&mut out, "alive", "");
                         Ok(())
                     } else {
-                        let (server, after) = (self.server.clone(), heard.elapsed());
+                        let (server, after) = (self.server.server().to_owned(), heard.elapsed());
                         Err(End::Lost(TermError::Silent { server, after }))
                     }
                 }
@@ -227,6 +230,9 @@ impl Driver {
         match request {
             Some(Request::Send(text)) => {
                 self.session.send(text, out);
+            }
+            Some(Request::Tell { to, text }) => {
+                self.session.send_to(Some(to), text, out);
             }
             Some(Request::Ask(query)) => self.session.ask(query, out, &mut self.pending),
             Some(Request::Leave) | None => return Err(Leave),

@@ -1,13 +1,18 @@
 use super::*;
 use crate::edge::wire::gc2::range::JoinFrom;
+use crate::edge::wire::names::UserName;
+use crate::term::dialer::Dialer;
 use crate::term::fake::FakeServer;
+use crate::term::login::{Credentials, Mechanism, Secret};
+use crate::term::tls::fake::{Identity, TlsServer};
 use tokio::time::timeout;
+use zeroize::Zeroizing;
 
 const LONG: Duration = Duration::from_secs(10);
 
 fn live(server: &FakeServer, from: JoinFrom) -> Live {
     let at = server.endpoint();
-    start(at.server, Session::new(at.user, "lobby".to_owned(), from))
+    start(at.server, Session::new(at.who, "lobby".to_owned(), from))
 }
 
 async fn next(live: &mut Live) -> Event {
@@ -71,7 +76,7 @@ async fn nobody_there_is_told_at_once() {
     drop(server);
     let live = start(
         at.server.clone(),
-        Session::new(at.user, "lobby".to_owned(), JoinFrom::Now),
+        Session::new(at.who, "lobby".to_owned(), JoinFrom::Now),
     );
     let error = live.requests.clone();
     error.closed().await;
@@ -80,7 +85,7 @@ async fn nobody_there_is_told_at_once() {
         text,
         format!(
             "cannot reach {}: connection refused; is the server running? start it with: gencomm serve",
-            at.server
+            at.server.server()
         )
     );
 }
@@ -120,4 +125,60 @@ async fn no_more_than_a_window_is_under_way() {
     peer.say(&format!("OK;{};1;1.000", tags[0])).await;
     assert_eq!(peer.expect_send().await.1, WINDOW.to_string());
     giver.abort();
+}
+
+#[tokio::test]
+async fn a_session_over_tls_returns_by_its_token_and_ends_when_the_certificate_changes() {
+    let identity = Identity::own(&["x"], |_| {});
+    let mut server = TlsServer::bind(&identity).await;
+    let mut trust = server.stranger();
+    trust.pin = Some(identity.print());
+    let who = Credentials {
+        user: UserName::parse("ann").unwrap(),
+        secret: Secret::Password {
+            password: Zeroizing::new("s3cret".to_owned()),
+            mechanism: Mechanism::Plain,
+        },
+    };
+    let session = Session::new(who, "lobby".to_owned(), JoinFrom::Now);
+    let mut live = start(Dialer::tls(trust).unwrap(), session);
+    let mut peer = server.peer().await;
+    peer.expect("AUTH;auth;PLAIN;").await;
+    peer.expect("JOIN;").await;
+    // More than the socket takes at once, in both directions.
+    let long = "x".repeat(300_000);
+    peer.say("OK;auth;ann;tok\nOK;join;lobby;0").await;
+    for _ in 0..20 {
+        live.requests
+            .send(Request::Send(long.clone()))
+            .await
+            .unwrap();
+    }
+    for id in 1..=20 {
+        let (tag, body) = peer.expect_send().await;
+        assert_eq!(body.len(), long.len());
+        peer.say(&format!(
+            "MSG;lobby;{id};1.000;ann;{body}\nOK;{tag};{id};1.000"
+        ))
+        .await;
+    }
+    let mut sent = 0;
+    while sent < 20 {
+        sent += u64::from(matches!(next(&mut live).await, Event::Sent { .. }));
+    }
+    drop(peer);
+    let mut peer = server.peer().await;
+    peer.expect("AUTH;auth;TOKEN;dG9r").await;
+    peer.say("OK;auth;ann;tok2").await;
+    peer.expect("JOIN;join;lobby;after=20").await;
+    server.renew(&Identity::own(&["x"], |_| {}));
+    drop(peer);
+    let told = async { while live.events.recv().await.is_some() {} };
+    let accepted = async { while server.accept().await.is_none() {} };
+    tokio::select! {
+        () = told => {}
+        () = accepted => panic!("the changed certificate was accepted"),
+    }
+    let error = live.end().await.unwrap_err();
+    assert!(error.to_string().contains("HAS CHANGED"), "{error}");
 }

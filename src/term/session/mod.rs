@@ -8,6 +8,10 @@ pub mod driver;
 pub mod state;
 
 #[cfg(test)]
+mod account_tests;
+#[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod driver_tests;
 #[cfg(test)]
 mod state_tests;
@@ -29,14 +33,21 @@ pub const WINDOW: usize = 256;
 pub enum Request {
     /// Say this; the numbers of [`Event::Sent`] count these requests from 0.
     Send(String),
+    /// Say this in a direct conversation; counts as a [`Request::Send`].
+    Tell {
+        /// `@name`.
+        to: String,
+        /// What.
+        text: String,
+    },
     /// Look something up.
     Ask(Query),
     /// End the session.
     Leave,
 }
 
-/// What can be looked up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What can be asked of the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Query {
     /// The members of the room.
     Who,
@@ -44,6 +55,45 @@ pub enum Query {
     Rooms,
     /// The newest messages of the room, 1 to 1000.
     History(u16),
+    /// Change something about the room.
+    Manage {
+        /// What.
+        action: RoomAction,
+        /// A name or a text, or nothing.
+        argument: String,
+    },
+}
+
+/// What a person can do about a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the actions of ROOM, by their names")]
+pub enum RoomAction {
+    Topic,
+    Invite,
+    Kick,
+    Ban,
+    Unban,
+    Mute,
+    Unmute,
+    Private,
+    Public,
+}
+
+impl RoomAction {
+    /// The action as it stands in a line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Topic => "topic",
+            Self::Invite => "invite",
+            Self::Kick => "kick",
+            Self::Ban => "ban",
+            Self::Unban => "unban",
+            Self::Mute => "mute",
+            Self::Unmute => "unmute",
+            Self::Private => "private",
+            Self::Public => "public",
+        }
+    }
 }
 
 /// What a program learns.
@@ -67,6 +117,8 @@ pub enum Event {
     },
     /// A message of the room; ids rise.
     Message(Message),
+    /// A message of another conversation, which comes unasked.
+    Direct(Message),
     /// A message was deleted.
     Gone {
         /// Which.

@@ -1,71 +1,7 @@
+use super::bench::Bench;
 use super::state::Verdict;
 use super::*;
 use crate::edge::wire::gc2::range::JoinFrom;
-use crate::edge::wire::gc2::server_line::parse;
-use crate::edge::wire::names::UserName;
-use std::collections::VecDeque;
-
-/// A session with what it wrote and told.
-struct Bench {
-    session: Session,
-    out: Vec<u8>,
-    events: VecDeque<Event>,
-}
-
-impl Bench {
-    fn new(room: &str, from: JoinFrom) -> Self {
-        let user = UserName::parse("ann").unwrap();
-        Self {
-            session: Session::new(user, room.to_owned(), from),
-            out: Vec::new(),
-            events: VecDeque::new(),
-        }
-    }
-
-    fn connect(&mut self) -> Vec<String> {
-        self.session.connected(&mut self.out);
-        self.written()
-    }
-
-    fn hear(&mut self, line: &str) -> Verdict {
-        let line = parse(line.as_bytes()).unwrap();
-        self.session.line(line, &mut self.out, &mut self.events)
-    }
-
-    fn go_on(&mut self, lines: &[&str]) {
-        for line in lines {
-            assert!(matches!(self.hear(line), Verdict::GoOn), "{line}");
-        }
-    }
-
-    fn lose(&mut self) {
-        let error = TermError::Bye {
-            reason: "restart".into(),
-            seconds: 0,
-        };
-        self.session
-            .lost(&error, Duration::ZERO, 0.5, &mut self.events);
-    }
-
-    fn send(&mut self, text: &str) -> u64 {
-        self.session.send(text.to_owned(), &mut self.out)
-    }
-
-    fn written(&mut self) -> Vec<String> {
-        let text = String::from_utf8(std::mem::take(&mut self.out)).unwrap();
-        text.lines().map(str::to_owned).collect()
-    }
-
-    fn ids(&mut self) -> Vec<u64> {
-        let ids = self.events.iter().filter_map(|event| match event {
-            Event::Message(message) => Some(message.id),
-            _ => None,
-        });
-        let ids = ids.collect();
-        self.events.clear();
-        ids
-    }
-}
 
 fn msg(id: u64) -> String {
     format!("MSG;lobby;{id};1.000;bob;x")

@@ -56,6 +56,10 @@ impl Fault {
                 let reason = error.to_string();
                 return AccountsError::NotOurs { file, reason };
             }
+            Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
+                let reason = format!("{error}; run this as the user that the file belongs to");
+                return AccountsError::Database { file, reason };
+            }
             _ => {}
         }
         match error {
@@ -105,9 +109,9 @@ pub(super) fn user(row: &Row<'_>, at: usize) -> rusqlite::Result<UserName> {
     parsed(row, at, UserName::parse)
 }
 
-/// A room's name.
+/// A room's name, or that of a direct conversation.
 pub(super) fn room(row: &Row<'_>, at: usize) -> rusqlite::Result<RoomName> {
-    parsed(row, at, RoomName::parse)
+    parsed(row, at, RoomName::parse_kept)
 }
 
 /// A moment.

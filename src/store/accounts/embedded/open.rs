@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,17 @@ use super::schema::{APPLICATION_ID, STEPS};
 const RETRY: Duration = Duration::from_millis(10);
 /// The smallest page of a database.
 const FILE_BYTES_MIN: u64 = 512;
+/// Tables that are read through at opening.
+const CHECKED: [&str; 8] = [
+    "meta",
+    "accounts",
+    "removed",
+    "tokens",
+    "invites",
+    "rooms",
+    "room_people",
+    "room_bans",
+];
 /// Size to which the write-ahead log is cut when it has been taken over.
 const WAL_BYTES_KEPT: i64 = 4 << 20;
 /// Statements kept prepared.
@@ -53,6 +64,7 @@ fn make_private(folder: &Path, file: &Path) -> Result<(), AccountsError> {
         .open(file);
     match made {
         Ok(made) => {
+            give_to_owner(&made, folder).map_err(refused("giving away", file))?;
             made.sync_all().map_err(refused("writing", file))?;
             fs::File::open(folder)
                 .and_then(|folder| folder.sync_all())
@@ -60,6 +72,20 @@ fn make_private(folder: &Path, file: &Path) -> Result<(), AccountsError> {
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => tighten(file),
         Err(error) => Err(refused("creating", file)(error)),
+    }
+}
+
+/// The file belongs to whoever the folder belongs to: an administrator who makes the first account must not lock the server out.
+/// SQLite does the same with `-wal` and `-shm`.
+fn give_to_owner(made: &fs::File, folder: &Path) -> io::Result<()> {
+    let (owner, own) = (fs::metadata(folder)?, made.metadata()?);
+    if owner.uid() == own.uid() {
+        return Ok(());
+    }
+    match fchown(made, Some(owner.uid()), Some(owner.gid())) {
+        // Only the superuser can; anybody else keeps what it has made.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        done => done,
     }
 }
 
@@ -102,8 +128,10 @@ fn connect(file: &Path, busy_timeout: Duration) -> Result<Connection, Fault> {
 
 /// The version of the file's form, 0 if it is empty. Refuses what is not ours before anything in it is touched.
 fn version(db: &Connection, file: &Path) -> Result<usize, AccountsError> {
-    let ask = |text: &str| db.query_row(text, [], |row| row.get::<_, i64>(0));
     let found = (|| {
+        // In one transaction: somebody else may be making the file just now.
+        let tx = db.unchecked_transaction()?;
+        let ask = |text: &str| tx.query_row(text, [], |row| row.get::<_, i64>(0));
         let id = ask("PRAGMA application_id")?;
         let version = ask("PRAGMA user_version")?;
         let tables = ask("SELECT count(*) FROM sqlite_schema")?;
@@ -180,15 +208,19 @@ fn migrate(db: &mut Connection, version: usize) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Reads the file once through. A damaged page is better noticed now than by the one whose account is on it.
+/// Reads all but the audit log once through: a damaged page is better noticed now than by the one whose account is on it.
+/// The audit log can be long, and nobody's log-in depends on it.
 fn check(db: &Connection, file: &Path) -> Result<(), AccountsError> {
-    let found = db.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
-    let found = found.map_err(|error| Fault::Sql(error).about(file))?;
-    if found == "ok" {
-        return Ok(());
+    for table in CHECKED {
+        let text = format!("PRAGMA quick_check('{table}')");
+        let found = db.query_row(&text, [], |row| row.get::<_, String>(0));
+        let found = found.map_err(|error| Fault::Sql(error).about(file))?;
+        if found != "ok" {
+            return Err(AccountsError::Damaged {
+                file: file.display().to_string(),
+                reason: found,
+            });
+        }
     }
-    Err(AccountsError::Damaged {
-        file: file.display().to_string(),
-        reason: found,
-    })
+    Ok(())
 }

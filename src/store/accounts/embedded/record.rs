@@ -58,7 +58,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<AuditRecord> {
             actor: row.get(2)?,
             address: parsed_if(row, 3, str::parse::<std::net::IpAddr>)?,
             action: parsed(row, 4, |text| Ok::<_, String>(text.to_owned().into()))?,
-            room: parsed_if(row, 5, RoomName::parse)?,
+            room: parsed_if(row, 5, RoomName::parse_kept)?,
             subject: row.get(6)?,
             detail: row.get(7)?,
         },

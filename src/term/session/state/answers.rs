@@ -5,9 +5,11 @@ use std::collections::VecDeque;
 use super::{AUTH_TAG, Event, JOIN_TAG, Phase, Query, Refused, Session, Verdict};
 use crate::edge::wire::gc2::range::JoinFrom;
 use crate::edge::wire::gc2::server_line::OkFields;
-use crate::edge::wire::names::UserName;
+use crate::edge::wire::names::is_user;
 use crate::edge::wire::timestamp::Timestamp;
 use crate::term::error::TermError;
+use crate::term::login::LogIn;
+use zeroize::Zeroizing;
 
 impl Session {
     /// A command is done.
@@ -28,13 +30,7 @@ impl Session {
             let count = fields.number(0).unwrap_or(0);
             events.push_back(Event::Answered { query, count });
         } else if tag == AUTH_TAG {
-            // Another spelling of the same account is possible; the server's counts.
-            if let Ok(user) = UserName::parse(fields.get(0)) {
-                self.user = user;
-            }
-            if self.from.is_none() {
-                self.enter(0, out, events);
-            }
+            return self.logged_in(fields, out, events);
         } else if tag == JOIN_TAG {
             let newest = fields.number(1).unwrap_or(0);
             if self.last_seen.is_none() && (self.from == Some(JoinFrom::Now) || newest == 0) {
@@ -43,6 +39,50 @@ impl Session {
             self.enter(newest, out, events);
         }
         Verdict::GoOn
+    }
+
+    /// The server agrees to the log-in.
+    fn logged_in(
+        &mut self,
+        fields: OkFields<'_>,
+        out: &mut Vec<u8>,
+        events: &mut VecDeque<Event>,
+    ) -> Verdict {
+        if let Some(Err(error)) = self.log_in.as_ref().map(LogIn::agreed) {
+            return Verdict::End(error);
+        }
+        // Another spelling of the same account is possible, and a token names its account itself: the server's name counts.
+        if is_user(fields.get(0).as_bytes()) {
+            self.user = fields.get(0).to_owned();
+        }
+        if !fields.get(1).is_empty() {
+            self.resume = Some(Zeroizing::new(fields.get(1).to_owned()));
+        }
+        if self.from.is_none() {
+            self.enter(0, out, events);
+        } else if self.joins_later() {
+            self.join(out);
+        }
+        Verdict::GoOn
+    }
+
+    /// The server refuses the log-in, or entering the room.
+    fn not_let_in(&mut self, tag: &str, error: Refused, out: &mut Vec<u8>) -> Verdict {
+        // A nickname that was ours a moment ago is held by our own lost connection or by its next owner; time tells.
+        let ours = self.entered_before && error.code == "conflict";
+        let error = TermError::from(error);
+        if error.is_passing() || ours {
+            return Verdict::Reconnect(error);
+        }
+        if tag == AUTH_TAG && self.resuming {
+            // Out of date or revoked. What the person gave may still be good.
+            self.resume = None;
+            return match self.log_in_afresh(out) {
+                Ok(()) => Verdict::GoOn,
+                Err(error) => Verdict::End(error),
+            };
+        }
+        Verdict::End(error)
     }
 
     /// A command is refused.
@@ -68,13 +108,7 @@ impl Session {
             events.push_back(Event::Restored { last_seen });
             self.join(out);
         } else if tag == AUTH_TAG || (tag == JOIN_TAG && self.phase == Phase::Entering) {
-            // A nickname that was ours a moment ago is held by our own lost connection or by its next owner; time tells.
-            let ours = self.entered_before && error.code == "conflict";
-            let error = TermError::from(error);
-            if error.is_passing() || ours {
-                return Verdict::Reconnect(error);
-            }
-            return Verdict::End(error);
+            return self.not_let_in(tag, error, out);
         } else {
             events.push_back(Event::Complaint(error));
         }

@@ -15,10 +15,12 @@ use crate::edge::wire::gc2::range::{HistoryRange, JoinFrom};
 use crate::edge::wire::gc2::reply::MessageLine;
 use crate::edge::wire::gc2::request;
 use crate::edge::wire::gc2::server_line::ServerLine;
-use crate::edge::wire::names::UserName;
+use crate::term::connection::Link;
 use crate::term::error::TermError;
+use crate::term::login::{Credentials, LogIn};
+use zeroize::Zeroizing;
 
-const AUTH_TAG: &str = "auth";
+const AUTH_TAG: &str = crate::term::login::TAG;
 const JOIN_TAG: &str = "join";
 /// Random characters before the numbers of this process's tags: 47 bits, so that two processes of one name do not meet.
 const PREFIX_CHARS: usize = 8;
@@ -45,10 +47,25 @@ enum Phase {
     Live,
 }
 
-/// One user in one room, over any number of connections.
+/// A message on its way.
 #[derive(Debug)]
+struct Outgoing {
+    /// Another conversation than the session's room.
+    to: Option<String>,
+    text: String,
+}
+
+/// One user in one room, over any number of connections.
 pub struct Session {
-    user: UserName,
+    who: Credentials,
+    /// The name as the server has it.
+    user: String,
+    /// What the server gave at the last log-in, for the next one: costs neither side a slow hash. Stays in memory.
+    resume: Option<Zeroizing<String>>,
+    log_in: Option<LogIn>,
+    /// Whether the log-in under way is by `resume`.
+    resuming: bool,
+    link: Link,
     room: String,
     /// Where to begin as long as nothing was seen; `None` does not join at all.
     from: Option<JoinFrom>,
@@ -58,21 +75,41 @@ pub struct Session {
     gone: VecDeque<u64>,
     prefix: String,
     next_number: u64,
-    unanswered: BTreeMap<u64, String>,
+    unanswered: BTreeMap<u64, Outgoing>,
     queries: VecDeque<(u64, Query)>,
     backoff: Backoff,
 }
 
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Neither the token nor what people say.
+        f.debug_struct("Session")
+            .field("who", &self.who)
+            .field("room", &self.room)
+            .field("phase", &self.phase)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Session {
-    /// A session of `user` in `room`, which is joined `from` there on. A direct conversation (`@name`) needs no joining.
-    pub fn new(user: UserName, room: String, from: JoinFrom) -> Self {
+    /// A session of `who` in `room`, which is joined `from` there on. A direct conversation (`@name`) needs no joining.
+    pub fn new(who: impl Into<Credentials>, room: String, from: JoinFrom) -> Self {
+        let who = who.into();
         let prefix = rand::rng()
             .sample_iter(Alphanumeric)
             .take(PREFIX_CHARS)
             .map(char::from)
             .collect();
         Self {
-            user,
+            user: who.user.to_string(),
+            who,
+            resume: None,
+            log_in: None,
+            resuming: false,
+            link: Link {
+                private: false,
+                binding: None,
+            },
             from: (!room.starts_with('@')).then_some(from),
             room,
             phase: Phase::Offline,
@@ -102,11 +139,36 @@ impl Session {
         self.unanswered.len()
     }
 
-    /// A connection stands: log in and join in one breath.
-    pub fn connected(&mut self, out: &mut Vec<u8>) {
+    /// A connection stands, and `link` tells about it: log in, and join in the same breath where the server has nothing
+    /// to ask. Fails if the log-in cannot be tried at all.
+    pub fn connected(&mut self, link: Link, out: &mut Vec<u8>) -> Result<(), TermError> {
         self.phase = Phase::Entering;
-        request::auth_guest(out, AUTH_TAG, self.user.as_str());
-        self.join(out);
+        self.link = link;
+        // Over a link on which others read along a token is not sent again, though it came that way.
+        self.resuming = self.resume.is_some() && link.private;
+        match &self.resume {
+            Some(token) if self.resuming => {
+                self.log_in = Some(LogIn::with_token(token, link, out)?);
+                Ok(())
+            }
+            _ => self.log_in_afresh(out),
+        }
+    }
+
+    /// Logs in with what the person gave.
+    fn log_in_afresh(&mut self, out: &mut Vec<u8>) -> Result<(), TermError> {
+        self.resuming = false;
+        let log_in = LogIn::begin(&self.who, self.link, out)?;
+        if log_in.is_one_step() {
+            self.join(out);
+        }
+        self.log_in = Some(log_in);
+        Ok(())
+    }
+
+    /// Whether the JOIN waits for the end of the log-in.
+    fn joins_later(&self) -> bool {
+        self.resuming || !self.log_in.as_ref().is_some_and(LogIn::is_one_step)
     }
 
     /// The connection is gone after it lived for `alive`. Returns how long to wait, with a `jitter` from 0 to 1.
@@ -135,13 +197,24 @@ impl Session {
 
     /// Takes a message to send; returns its number.
     pub fn send(&mut self, text: String, out: &mut Vec<u8>) -> u64 {
+        self.send_to(None, text, out)
+    }
+
+    /// The same to another conversation (`@name`) than the session's room.
+    pub fn send_to(&mut self, to: Option<String>, text: String, out: &mut Vec<u8>) -> u64 {
         let number = self.next_number;
         self.next_number += 1;
+        let outgoing = Outgoing { to, text };
         if self.is_live() {
-            request::send(out, &self.tag(number), &self.room, &text);
+            self.write(number, &outgoing, out);
         }
-        self.unanswered.insert(number, text);
+        self.unanswered.insert(number, outgoing);
         number
+    }
+
+    fn write(&self, number: u64, outgoing: &Outgoing, out: &mut Vec<u8>) {
+        let to = outgoing.to.as_deref().unwrap_or(&self.room);
+        request::send(out, &self.tag(number), to, &outgoing.text);
     }
 
     /// Takes a question.
@@ -152,12 +225,15 @@ impl Session {
         }
         let number = self.next_number_of_query();
         let tag = format!("q{number}");
-        match query {
+        match &query {
             Query::Who => request::who(out, &tag, &self.room),
             Query::Rooms => request::rooms(out, &tag),
             Query::History(count) => {
-                let range = HistoryRange::Last(count);
-                request::history(out, &tag, &self.room, range, Some(count));
+                let range = HistoryRange::Last(*count);
+                request::history(out, &tag, &self.room, range, Some(*count));
+            }
+            Query::Manage { action, argument } => {
+                request::room(out, &tag, &self.room, action.as_str(), argument);
             }
         }
         self.queries.push_back((number, query));
@@ -173,6 +249,12 @@ impl Session {
         match line {
             ServerLine::Msg { message } => self.message(message, events),
             ServerLine::Ok { tag, fields } => return self.ok(tag, fields, out, events),
+            ServerLine::Auth { tag, data, .. } if tag == AUTH_TAG => {
+                let step = self.log_in.as_mut().map(|log_in| log_in.step(data, out));
+                if let Some(Err(error)) = step {
+                    return Verdict::End(error);
+                }
+            }
             ServerLine::Err { tag, code, text } => {
                 let error = Refused {
                     code: code.to_owned(),
@@ -218,10 +300,15 @@ impl Session {
                 newest,
             }),
             ServerLine::Bye { reason, seconds } => {
-                return Verdict::Reconnect(TermError::Bye {
+                let error = TermError::Bye {
                     reason: reason.to_owned(),
                     seconds,
-                });
+                };
+                return if error.is_passing() {
+                    Verdict::Reconnect(error)
+                } else {
+                    Verdict::End(error)
+                };
             }
             _ => {}
         }
@@ -230,7 +317,11 @@ impl Session {
 
     fn message(&mut self, message: MessageLine<'_>, events: &mut VecDeque<Event>) {
         // Messages of direct conversations come unasked and are not part of the room's order.
-        if message.room == self.room && self.from.is_some() {
+        if !message.room.eq_ignore_ascii_case(&self.room) {
+            events.push_back(Event::Direct(message.into()));
+            return;
+        }
+        if self.from.is_some() {
             if self.last_seen.is_some_and(|last| message.id <= last) {
                 return;
             }
@@ -249,13 +340,13 @@ impl Session {
     fn enter(&mut self, newest: u64, out: &mut Vec<u8>, events: &mut VecDeque<Event>) {
         self.phase = Phase::Live;
         events.push_back(Event::Entered {
-            user: self.user.to_string(),
+            user: self.user.clone(),
             newest,
             again: self.entered_before,
         });
         self.entered_before = true;
-        for (number, text) in &self.unanswered {
-            request::send(out, &self.tag(*number), &self.room, text);
+        for (number, outgoing) in &self.unanswered {
+            self.write(*number, outgoing, out);
         }
     }
 

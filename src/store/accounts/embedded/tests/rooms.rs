@@ -189,6 +189,12 @@ fn the_audit_log_keeps_the_newest() {
     assert_eq!(times(page), [11, 12]);
     assert_eq!(times(db.audit_page(Some(oldest), 2).unwrap()), [9, 10]);
     assert!(db.audit_page(Some(0), 2).unwrap().is_empty());
+    let direct = AuditEntry {
+        room: Some(RoomName::direct(&user("Bob"), &user("alice"))),
+        ..at(12)
+    };
+    db.audit(&direct).unwrap();
+    assert_eq!(db.audit_page(None, 1).unwrap()[0].entry, direct);
     let long = AuditEntry {
         detail: "\u{fc}".repeat(DETAIL_BYTES_MAX),
         ..at(13)
