@@ -10,6 +10,7 @@ use crate::edge::wire::timestamp::Timestamp;
 use crate::store::log::Event;
 
 use super::rules::block::Block;
+use super::rules::standing::Standing;
 
 /// Names one connection: where it sits, and the session that sits there now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,9 +56,20 @@ pub enum Action {
         id: u64,
         /// Who.
         user: UserName,
-        /// Whether the account is a guest's.
-        is_guest: bool,
+        /// What the server knows of them.
+        standing: Standing,
+        /// By which right.
+        right: RemovalRight,
     },
+}
+
+/// Why somebody may remove a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemovalRight {
+    /// It is their own, which the log makes sure of.
+    Author,
+    /// They keep order in its room: asked and entered in the audit log before the log hears of it.
+    Keeper,
 }
 
 impl Action {

@@ -15,6 +15,7 @@ use rustls::ServerConfig;
 use slab::Slab;
 use slog::Logger;
 
+use crate::edge::wire::names::RoomName;
 use crate::ops::config::Config;
 
 use super::auth::{AuthSupervisor, Registered};
@@ -24,7 +25,9 @@ use super::legacy::LogInPinged;
 use super::log::MessageLog;
 use super::log::read_pool::ReadPool;
 use super::messages::ClientRef;
+use super::registry::{Policies, RoomRegistry};
 use super::room::{LocalRoom, MemberLeft, Membership, Room};
+use super::rules::access::{self, Action, Verdict, Who};
 use super::seat::Seat;
 use super::session::SessionSupervisor;
 
@@ -79,6 +82,8 @@ pub struct Links {
     pub reads: ReadPool,
     /// The one that lets in.
     pub auth: Addr<AuthSupervisor>,
+    /// The one that decides about rooms.
+    pub registry: Addr<RoomRegistry>,
     /// Names that are accounts'.
     pub registered: Arc<Registered>,
     /// This shard's fan-out.
@@ -104,6 +109,8 @@ pub struct Shard {
     pub log: Logger,
     /// See [`LogQueue`].
     pub queue: Arc<LogQueue>,
+    /// What is decided about rooms.
+    pub policies: Policies,
     config: RefCell<Arc<Config>>,
     clock: Instant,
     seats: RefCell<Slab<Rc<Seat>>>,
@@ -115,12 +122,19 @@ pub struct Shard {
 
 impl Shard {
     /// A shard without clients; [`connect`](Self::connect) has to follow before any comes.
-    pub fn new(id: u16, config: Arc<Config>, log: Logger, queue: Arc<LogQueue>) -> Rc<Self> {
+    pub fn new(
+        id: u16,
+        config: Arc<Config>,
+        log: Logger,
+        queue: Arc<LogQueue>,
+        policies: Policies,
+    ) -> Rc<Self> {
         Rc::new(Self {
             id,
             config: RefCell::new(config),
             log,
             queue,
+            policies,
             clock: Instant::now(),
             seats: RefCell::default(),
             waiting_for_log: RefCell::default(),
@@ -232,6 +246,22 @@ impl Shard {
         for (_, seat) in &*self.seats.borrow() {
             visit(seat);
         }
+    }
+
+    /// Whether whoever sits at `seat` may do this in a room that is there, be it without a policy.
+    pub fn judge(&self, seat: &Seat, room: &RoomName, action: Action) -> Verdict {
+        let judged = seat.with_identity(|identity| {
+            self.policies.with(room.as_str(), |policy| {
+                let who = Who {
+                    standing: identity.standing,
+                    account: &identity.account,
+                    address: seat.peer().ip(),
+                };
+                access::judge(who, room, policy, action)
+            })
+        });
+        // Before its log-in a client is nobody.
+        judged.unwrap_or(Verdict::NotFound)
     }
 
     /// Lets a member out of a room and tells the fan-out, if that matters to anybody.

@@ -37,6 +37,7 @@ use super::rules::names_in_use::NamesInUse;
 use super::session::{LogInDecided, ReportAccounts, SessionSupervisor};
 use book::Book;
 use gate::Gate;
+pub(in crate::hub) use gate::household;
 use passwords::Passwords;
 pub use passwords::PasswordsError;
 

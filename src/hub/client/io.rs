@@ -62,7 +62,7 @@ impl Client {
     /// Breaks when the client is at its end.
     fn take_turn(&mut self, ctx: &mut Context<Self>, cx: &mut TaskContext<'_>) -> ControlFlow<()> {
         for _ in 0..ROUNDS_MAX {
-            self.take_orders();
+            self.take_orders(ctx);
             let wrote = match self.write(ctx, cx) {
                 Ok(step) => step,
                 Err(error) => return self.fail(&error),

@@ -6,6 +6,7 @@
 //! in the order sent. `started` is the last thing that allocates for an idle client: it holds no buffer, no timer and no address.
 
 mod commands;
+mod events;
 mod feed;
 mod history;
 mod input;
@@ -13,9 +14,12 @@ mod io;
 mod join;
 mod lists;
 mod log_in;
+mod look;
 mod orders;
 #[cfg(feature = "fault-injection")]
 mod provoke;
+mod put_out;
+mod room_change;
 mod room_list;
 mod rooms;
 mod secure;
@@ -37,19 +41,23 @@ use crate::edge::stream::Stream;
 use crate::edge::wire::gc2::lines::LineSplitter;
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
-use crate::edge::wire::names::Tag;
+use crate::edge::wire::names::{RoomName, Tag};
 use crate::ops::config::lists;
 
 use super::codec::{BodyError, DecodedBody};
 use super::messages::ClientRef;
+use super::rules::access::{Action, Verdict, refusal_of};
 use super::rules::block::Block;
 use super::seat::Seat;
 use super::session::{ClientEnded, Ending};
 use super::shard::Shard;
+use events::EventWanted;
 use feed::PageInHand;
 use history::HistoryWalk;
 use join::Joining;
 use log_in::{Asked, Stranger};
+use look::Look;
+use room_change::Waiting;
 use room_list::RoomsWalk;
 use rooms::Rooms;
 use sends::{Pending, SendBatch};
@@ -127,6 +135,12 @@ enum Busy {
     History(HistoryWalk),
     /// Pages of ROOMS.
     Rooms(RoomsWalk),
+    /// Whether a room is there.
+    Look(Look),
+    /// What is decided about a room.
+    Change(Waiting),
+    /// The message that GET or DELETE is about.
+    Event(EventWanted),
     /// The lines of GET or WHO.
     Lines { ticket: u32 },
     /// The codec, for bodies in C16.
@@ -191,6 +205,27 @@ impl Client {
 
     fn refuse(&mut self, tag: &str, code: ErrorCode, text: &str) {
         reply::err(self.outbox.lines(), tag, code, text);
+    }
+
+    /// Whether it may do this in a room that is there, be it without a policy.
+    fn judge(&self, room: &RoomName, action: Action) -> Verdict {
+        self.shard.judge(&self.seat, room, action)
+    }
+
+    /// Answers what is not allowed; returns whether it is not.
+    fn refuse_unless_allowed(&mut self, tag: &str, verdict: Verdict) -> bool {
+        match refusal_of(verdict) {
+            None => false,
+            Some((code, text)) => {
+                self.refuse(tag, code, &text);
+                true
+            }
+        }
+    }
+
+    fn next_ticket(&mut self) -> u32 {
+        self.ticket = self.ticket.wrapping_add(1);
+        self.ticket
     }
 
     /// Leaves its rooms and reads nothing more; ends as `how` once what waits for it is written.

@@ -1,9 +1,12 @@
 //! What others left at the client's seat.
 
+use actix::Context;
+
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
 use crate::hub::messages::{Answer, Refused};
 use crate::hub::room::JoinRoom;
+use crate::hub::rules::access::NO_SUCH_MESSAGE;
 use crate::hub::seat::EvictReason;
 use crate::hub::session::Ending;
 
@@ -11,7 +14,7 @@ use super::sends::Wanted;
 use super::{Client, Phase};
 
 impl Client {
-    pub(super) fn take_orders(&mut self) {
+    pub(super) fn take_orders(&mut self, ctx: &mut Context<Self>) {
         if self.seat.take_rejoin_order() {
             self.join_all_again();
         }
@@ -20,6 +23,19 @@ impl Client {
         }
         for joined in self.seat.take_joined() {
             self.enter(joined);
+        }
+        for refused in self.seat.take_refused() {
+            self.take_refused(&refused);
+        }
+        // Behind those that let it in: an order to leave is newer than they are.
+        for (room, reason) in self.seat.take_outs() {
+            self.obey_out(&room, &reason);
+        }
+        for (room, line) in self.seat.take_topics() {
+            self.take_topic(&room, &line);
+        }
+        if let Some(answer) = self.seat.take_change() {
+            self.take_change(answer, ctx);
         }
         for answer in self.seat.take_answers() {
             self.take_answer(answer);
@@ -86,8 +102,7 @@ impl Client {
         // The old fan-out's rooms are gone; what was read stays, as ids.
         let client = self.seat.client;
         let room_actor = &self.shard.links().room;
-        for (number, feed) in self.rooms.iter() {
-            let room = feed.room.name().clone();
+        for (number, room) in self.rooms.wait_for_all() {
             room_actor.do_send(JoinRoom {
                 client,
                 membership: number,
@@ -95,6 +110,7 @@ impl Client {
                 again: true,
             });
         }
+        self.drop_page();
         self.join_again();
     }
 
@@ -134,7 +150,7 @@ fn explain(refused: &Refused) -> (ErrorCode, String) {
             "this tag was used for another message in the last ten minutes; choose a new tag"
                 .into(),
         ),
-        Refused::NotFound => (ErrorCode::NotFound, "there is no such message".into()),
+        Refused::NotFound => (ErrorCode::NotFound, NO_SUCH_MESSAGE.into()),
         Refused::Forbidden => (
             ErrorCode::Forbidden,
             "only what this connection has sent can be deleted".into(),

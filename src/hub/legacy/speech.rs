@@ -10,6 +10,8 @@ use crate::edge::wire::escape::escape_into;
 use crate::edge::wire::names::{RoomName, UserName};
 use crate::hub::log::Requests;
 use crate::hub::messages::{Action, Refused, Request};
+use crate::hub::rules::access::{self, Who};
+use crate::hub::rules::standing::Standing;
 
 use super::client::LegacyClient;
 
@@ -87,6 +89,7 @@ impl LegacyClient {
     /// Sends on what waits, as far as the log has room for it.
     pub(super) fn submit_held(&mut self) {
         let mut requests = Vec::new();
+        self.drop_unsaid();
         while !self.speech.held.is_empty() && self.may_submit() {
             let Some(action) = self.speech.held.pop_front() else {
                 break;
@@ -105,6 +108,38 @@ impl LegacyClient {
         }
         if !requests.is_empty() {
             self.shard.links().log.do_send(Requests(requests));
+        }
+    }
+
+    /// Whether somebody of this name may speak in the lobby from this client's address.
+    fn may_say(&self, action: &Action) -> bool {
+        let Action::Say { room, account, .. } = action else {
+            return true;
+        };
+        let who = Who {
+            standing: Standing::Guest,
+            account,
+            address: self.address,
+        };
+        let policies = &self.shard.policies;
+        policies.with(room.as_str(), |policy| {
+            access::judge(who, room, policy, access::Action::Send).is_allowed()
+        })
+    }
+
+    /// What was held for the log is not said any more if its name was muted meanwhile.
+    fn drop_unsaid(&mut self) {
+        let held = std::mem::take(&mut self.speech.held);
+        for action in held {
+            if self.may_say(&action) {
+                self.speech.held.push_back(action);
+            } else {
+                self.speech.held_bytes -= action.cost_bytes();
+                info!(
+                    self.log,
+                    "message refused: its name or address may not speak in the lobby"
+                );
+            }
         }
     }
 

@@ -7,12 +7,14 @@ use slog::{error, info, warn};
 
 use crate::edge::wire::names::RoomName;
 use crate::edge::wire::timestamp::Timestamp;
-use crate::hub::messages::{Action, Answer, Batch, Done, Refused, Request, RoomBlocks};
-use crate::hub::rules::access::may_delete;
+use crate::hub::messages::{
+    Action, Answer, Batch, Done, Refused, RemovalRight, Request, RoomBlocks,
+};
+use crate::hub::rules::access::is_own;
 use crate::hub::rules::block::text_blocks;
 use crate::store::log::{Commit, Event, EventKind, LogError, LogStore, NewEvent, Outcome};
 
-use super::{GROUP_BYTES, GROUP_REQUESTS, MessageLog, asker};
+use super::{GROUP_BYTES, GROUP_REQUESTS, MessageLog};
 use crate::hub::panic_at;
 
 /// The group that is being committed and told.
@@ -202,7 +204,12 @@ fn stage(store: &mut dyn LogStore, planned: &mut Planned) {
                 time: None,
             }
         }
-        Action::Remove { id, user, is_guest } => {
+        Action::Remove {
+            id,
+            user,
+            standing,
+            right,
+        } => {
             let target = match store.reader().get(*id) {
                 Ok(Some(target)) => target,
                 Ok(None) => {
@@ -214,7 +221,9 @@ fn stage(store: &mut dyn LogStore, planned: &mut Planned) {
                     return;
                 }
             };
-            if !may_delete(asker(&user.account(), *is_guest, origin), &target) {
+            if *right == RemovalRight::Author
+                && !is_own(*standing, &user.account(), origin, &target)
+            {
                 planned.result = Some(Err(Refused::Forbidden));
                 return;
             }

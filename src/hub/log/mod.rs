@@ -25,11 +25,12 @@ use slog::{Logger, error, info, warn};
 
 use crate::edge::wire::names::RoomName;
 use crate::edge::wire::timestamp::Timestamp;
+use crate::store::accounts::RetentionRule;
 use crate::store::log::{LogError, LogStore};
 
 use super::messages::Request;
+use super::registry::ChangeAnswered;
 use super::room::{Room, RoomOpened};
-use super::rules::access::Actor as Asker;
 use commit::InHand;
 pub use delivery::ShardLink;
 use read_pool::SharedReader;
@@ -61,6 +62,10 @@ pub struct MessageLog {
     next_nonce: u64,
     /// Newest ids told of rooms whose last groups cannot be read yet, because the segments do not take them (a full disk).
     ahead: HashMap<RoomName, u64>,
+    /// What rooms keep, where they keep less than the whole log.
+    kept: HashMap<RoomName, RetentionRule>,
+    /// Answers that wait for everything that came before them.
+    behind: Vec<ChangeAnswered>,
     fatal: Fatal,
 }
 
@@ -84,6 +89,8 @@ impl MessageLog {
             in_hand: None,
             next_nonce: rand::random(),
             ahead: HashMap::new(),
+            kept: HashMap::new(),
+            behind: Vec::new(),
             fatal,
         }
     }
@@ -104,7 +111,32 @@ impl MessageLog {
         let store = (self.factory)()?;
         self.reader.replace(store.reader());
         self.store = Some(store);
+        let kept = std::mem::take(&mut self.kept);
+        for (room, rule) in kept {
+            self.keep_room(room, rule);
+        }
         Ok(())
+    }
+
+    fn keep_room(&mut self, room: RoomName, rule: RetentionRule) {
+        // PER-ROOM RETENTION: here the store is told (`LogStore::set_room_retention`), once it knows how.
+        if rule == RetentionRule::default() {
+            self.kept.remove(&room);
+        } else {
+            self.kept.insert(room, rule);
+        }
+    }
+
+    /// Gives the answers that wait, if there is nothing left to commit.
+    fn answer_behind(&mut self) {
+        if !self.ledger.is_empty() || self.in_hand.is_some() {
+            return;
+        }
+        for answered in std::mem::take(&mut self.behind) {
+            if let Some(shard) = self.shards.get(usize::from(answered.client.shard)) {
+                shard.room.do_send(answered);
+            }
+        }
     }
 }
 
@@ -143,6 +175,7 @@ impl ActorFuture<MessageLog> for CommitWhenDrained {
         cx: &mut TaskContext<'_>,
     ) -> Poll<()> {
         log.commit_group();
+        log.answer_behind();
         if !log.ledger.is_empty() {
             // The mailbox gets its turn between groups.
             cx.waker().wake_by_ref();
@@ -164,6 +197,40 @@ impl Handler<Requests> for MessageLog {
         // A mailbox that never runs dry must not keep groups from closing.
         if self.ledger.len() >= GROUP_REQUESTS {
             self.commit_group();
+        }
+    }
+}
+
+/// What a client is told once everything that came before this is in the log and has been told.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct AnswerBehind(pub ChangeAnswered);
+
+impl Handler<AnswerBehind> for MessageLog {
+    type Result = ();
+
+    fn handle(&mut self, AnswerBehind(answered): AnswerBehind, _: &mut Context<Self>) {
+        // Kept until it is given: a panic within these commits must not lose it.
+        self.behind.push(answered);
+        // Under a load that never lets the mailbox run dry it would wait for long otherwise.
+        while !self.ledger.is_empty() && self.store.is_some() {
+            self.commit_group();
+        }
+        self.answer_behind();
+    }
+}
+
+/// What these rooms keep from now on.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct KeepRooms(pub Vec<(RoomName, RetentionRule)>);
+
+impl Handler<KeepRooms> for MessageLog {
+    type Result = ();
+
+    fn handle(&mut self, rooms: KeepRooms, _: &mut Context<Self>) {
+        for (room, rule) in rooms.0 {
+            self.keep_room(room, rule);
         }
     }
 }
@@ -259,13 +326,5 @@ impl Handler<super::Provoke> for MessageLog {
         }
         // At the worst moments: the next group panics before or after its commit, or half told.
         super::panic_at::set(provoke.0);
-    }
-}
-
-fn asker<'a>(account: &'a str, is_guest: bool, session: u64) -> Asker<'a> {
-    Asker {
-        account,
-        is_guest,
-        session,
     }
 }

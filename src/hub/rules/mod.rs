@@ -12,6 +12,7 @@ pub mod bucket;
 pub mod cursor;
 pub mod names_in_use;
 pub mod presence;
+pub mod room_change;
 pub mod standing;
 pub mod tail;
 pub mod tail_budget;

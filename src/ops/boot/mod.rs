@@ -90,6 +90,7 @@ pub(in crate::ops) struct Running {
     pub shards: Vec<Arbiter>,
     pub log_thread: Arbiter,
     pub auth_thread: Arbiter,
+    pub registry_thread: Arbiter,
     /// Dropped to end accepting.
     pub accepting: Vec<tokio::sync::oneshot::Sender<()>>,
 }
@@ -107,7 +108,8 @@ pub fn run(
     let folder = store::make_data_dir(&config.server.data_dir)?;
     let factory = store::factory(&config, folder.clone(), log.new(o!("actor" => "log")));
     let store = factory()?;
-    let accounts = store::accounts(&config, &folder)?;
+    let accounts_factory = store::accounts_factory(&config, &folder);
+    let accounts = accounts_factory()?;
     let addresses = sockets.addresses()?;
     let system = System::new();
     let result = system.block_on(async {
@@ -117,7 +119,7 @@ pub fn run(
             log,
             store,
             factory,
-            accounts,
+            (accounts, accounts_factory),
             sockets,
             descriptors,
             fatal,
