@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -49,6 +50,8 @@ pub enum Action {
         tag: Bytes,
         /// The body in its stored form.
         body: Bytes,
+        /// Whether the room's rate does not count it.
+        is_exempt: bool,
     },
     /// Remove a message.
     Remove {
@@ -114,6 +117,8 @@ pub enum Refused {
     NotFound,
     /// Not this user's to remove.
     Forbidden,
+    /// The room has had too many; how long to wait.
+    TooFast(Duration),
     /// A limit; its configuration key.
     Limit(&'static str),
     /// The log cannot take it now; why.

@@ -4,9 +4,11 @@
 //! the members' clients. [`session`] and [`auth`] are above the clients, [`heartbeat`] watches them, [`codec`] is C16, [`registry`] decides about rooms. What they decide is in
 //! [`rules`], without actors; what a shard's actors share is in [`shard`] and, for each client, its [`seat`].
 
+pub mod addresses;
 pub mod auth;
 pub mod client;
 pub mod codec;
+pub mod counters;
 pub mod heartbeat;
 pub mod legacy;
 pub mod log;

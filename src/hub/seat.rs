@@ -85,6 +85,7 @@ pub struct Seat {
     closing_since: Cell<Option<Duration>>,
     is_half_closed: Cell<bool>,
     is_unread: Cell<bool>,
+    is_counted: Cell<bool>,
     wants_presence: Cell<bool>,
     body_form: Cell<BodyForm>,
 }
@@ -152,6 +153,7 @@ impl Seat {
             closing_since: Cell::default(),
             is_half_closed: Cell::default(),
             is_unread: Cell::default(),
+            is_counted: Cell::default(),
             wants_presence: Cell::default(),
             body_form: Cell::default(),
         })
@@ -421,6 +423,16 @@ impl Seat {
     /// Whether its socket is left unread for now.
     pub fn is_unread(&self) -> bool {
         self.is_unread.get()
+    }
+
+    /// Notes that it counts among the connections of its address.
+    pub fn set_counted(&self) {
+        self.is_counted.set(true);
+    }
+
+    /// Whether it counts among the connections of its address.
+    pub fn is_counted(&self) -> bool {
+        self.is_counted.get()
     }
 
     /// Chooses whether it hears who comes and goes; before it is in any room.

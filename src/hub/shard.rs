@@ -3,7 +3,7 @@
 //! A shard is one thread, so this is cells and counters, never a lock. Actors get it in their constructors.
 
 use std::cell::{OnceCell, Ref, RefCell};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,13 +13,15 @@ use std::time::{Duration, Instant};
 use actix::{Addr, Recipient};
 use rustls::ServerConfig;
 use slab::Slab;
-use slog::Logger;
+use slog::{Logger, info};
 
 use crate::edge::wire::names::RoomName;
-use crate::ops::config::Config;
+use crate::ops::config::{Config, lists};
 
+use super::addresses::AddressCount;
 use super::auth::{AuthSupervisor, Registered};
 use super::codec::Codec;
+use super::counters::Counters;
 use super::heartbeat::Heartbeat;
 use super::legacy::LogInPinged;
 use super::log::MessageLog;
@@ -84,6 +86,10 @@ pub struct Links {
     pub auth: Addr<AuthSupervisor>,
     /// The one that decides about rooms.
     pub registry: Addr<RoomRegistry>,
+    /// Connections of each address.
+    pub addresses: Arc<AddressCount>,
+    /// How often limits were met.
+    pub counters: Arc<Counters>,
     /// Names that are accounts'.
     pub registered: Arc<Registered>,
     /// This shard's fan-out.
@@ -193,6 +199,22 @@ impl Shard {
     /// Offers new TLS connections this; those that are there keep what they have.
     pub fn use_tls(&self, config: Arc<ServerConfig>) {
         *self.tls.borrow_mut() = Some(config);
+    }
+
+    /// Counts a connection from `address`: whether it counts, or `None` if there are too many.
+    pub fn count_address(&self, address: IpAddr) -> Option<bool> {
+        let config = self.config();
+        if lists(&config.limits.exempt, address) {
+            return Some(false);
+        }
+        let links = self.links();
+        let max = config.limits.connections_per_address;
+        if links.addresses.enter(address, max) {
+            return Some(true);
+        }
+        links.counters.connections_per_address_refused_total.count();
+        info!(self.log, "connection refused: limits.connections_per_address is reached"; "address" => %address);
+        None
     }
 
     /// Time on the shard's clock.

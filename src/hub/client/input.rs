@@ -39,6 +39,7 @@ impl Client {
             || self.is_outbox_full()
             || self.pending.len() >= PENDING_MAX
             || self.pending_bytes >= PENDING_BYTES_MAX
+            || self.is_paused()
         {
             return false;
         }
@@ -94,6 +95,7 @@ impl Client {
             return;
         }
         self.seat.heard(self.shard.now());
+        self.meter_bytes(input.len(), ctx);
         match self.phase {
             Phase::Closing => {}
             Phase::Proxy => {
@@ -157,7 +159,10 @@ impl Client {
         let mut splitter = std::mem::replace(&mut self.splitter, placeholder);
         let mut batch = SendBatch::default();
         let consumed = splitter.feed(input, |line| {
-            let flow = self.carry_out(line, &mut batch, ctx);
+            let flow = match self.meter_command(line, ctx) {
+                ControlFlow::Continue(()) => self.carry_out(line, &mut batch, ctx),
+                ControlFlow::Break(()) => ControlFlow::Break(()),
+            };
             if flow.is_continue() && self.must_pause(&batch) {
                 ControlFlow::Break(())
             } else {
@@ -185,6 +190,7 @@ impl Client {
             || self.deferred.is_some()
             || self.is_outbox_full()
             || matches!(self.phase, Phase::Closing)
+            || self.is_paused()
             || self.pending.len() + batch.len() >= PENDING_MAX
             || self.pending_bytes as usize + batch.bytes() >= PENDING_BYTES_MAX as usize
     }
@@ -200,7 +206,7 @@ impl Client {
             Line::Whole(line) => line,
             Line::Oversized { head } => {
                 let refusal = Refusal::oversized(head, self.line_bytes());
-                self.reply(|out| reply::refusal(out, &refusal));
+                self.refuse(refusal.tag.as_str(), refusal.code, &refusal.text);
                 // What was skipped took no memory.
                 return self.count_stranger(head.len());
             }

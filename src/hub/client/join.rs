@@ -56,6 +56,13 @@ impl Client {
             self.refuse(tag.as_str(), ErrorCode::RateLimited, &text);
             return;
         }
+        if let Err(wait) = self.meter_join() {
+            let seconds = wait.as_secs_f64();
+            let text =
+                format!("too many JOINs (limits.joins_per_minute); the next one in {seconds:.1} s");
+            self.refuse(tag.as_str(), ErrorCode::RateLimited, &text);
+            return;
+        }
         let room = room.owned();
         if !self.is_surely_there(&room) && !self.may_begin_unseen() {
             return self.look_for(tag.owned(), room, AfterLook::Join(from), ctx);

@@ -66,6 +66,7 @@ impl Client {
         if stranger.bytes as u64 <= max {
             return ControlFlow::Continue(());
         }
+        self.shard.links().counters.strangers_closed_total.count();
         let text = format!("log in within {max} bytes (auth.bytes)");
         self.refuse("", ErrorCode::TooLarge, &text);
         self.reply(|out| reply::bye(out, "log-in", 0));
@@ -224,6 +225,7 @@ impl Client {
                 Asked::LogIn(mechanism),
             ) => {
                 self.stranger = None;
+                self.start_meter();
                 let line_bytes = self.line_bytes();
                 self.splitter.set_limit(line_bytes);
                 if let Some(last) = last {

@@ -19,6 +19,7 @@ mod orders;
 #[cfg(feature = "fault-injection")]
 mod provoke;
 mod put_out;
+mod rates;
 mod room_change;
 mod room_list;
 mod rooms;
@@ -48,6 +49,7 @@ use super::codec::{BodyError, DecodedBody};
 use super::messages::ClientRef;
 use super::rules::access::{Action, Verdict, refusal_of};
 use super::rules::block::Block;
+use super::rules::meter::Meter;
 use super::seat::Seat;
 use super::session::{ClientEnded, Ending};
 use super::shard::Shard;
@@ -87,6 +89,8 @@ pub struct Client {
     ending: Option<Box<Ending>>,
     /// Gone once it is logged in.
     stranger: Option<Box<Stranger>>,
+    /// How fast it goes; nobody looks at those that are exempt.
+    meter: Option<Box<Meter>>,
     said_hello: bool,
     is_blocked: bool,
     /// A proxy that is believed says that it came to it over TLS.
@@ -148,14 +152,18 @@ enum Busy {
 }
 
 impl Client {
-    /// Seats a new client on `shard` and starts its actor.
+    /// Seats a new client on `shard` and starts its actor. `is_counted` says that it is among the connections of its address.
     pub fn start(
         shard: &Rc<Shard>,
         stream: TcpStream,
         peer: SocketAddr,
+        is_counted: bool,
     ) -> std::io::Result<ClientRef> {
         stream.set_nodelay(true)?;
         let seat = shard.seat(peer, stream.as_raw_fd());
+        if is_counted {
+            seat.set_counted();
+        }
         let phase = match lists(&shard.config().listen.proxies, peer.ip()) {
             true => Phase::Proxy,
             false => Phase::First,
@@ -186,6 +194,7 @@ impl Client {
             next_request: 0,
             ending: None,
             stranger: None,
+            meter: None,
             said_hello: false,
             is_blocked: false,
             came_over_tls: false,
@@ -204,6 +213,9 @@ impl Client {
     }
 
     fn refuse(&mut self, tag: &str, code: ErrorCode, text: &str) {
+        if code == ErrorCode::TooLarge {
+            self.shard.links().counters.too_large_total.count();
+        }
         reply::err(self.outbox.lines(), tag, code, text);
     }
 
@@ -268,6 +280,9 @@ impl Drop for Client {
     fn drop(&mut self) {
         let client = self.seat.client;
         self.shard.unseat(client);
+        if self.seat.is_counted() {
+            self.shard.links().addresses.leave(self.seat.peer().ip());
+        }
         self.leave_all();
         let ending = if std::thread::panicking() {
             Ending::Panicked

@@ -73,6 +73,7 @@ impl Client {
             }
             EvictReason::LogInOverdue if speaks_gc2 => {
                 let seconds = self.shard.config().auth.deadline.as_secs_f32();
+                self.shard.links().counters.strangers_closed_total.count();
                 let text = format!("log in within {seconds} s, for example: AUTH;1;GUEST;yourname");
                 self.refuse("", ErrorCode::Unauthenticated, &text);
                 self.reply(|out| reply::bye(out, "timeout", 0));
@@ -154,6 +155,13 @@ fn explain(refused: &Refused) -> (ErrorCode, String) {
         Refused::Forbidden => (
             ErrorCode::Forbidden,
             "only what this connection has sent can be deleted".into(),
+        ),
+        Refused::TooFast(wait) => (
+            ErrorCode::RateLimited,
+            format!(
+                "too many messages in this room (limits.room_messages_per_second); wait {:.1} s and send it again",
+                wait.as_secs_f64().max(0.1)
+            ),
         ),
         Refused::Limit(key) => (
             ErrorCode::Unavailable,

@@ -3,6 +3,7 @@
 use actix::Context;
 
 use crate::edge::wire::gc2::range::JoinFrom;
+use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
 use crate::edge::wire::gc2::text::{RoomText, TagText};
 use crate::edge::wire::names::{RoomName, Tag};
@@ -103,7 +104,12 @@ impl Client {
             tag, room, then, ..
         } = waiting;
         match (answer.result, then) {
-            (Err((code, text)), _) => self.refuse(tag.as_str(), code, &text),
+            (Err((code, text)), _) => {
+                if code == ErrorCode::RateLimited {
+                    self.shard.links().counters.rooms_refused_total.count();
+                }
+                self.refuse(tag.as_str(), code, &text);
+            }
             (Ok(()), Then::Answer) => {
                 self.reply(|out| reply::ok_room(out, tag.as_str(), room.as_str()));
             }

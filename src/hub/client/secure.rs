@@ -6,7 +6,7 @@ use slog::{debug, info};
 use crate::edge::tls::exporter::BINDING_BYTES;
 use crate::edge::tls::session::TlsSession;
 use crate::edge::wire::proxy;
-use crate::hub::session::Ending;
+use crate::hub::session::{Ending, TOO_MANY_FROM_ADDRESS};
 
 use super::{Client, Phase};
 
@@ -85,6 +85,15 @@ impl Client {
         let is_ours = |source: &_| !is_loopback(*source) || is_loopback(proxy);
         if let Some(source) = header.source.filter(is_ours) {
             self.seat.set_peer(source);
+        }
+        let address = self.seat.peer().ip();
+        match self.shard.count_address(address) {
+            Some(true) => self.seat.set_counted(),
+            Some(false) => {}
+            None => {
+                self.reply(|out| out.extend_from_slice(TOO_MANY_FROM_ADDRESS));
+                return self.close(Ending::Refused("too many connections from its address"));
+            }
         }
         self.came_over_tls = header.is_tls;
         debug!(self.shard.log, "client behind a proxy"; "proxy" => %proxy, "peer" => %self.seat.peer(),

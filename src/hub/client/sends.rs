@@ -236,6 +236,7 @@ impl Client {
             account: account.clone(),
             tag: tag.clone(),
             body,
+            is_exempt: self.meter.is_none(),
         };
         self.enroll(action, tag, Wanted::Say)
     }

@@ -12,6 +12,7 @@ use crate::hub::log::Requests;
 use crate::hub::messages::{Action, Refused, Request};
 use crate::hub::rules::access::{self, Who};
 use crate::hub::rules::standing::Standing;
+use crate::ops::config::lists;
 
 use super::client::LegacyClient;
 
@@ -70,6 +71,7 @@ impl Handler<Said> for LegacyClient {
             user: said.user,
             tag: Bytes::new(),
             body: body.into(),
+            is_exempt: lists(&self.shard.config().limits.exempt, self.address),
         };
         let cost_bytes = action.cost_bytes();
         if self.speech.held_bytes + cost_bytes > HELD_BYTES_MAX {
@@ -174,6 +176,9 @@ impl LegacyClient {
 
 fn explain(refused: &Refused) -> String {
     match refused {
+        Refused::TooFast(_) => {
+            "too many messages in the lobby (limits.room_messages_per_second)".to_owned()
+        }
         Refused::Limit(key) => format!("the limit {key} is reached"),
         Refused::Unavailable(why) => why.to_string(),
         // Only tags and removals get these.

@@ -14,6 +14,7 @@ use crate::hub::rules::access::is_own;
 use crate::hub::rules::block::text_blocks;
 use crate::store::log::{Commit, Event, EventKind, LogError, LogStore, NewEvent, Outcome};
 
+use super::room_rates::RoomRates;
 use super::{GROUP_BYTES, GROUP_REQUESTS, MessageLog};
 use crate::hub::panic_at;
 
@@ -74,7 +75,7 @@ impl MessageLog {
                 is_staged: false,
             });
             if let Some(planned) = in_hand.requests.last_mut() {
-                stage(store.as_mut(), planned);
+                stage(store.as_mut(), planned, &mut self.room_rates);
             }
         }
         panic_at::point("before-commit");
@@ -181,7 +182,7 @@ impl MessageLog {
 }
 
 /// Stages what a request wants, or refuses it right away.
-fn stage(store: &mut dyn LogStore, planned: &mut Planned) {
+fn stage(store: &mut dyn LogStore, planned: &mut Planned, room_rates: &mut RoomRates) {
     let request = &planned.request;
     let origin = request.client.session;
     let event = match &request.action {
@@ -191,7 +192,12 @@ fn stage(store: &mut dyn LogStore, planned: &mut Planned) {
             account,
             tag,
             body,
+            is_exempt,
         } => {
+            if !is_exempt && let Err(wait) = room_rates.take(room) {
+                planned.result = Some(Err(Refused::TooFast(wait)));
+                return;
+            }
             let tag = std::str::from_utf8(tag).ok().filter(|tag| !tag.is_empty());
             let mark = tag.map(|tag| store.tag_mark(account, tag, room, body));
             NewEvent {

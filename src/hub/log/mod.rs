@@ -11,6 +11,7 @@
 mod commit;
 mod delivery;
 pub mod read_pool;
+mod room_rates;
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
@@ -26,7 +27,7 @@ use slog::{Logger, error, info, warn};
 use crate::edge::wire::names::RoomName;
 use crate::edge::wire::timestamp::Timestamp;
 use crate::store::accounts::RetentionRule;
-use crate::store::log::{LogError, LogStore};
+use crate::store::log::{LogError, LogStore, RoomRetention};
 
 use super::messages::Request;
 use super::registry::ChangeAnswered;
@@ -34,6 +35,8 @@ use super::room::{Room, RoomOpened};
 use commit::InHand;
 pub use delivery::ShardLink;
 use read_pool::SharedReader;
+pub use room_rates::LimitRooms;
+use room_rates::RoomRates;
 
 /// How often retention, background syncing and the like are looked after.
 const MAINTENANCE: Duration = Duration::from_millis(100);
@@ -64,6 +67,7 @@ pub struct MessageLog {
     ahead: HashMap<RoomName, u64>,
     /// What rooms keep, where they keep less than the whole log.
     kept: HashMap<RoomName, RetentionRule>,
+    room_rates: RoomRates,
     /// Answers that wait for everything that came before them.
     behind: Vec<ChangeAnswered>,
     fatal: Fatal,
@@ -90,6 +94,7 @@ impl MessageLog {
             next_nonce: rand::random(),
             ahead: HashMap::new(),
             kept: HashMap::new(),
+            room_rates: RoomRates::default(),
             behind: Vec::new(),
             fatal,
         }
@@ -111,19 +116,38 @@ impl MessageLog {
         let store = (self.factory)()?;
         self.reader.replace(store.reader());
         self.store = Some(store);
-        let kept = std::mem::take(&mut self.kept);
-        for (room, rule) in kept {
-            self.keep_room(room, rule);
-        }
+        let kept: Vec<_> = self
+            .kept
+            .iter()
+            .map(|(room, rule)| (room.clone(), *rule))
+            .collect();
+        self.tell_store(&kept);
         Ok(())
     }
 
-    fn keep_room(&mut self, room: RoomName, rule: RetentionRule) {
-        // PER-ROOM RETENTION: here the store is told (`LogStore::set_room_retention`), once it knows how.
-        if rule == RetentionRule::default() {
-            self.kept.remove(&room);
-        } else {
-            self.kept.insert(room, rule);
+    fn keep_rooms(&mut self, rules: Vec<(RoomName, RetentionRule)>) {
+        self.tell_store(&rules);
+        for (room, rule) in rules {
+            if rule == RetentionRule::default() {
+                self.kept.remove(&room);
+            } else {
+                self.kept.insert(room, rule);
+            }
+        }
+    }
+
+    /// The store does not keep these settings: it is told again whenever it was opened.
+    fn tell_store(&mut self, rules: &[(RoomName, RetentionRule)]) {
+        let Some(store) = self.store.as_mut().filter(|_| !rules.is_empty()) else {
+            return;
+        };
+        let retention = |(room, rule): &(RoomName, RetentionRule)| {
+            let (age, messages) = (rule.age, rule.messages);
+            (room.clone(), RoomRetention { age, messages })
+        };
+        let rooms: Vec<_> = rules.iter().map(retention).collect();
+        if let Err(error) = store.set_room_retentions(&rooms) {
+            error!(self.log, "rooms keep more than they should for now"; "error" => %error);
         }
     }
 
@@ -229,9 +253,7 @@ impl Handler<KeepRooms> for MessageLog {
     type Result = ();
 
     fn handle(&mut self, rooms: KeepRooms, _: &mut Context<Self>) {
-        for (room, rule) in rooms.0 {
-            self.keep_room(room, rule);
-        }
+        self.keep_rooms(rooms.0);
     }
 }
 

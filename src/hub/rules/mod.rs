@@ -10,6 +10,7 @@ pub mod beat;
 pub mod block;
 pub mod bucket;
 pub mod cursor;
+pub mod meter;
 pub mod names_in_use;
 pub mod presence;
 pub mod room_change;

@@ -13,11 +13,13 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::edge::legacy;
 use crate::edge::listener;
+use crate::hub::addresses::AddressCount;
 use crate::hub::auth::{AuthSupervisor, KnowSessions, Registered};
 use crate::hub::codec::Codec;
+use crate::hub::counters::Counters;
 use crate::hub::heartbeat::Heartbeat;
 use crate::hub::log::read_pool::{ReadPool, SharedReader};
-use crate::hub::log::{AddShard, MessageLog, ShardLink, StoreFactory};
+use crate::hub::log::{AddShard, LimitRooms, MessageLog, ShardLink, StoreFactory};
 use crate::hub::registry::{AccountsFactory, KnowShards, Policies, PolicyLink, RoomRegistry};
 use crate::hub::room::Room;
 use crate::hub::rules::tail_budget::TailBudget;
@@ -95,11 +97,20 @@ pub(super) async fn start(
             )
         })?
     };
+    let counters = Arc::new(Counters::default());
+    let addresses = Arc::new(AddressCount::default());
+    message_log.do_send(LimitRooms::of(&config.limits, &counters));
     let registered = Arc::new(Registered::default());
     let auth_thread = Arbiter::new();
     let auth = {
         let (config, actor_log) = (config.clone(), log.new(o!("actor" => "auth")));
-        let actor = AuthSupervisor::new(config, actor_log.clone(), accounts, registered.clone())?;
+        let actor = AuthSupervisor::new(
+            config,
+            actor_log.clone(),
+            accounts,
+            registered.clone(),
+            counters.clone(),
+        )?;
         let fatal = fatal.clone();
         on_thread(&auth_thread, move || {
             let give_up = give_up("the log-in", fatal);
@@ -147,6 +158,8 @@ pub(super) async fn start(
             reads: reads.clone(),
             auth: auth.clone(),
             registry: registry.clone(),
+            addresses: addresses.clone(),
+            counters: counters.clone(),
             registered: registered.clone(),
             room: part.room.clone(),
             rooms: rooms.clone(),
