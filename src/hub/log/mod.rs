@@ -25,18 +25,19 @@ use slog::{Logger, error, info, warn};
 
 use crate::edge::wire::names::RoomName;
 use crate::edge::wire::timestamp::Timestamp;
-use crate::store::accounts::RetentionRule;
-use crate::store::log::{LogError, LogStore};
+use crate::store::log::{LogError, LogStore, RoomRetention};
 
 use super::messages::Request;
 use super::registry::ChangeAnswered;
-use super::room::{Room, RoomOpened};
+use super::room::{Room, RoomExpired, RoomOpened};
 use commit::InHand;
 pub use delivery::ShardLink;
 use read_pool::SharedReader;
 
 /// How often retention, background syncing and the like are looked after.
 const MAINTENANCE: Duration = Duration::from_millis(100);
+/// Every so many turns of that it is looked whether messages of rooms have expired.
+const EXPIRY_TURNS: u32 = 10;
 /// A group is closed once its events take so much, so that one commit stays short.
 const GROUP_BYTES: usize = 2 * 1024 * 1024;
 /// A group is closed once it has so many requests.
@@ -47,6 +48,14 @@ pub type StoreFactory = Box<dyn Fn() -> Result<Box<dyn LogStore>, LogError> + Se
 
 /// What ends the process when the log cannot go on; gets the reason.
 pub type Fatal = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// What a room keeps.
+#[derive(Debug, Default)]
+struct Kept {
+    retention: RoomRetention,
+    /// What the shards know to have expired.
+    floor: u64,
+}
 
 /// See the module.
 pub struct MessageLog {
@@ -63,7 +72,9 @@ pub struct MessageLog {
     /// Newest ids told of rooms whose last groups cannot be read yet, because the segments do not take them (a full disk).
     ahead: HashMap<RoomName, u64>,
     /// What rooms keep, where they keep less than the whole log.
-    kept: HashMap<RoomName, RetentionRule>,
+    kept: HashMap<RoomName, Kept>,
+    /// Maintenances so far.
+    turns: u32,
     /// Answers that wait for everything that came before them.
     behind: Vec<ChangeAnswered>,
     fatal: Fatal,
@@ -90,6 +101,7 @@ impl MessageLog {
             next_nonce: rand::random(),
             ahead: HashMap::new(),
             kept: HashMap::new(),
+            turns: 0,
             behind: Vec::new(),
             fatal,
         }
@@ -97,6 +109,10 @@ impl MessageLog {
 
     fn maintain(&mut self) {
         self.shards.iter_mut().for_each(ShardLink::forget_heard);
+        self.turns = self.turns.wrapping_add(1);
+        if self.turns.is_multiple_of(EXPIRY_TURNS) {
+            self.expire_tails();
+        }
         let Some(store) = &mut self.store else { return };
         match store.maintain(Timestamp::now()) {
             Ok(()) => {}
@@ -111,20 +127,46 @@ impl MessageLog {
         let store = (self.factory)()?;
         self.reader.replace(store.reader());
         self.store = Some(store);
-        let kept = std::mem::take(&mut self.kept);
-        for (room, rule) in kept {
-            self.keep_room(room, rule);
-        }
+        let kept = self.kept.iter();
+        let kept = kept.map(|(room, kept)| (room.clone(), kept.retention));
+        self.keep_rooms(kept.collect());
         Ok(())
     }
 
-    fn keep_room(&mut self, room: RoomName, rule: RetentionRule) {
-        // PER-ROOM RETENTION: here the store is told (`LogStore::set_room_retention`), once it knows how.
-        if rule == RetentionRule::default() {
-            self.kept.remove(&room);
-        } else {
-            self.kept.insert(room, rule);
+    /// Tells the store what these rooms keep, and remembers it for when the store is opened anew.
+    fn keep_rooms(&mut self, rooms: Vec<(RoomName, RoomRetention)>) {
+        if rooms.is_empty() {
+            return;
         }
+        if let Some(store) = &mut self.store
+            && let Err(error) = store.set_room_retentions(&rooms)
+        {
+            // It is in force all the same, and made durable by the next maintenance.
+            warn!(self.log, "retention of rooms not written yet"; "error" => %error);
+        }
+        for (room, retention) in rooms {
+            // One that has a limit no longer stays here too: what has expired already is still to leave the tails.
+            let kept = self.kept.entry(room).or_default();
+            kept.retention = retention;
+        }
+        self.expire_tails();
+    }
+
+    /// What has expired in the log is not told from memory either.
+    fn expire_tails(&mut self) {
+        let reader = self.reader.current();
+        for (room, kept) in &mut self.kept {
+            let floor = reader.room_floor(room);
+            if floor > kept.floor {
+                kept.floor = floor;
+                for shard in &self.shards {
+                    let room = room.clone();
+                    shard.room.do_send(RoomExpired { room, floor });
+                }
+            }
+        }
+        let is_over = |kept: &Kept| kept.retention.is_none();
+        self.kept.retain(|_, kept| !is_over(kept));
     }
 
     /// Gives the answers that wait, if there is nothing left to commit.
@@ -223,15 +265,13 @@ impl Handler<AnswerBehind> for MessageLog {
 /// What these rooms keep from now on.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct KeepRooms(pub Vec<(RoomName, RetentionRule)>);
+pub struct KeepRooms(pub Vec<(RoomName, RoomRetention)>);
 
 impl Handler<KeepRooms> for MessageLog {
     type Result = ();
 
     fn handle(&mut self, rooms: KeepRooms, _: &mut Context<Self>) {
-        for (room, rule) in rooms.0 {
-            self.keep_room(room, rule);
-        }
+        self.keep_rooms(rooms.0);
     }
 }
 
