@@ -287,6 +287,19 @@ impl Handler<KnowShards> for RoomRegistry {
     }
 }
 
+/// Another configuration is in force.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct UseConfig(pub Arc<Config>);
+
+impl Handler<UseConfig> for RoomRegistry {
+    type Result = ();
+
+    fn handle(&mut self, UseConfig(config): UseConfig, _: &mut Context<Self>) {
+        self.config = config;
+    }
+}
+
 /// A fan-out started anew: tell it again what it has not carried out to the end.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
