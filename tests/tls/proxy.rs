@@ -9,10 +9,10 @@ use crate::support::{Gc2, PATIENCE, Server, fresh_address};
 
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 /// `PP2_TYPE_SSL` with `PP2_CLIENT_SSL`.
-const OVER_TLS: [u8; 8] = [0x20, 0, 5, 1, 0, 0, 0, 0];
+pub const OVER_TLS: [u8; 8] = [0x20, 0, 5, 1, 0, 0, 0, 0];
 
 /// A header for a client at 203.0.113.`host`.
-fn header(host: u8, more: &[u8]) -> Vec<u8> {
+pub fn header(host: u8, more: &[u8]) -> Vec<u8> {
     let addresses = [203, 0, 113, host, 192, 0, 2, 1, 0xC0, 0x01, 0x29, 0xF4];
     let length = (addresses.len() + more.len()) as u16;
     [

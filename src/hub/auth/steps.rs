@@ -192,6 +192,7 @@ impl AuthSupervisor {
         self.wait_for_account(&account, address)?;
         let known = self.book.store.secrets(&account);
         let known = known.map_err(|error| accounts_failed(&self.log, &error))?;
+        self.book.forget(&account);
         let real = known.and_then(|(account, secrets)| Some((account.epoch, secrets.scram?)));
         let (epoch, verifier) = match real {
             Some((epoch, kept)) => {
@@ -326,7 +327,7 @@ impl AuthSupervisor {
         }
     }
 
-    /// Somebody who was let in did not wait for it.
+    /// Has a password compared with what is known of its account; the answer comes later.
     pub(super) fn check_password(
         &mut self,
         client: ClientRef,
@@ -339,6 +340,8 @@ impl AuthSupervisor {
         self.wait_for_account(&account, address)?;
         let known = self.book.store.secrets(&account);
         let known = known.map_err(|error| accounts_failed(&self.log, &error))?;
+        // What is kept may be older than what was just read, by another process's last act.
+        self.book.forget(&account);
         self.passwords
             .check(client, address, account, known, password, auth)
     }

@@ -94,10 +94,10 @@ impl Client {
             return;
         }
         self.seat.heard(self.shard.now());
-        match &mut self.phase {
+        match self.phase {
             Phase::Closing => {}
-            Phase::Proxy(before) => {
-                let bytes = [&**before, input].concat();
+            Phase::Proxy => {
+                let bytes = self.with_first(input);
                 self.take_proxy_header(bytes, ctx);
             }
             Phase::Gc2 => {
@@ -106,8 +106,8 @@ impl Client {
                     self.hold(input[consumed..].to_vec(), 0);
                 }
             }
-            Phase::First(before) => {
-                let bytes = [&**before, input].concat();
+            Phase::First => {
+                let bytes = self.with_first(input);
                 self.meet(bytes, ctx);
             }
         }
@@ -117,7 +117,7 @@ impl Client {
     pub(super) fn meet(&mut self, bytes: Vec<u8>, ctx: &mut Context<Self>) {
         let peer = self.seat.peer();
         match first_bytes::detect(&bytes) {
-            Protocol::Undecided => self.phase = Phase::First(bytes.into()),
+            Protocol::Undecided => self.keep_first(bytes),
             Protocol::Gc2 => {
                 self.phase = Phase::Gc2;
                 self.note_tls();

@@ -96,10 +96,10 @@ pub struct Client {
 
 /// How far the connection is.
 enum Phase {
-    /// It comes through a proxy that has not said yet for whom; its first bytes.
-    Proxy(Box<[u8]>),
-    /// Its protocol is not known yet; its first bytes.
-    First(Box<[u8]>),
+    /// It comes through a proxy that has not said yet for whom.
+    Proxy,
+    /// Its protocol is not known yet.
+    First,
     /// It speaks GC/2.
     Gc2,
     /// Nothing more is read from it; it ends when its outbox is empty.
@@ -158,8 +158,8 @@ impl Client {
         stream.set_nodelay(true)?;
         let seat = shard.seat(peer, stream.as_raw_fd());
         let phase = match lists(&shard.config().listen.proxies, peer.ip()) {
-            true => Phase::Proxy(Box::default()),
-            false => Phase::First(Box::default()),
+            true => Phase::Proxy,
+            false => Phase::First,
         };
         let client = seat.client;
         let config = shard.config();

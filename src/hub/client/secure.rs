@@ -47,7 +47,7 @@ impl Client {
         };
         match self.stream.start_tls(config, first) {
             // What is said within it is looked at as if it were the first.
-            Ok(()) => self.phase = Phase::First(Box::default()),
+            Ok(()) => self.phase = Phase::First,
             Err(error) => self.fail_tls(&error),
         }
     }
@@ -71,7 +71,7 @@ impl Client {
         let header = match proxy::parse(&bytes) {
             Ok(Some(header)) => header,
             Ok(None) => {
-                self.phase = Phase::Proxy(bytes.into());
+                self.keep_first(bytes);
                 return;
             }
             Err(fault) => {
@@ -89,7 +89,7 @@ impl Client {
         self.came_over_tls = header.is_tls;
         debug!(self.shard.log, "client behind a proxy"; "proxy" => %proxy, "peer" => %self.seat.peer(),
             "tls" => header.is_tls);
-        self.phase = Phase::First(Box::default());
+        self.phase = Phase::First;
         if let Some(first @ [_, ..]) = bytes.get(header.bytes..) {
             self.meet(first.to_vec(), ctx);
         }

@@ -59,8 +59,9 @@ pub trait LogStore: Send {
     /// Gives rooms a retention of their own, or takes it away. When this returns, no reader is served what has expired by
     /// it, and nothing ever will be again: not after a restart, not by an earlier clock, not by a longer retention. The
     /// settings themselves are not kept: the caller makes them again whenever it has opened the log, all at once, since
-    /// each call in which something expires waits for the disk. After an error the settings are in force and what
-    /// could not be made durable is tried again by [`LogStore::maintain`].
+    /// each call in which something expires waits for the disk. After an error the settings are in force, and what could not be
+    /// looked up or made durable is tried again by [`LogStore::maintain`]; until then it is served. If the log is behind
+    /// with a commit or has stopped, nothing is set.
     fn set_room_retentions(&mut self, rooms: &[(RoomName, RoomRetention)]) -> Result<(), LogError>;
 
     /// Readers of this log.

@@ -86,9 +86,10 @@ impl Segments {
             self.publish_floor();
             return Ok(self.shared.read().floor);
         }
-        if due {
-            self.raise_rooms(now)?;
-        }
+        let raised = match due {
+            true => self.raise_rooms(now),
+            false => Ok(()),
+        };
         match self.write_risen(due) {
             Ok(()) => self.publish_floor(),
             Err(stopped @ LogError::Stopped { .. }) => return Err(stopped),
@@ -100,6 +101,7 @@ impl Segments {
             }
         }
         self.delete_below()?;
+        raised?;
         Ok(self.shared.read().floor)
     }
 

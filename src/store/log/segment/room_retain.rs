@@ -36,6 +36,13 @@ impl Kept {
         self.retention.messages > 0 && self.messages > self.retention.messages
     }
 
+    /// After a failure: whatever was counted, everything is looked at again.
+    fn look_again(&mut self) {
+        self.next_time = Some(0);
+        self.messages = self.retention.messages.saturating_add(1);
+        self.recount = true;
+    }
+
     /// Raises the floor; never lowers it.
     fn raise(&mut self, id: u64, time_max: u64) {
         if id > self.floor.id {
@@ -114,7 +121,8 @@ impl RoomsKept {
 }
 
 impl Segments {
-    /// Sets these rooms' retentions; what has expired by them is not served any more when this returns.
+    /// Sets these rooms' retentions; what has expired by them is not served any more when this returns. A room that cannot be read
+    /// is tried again with the next look, and does not keep the others from theirs.
     pub(crate) fn set_room_retentions(
         &mut self,
         rooms: &[(RoomName, RoomRetention)],
@@ -122,16 +130,21 @@ impl Segments {
     ) -> Result<(), LogError> {
         self.refuse_read_only()?;
         let snapshot = self.shared.snapshot();
+        let mut failed = None;
         for (room, retention) in rooms {
             let known = self.rooms_kept.rooms.get(room).copied();
             let mut kept = known.unwrap_or_default();
             kept.retention = *retention;
-            if !retention.is_none() {
-                self.jump(&snapshot, room, &mut kept, now)?;
+            if !retention.is_none()
+                && let Err(error) = self.jump(&snapshot, room, &mut kept, now)
+            {
+                kept.look_again();
+                failed.get_or_insert(error);
             }
             self.keep(room, kept);
         }
-        self.publish_floors()
+        self.publish_floors()?;
+        failed.map_or(Ok(()), Err)
     }
 
     /// Raises the floors of the rooms in which something has expired. Readers know it after [`Segments::publish_floors`].
@@ -149,18 +162,23 @@ impl Segments {
             return Ok(());
         }
         let snapshot = self.shared.snapshot();
+        let mut failed = None;
         for room in due {
             let Some(mut kept) = self.rooms_kept.rooms.get(&room).copied() else {
                 continue;
             };
-            if kept.retention.messages > 0 && !kept.recount {
-                self.walk(&snapshot, &room, &mut kept, now)?;
+            let raised = if kept.retention.messages > 0 && !kept.recount {
+                self.walk(&snapshot, &room, &mut kept, now)
             } else {
-                self.jump(&snapshot, &room, &mut kept, now)?;
+                self.jump(&snapshot, &room, &mut kept, now)
+            };
+            if let Err(error) = raised {
+                kept.look_again();
+                failed.get_or_insert(error);
             }
             self.keep(&room, kept);
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// Makes risen floors durable, then lets readers know them.

@@ -210,6 +210,26 @@ fn no_reader_knows_a_floor_that_is_not_on_the_disk() {
 }
 
 #[test]
+fn a_room_that_cannot_be_read_is_tried_again_and_hinders_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut segments = forty(options(folder.path()));
+    append(&mut segments, vec![message(41, 41_000_000, "new", "x")]);
+    append(&mut segments, vec![message(42, 42_000_000, "new", "x")]);
+    let index = part_path(folder.path(), 1, Part::Index);
+    let aside = folder.path().join("aside");
+    std::fs::rename(&index, &aside).unwrap();
+    std::fs::create_dir(&index).unwrap();
+    let set = [(room("dev"), limits(0, 30)), (room("new"), limits(1, 0))];
+    segments.set_room_retentions(&set, at(42)).unwrap_err();
+    assert_eq!(segments.reader().room_floor(&room("new")), 42);
+    segments.retain(at(43)).unwrap_err();
+    std::fs::remove_dir(&index).unwrap();
+    std::fs::rename(&aside, &index).unwrap();
+    segments.retain(at(44)).unwrap();
+    assert_eq!(segments.reader().room_floor(&room("dev")), 14);
+}
+
+#[test]
 fn floors_of_another_log_hide_nothing_new() {
     let folder = tempfile::tempdir().unwrap();
     let mut segments = forty(options(folder.path()));
