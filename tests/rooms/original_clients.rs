@@ -25,6 +25,12 @@ fn their_names_can_be_muted_and_their_addresses_banned() {
     other.say("otto", "heard");
     let line = boss.until("MSG;lobby;").1;
     assert!(line.ends_with(";otto;heard"), "{line:?}");
+    // Another room is another matter.
+    boss.join("den", "");
+    change(&mut boss, "den", &format!("ban;{}", other.address()));
+    other.say("otto", "still here");
+    let line = boss.until("MSG;lobby;").1;
+    assert!(line.ends_with(";otto;still here"), "{line:?}");
     change(&mut boss, "lobby", &format!("ban;{}", other.address()));
     house.server.wait_for_log("put out of the lobby");
     boss.send("WHO;w;lobby");
@@ -34,6 +40,7 @@ fn their_names_can_be_muted_and_their_addresses_banned() {
     old.expect(&[
         ("olaf", "hello"),
         ("otto", "heard"),
+        ("otto", "still here"),
         ("boss", "who is left?"),
     ]);
 }

@@ -119,3 +119,32 @@ fn a_fan_out_that_starts_anew_lets_nobody_in_who_was_put_out() {
     }
     own.check_alive();
 }
+
+#[test]
+fn an_answer_that_waits_for_the_log_outlives_its_panics() {
+    for place in ["log", "before-commit", "after-commit", "half-told"] {
+        let mut house = House::open();
+        let mut own = house.account("own");
+        own.join("den", "");
+        let mut bad = house.account("bad");
+        bad.join("den", "");
+        own.ask(&format!("PROVOKE;p;{place}"), &format!("OK;p;{place}"));
+        let lines: String = (0..500).map(|at| format!("SEND;t{at};den;x\n")).collect();
+        bad.send_bytes(lines.as_bytes());
+        change(&mut own, "den", "ban;bad");
+        own.send("HISTORY;newest;den;last=1;");
+        let (before, _) = own.until("OK;newest;");
+        let newest = before.iter().find(|line| line.starts_with("HIST;newest;"));
+        let newest = newest.map_or(0, |line| crate::support::number(line, 3));
+        let mut answers = 0;
+        while answers < 500 {
+            let line = bad.line();
+            if line.starts_with("OK;") {
+                let id = crate::support::number(&line, 2);
+                assert!(id <= newest, "{place}: {id} after {newest}");
+            }
+            answers += usize::from(line.starts_with("OK;") || line.starts_with("ERR;"));
+        }
+        own.check_alive();
+    }
+}

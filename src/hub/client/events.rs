@@ -87,7 +87,8 @@ impl Client {
             }
             verdict if self.refuse_unless_allowed(tag.as_str(), verdict) => {}
             _ if self.seat.body_form() == BodyForm::C16 => {
-                let (client, ticket) = (ctx.address(), self.await_lines());
+                let client = ctx.address();
+                let ticket = self.await_lines(tag.clone(), event.room.clone());
                 self.shard.links().codec.do_send(EncodeEvent {
                     client,
                     ticket,

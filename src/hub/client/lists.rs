@@ -7,17 +7,32 @@ use actix::{AsyncContext, Context};
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
 use crate::edge::wire::gc2::text::{RoomText, TagText};
-use crate::edge::wire::names::Tag;
+use crate::edge::wire::names::{RoomName, Tag};
 use crate::hub::room::ListMembers;
 use crate::hub::rules::access::{Action, NO_SUCH_ROOM, Verdict};
 
 use super::look::{AfterLook, is_there};
 use super::{Busy, Client, LinesReady};
 
+/// Lines that others put together.
+pub(super) struct LinesDue {
+    tag: Tag,
+    /// What they tell of.
+    room: RoomName,
+    pub(super) ticket: u32,
+}
+
+impl LinesDue {
+    /// The tag of what asked for them, if they tell of this room.
+    pub(super) fn tag_if_of(&self, room: &RoomName) -> Option<Tag> {
+        (self.room == *room).then(|| self.tag.clone())
+    }
+}
+
 impl Client {
-    pub(super) fn await_lines(&mut self) -> u32 {
+    pub(super) fn await_lines(&mut self, tag: Tag, room: RoomName) -> u32 {
         let ticket = self.next_ticket();
-        self.busy = Some(Box::new(Busy::Lines { ticket }));
+        self.busy = Some(Box::new(Busy::Lines(LinesDue { tag, room, ticket })));
         ticket
     }
 
@@ -36,7 +51,8 @@ impl Client {
             return;
         }
         let is_surely_there = self.is_surely_there(&room);
-        let (ticket, client, tag) = (self.await_lines(), ctx.address(), tag.owned());
+        let (tag, client) = (tag.owned(), ctx.address());
+        let ticket = self.await_lines(tag.clone(), room.clone());
         let links = self.shard.links().clone();
         actix_rt::spawn(async move {
             let mut users = BTreeMap::new();

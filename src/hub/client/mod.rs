@@ -57,6 +57,7 @@ use events::EventWanted;
 use feed::PageInHand;
 use history::HistoryWalk;
 use join::Joining;
+use lists::LinesDue;
 use log_in::{Asked, Stranger};
 use look::Look;
 use room_change::Waiting;
@@ -146,7 +147,7 @@ enum Busy {
     /// The message that GET or DELETE is about.
     Event(EventWanted),
     /// The lines of GET or WHO.
-    Lines { ticket: u32 },
+    Lines(LinesDue),
     /// The codec, for bodies in C16.
     Decode(SendBatch),
 }
@@ -406,7 +407,7 @@ impl Handler<LinesReady> for Client {
     type Result = ();
 
     fn handle(&mut self, ready: LinesReady, _: &mut Context<Self>) {
-        if matches!(self.busy.as_deref(), Some(Busy::Lines { ticket }) if *ticket == ready.ticket) {
+        if matches!(self.busy.as_deref(), Some(Busy::Lines(due)) if due.ticket == ready.ticket) {
             self.busy = None;
             self.outbox.lines().extend_from_slice(&ready.lines);
         }

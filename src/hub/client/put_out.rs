@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
-use crate::edge::wire::names::RoomName;
+use crate::edge::wire::names::{RoomName, Tag};
 use crate::hub::room::JoinRefused;
 use crate::hub::rules::access::{Action, refusal_of};
 
@@ -18,7 +18,7 @@ impl Client {
             // What it read of the past and did not take yet.
             let name = room.as_str();
             self.outbox.retain_lines(|line| !is_history_of(line, name));
-            if let Some(tag) = self.history_of(room) {
+            if let Some(tag) = self.reading(room) {
                 self.busy = None;
                 self.refuse_unless_allowed(tag.as_str(), verdict);
             }
@@ -62,10 +62,11 @@ impl Client {
         }
     }
 
-    /// The tag of the HISTORY of this room that is under way.
-    fn history_of(&self, room: &RoomName) -> Option<crate::edge::wire::names::Tag> {
+    /// The tag of what is being read of this room.
+    fn reading(&self, room: &RoomName) -> Option<Tag> {
         match self.busy.as_deref() {
             Some(Busy::History(walk)) => walk.tag_if_of(room),
+            Some(Busy::Lines(due)) => due.tag_if_of(room),
             _ => None,
         }
     }

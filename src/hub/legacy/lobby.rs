@@ -90,7 +90,9 @@ impl LegacyClient {
         if !self.seat.take_refused().is_empty() {
             self.end(Ending::Refused("banned from the lobby"));
         }
-        if !self.seat.take_outs().is_empty() {
+        // It is known by its name and address in other rooms too, where it never is.
+        let outs = self.seat.take_outs();
+        if outs.iter().any(|(room, _)| room.is_lobby()) {
             self.end(Ending::Refused("put out of the lobby"));
         }
         drop(self.seat.take_topics());

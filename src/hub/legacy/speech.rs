@@ -91,13 +91,20 @@ impl LegacyClient {
     /// Sends on what waits, as far as the log has room for it.
     pub(super) fn submit_held(&mut self) {
         let mut requests = Vec::new();
-        self.drop_unsaid();
         while !self.speech.held.is_empty() && self.may_submit() {
             let Some(action) = self.speech.held.pop_front() else {
                 break;
             };
             let cost_bytes = action.cost_bytes();
             self.speech.held_bytes -= cost_bytes;
+            // Asked now: its name may have been muted while it was held.
+            if !self.may_say(&action) {
+                info!(
+                    self.log,
+                    "message refused: its name or address may not speak in the lobby"
+                );
+                continue;
+            }
             self.shard.queue.enter(cost_bytes);
             self.speech.next_number = self.speech.next_number.wrapping_add(1);
             let number = self.speech.next_number;
@@ -127,22 +134,6 @@ impl LegacyClient {
         policies.with(room.as_str(), |policy| {
             access::judge(who, room, policy, access::Action::Send).is_allowed()
         })
-    }
-
-    /// What was held for the log is not said any more if its name was muted meanwhile.
-    fn drop_unsaid(&mut self) {
-        let held = std::mem::take(&mut self.speech.held);
-        for action in held {
-            if self.may_say(&action) {
-                self.speech.held.push_back(action);
-            } else {
-                self.speech.held_bytes -= action.cost_bytes();
-                info!(
-                    self.log,
-                    "message refused: its name or address may not speak in the lobby"
-                );
-            }
-        }
     }
 
     fn may_submit(&self) -> bool {

@@ -26,12 +26,11 @@ use slog::{Logger, error, info, warn};
 
 use crate::edge::wire::names::RoomName;
 use crate::edge::wire::timestamp::Timestamp;
-use crate::store::accounts::RetentionRule;
 use crate::store::log::{LogError, LogStore, RoomRetention};
 
 use super::messages::Request;
 use super::registry::ChangeAnswered;
-use super::room::{Room, RoomOpened};
+use super::room::{Room, RoomExpired, RoomOpened};
 use commit::InHand;
 pub use delivery::ShardLink;
 use read_pool::SharedReader;
@@ -40,6 +39,8 @@ use room_rates::RoomRates;
 
 /// How often retention, background syncing and the like are looked after.
 const MAINTENANCE: Duration = Duration::from_millis(100);
+/// Every so many turns of that it is looked whether messages of rooms have expired.
+const EXPIRY_TURNS: u32 = 10;
 /// A group is closed once its events take so much, so that one commit stays short.
 const GROUP_BYTES: usize = 2 * 1024 * 1024;
 /// A group is closed once it has so many requests.
@@ -50,6 +51,14 @@ pub type StoreFactory = Box<dyn Fn() -> Result<Box<dyn LogStore>, LogError> + Se
 
 /// What ends the process when the log cannot go on; gets the reason.
 pub type Fatal = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// What a room keeps.
+#[derive(Debug, Default)]
+struct Kept {
+    retention: RoomRetention,
+    /// What the shards know to have expired.
+    floor: u64,
+}
 
 /// See the module.
 pub struct MessageLog {
@@ -66,7 +75,9 @@ pub struct MessageLog {
     /// Newest ids told of rooms whose last groups cannot be read yet, because the segments do not take them (a full disk).
     ahead: HashMap<RoomName, u64>,
     /// What rooms keep, where they keep less than the whole log.
-    kept: HashMap<RoomName, RetentionRule>,
+    kept: HashMap<RoomName, Kept>,
+    /// Maintenances so far.
+    turns: u32,
     room_rates: RoomRates,
     /// Answers that wait for everything that came before them.
     behind: Vec<ChangeAnswered>,
@@ -94,6 +105,7 @@ impl MessageLog {
             next_nonce: rand::random(),
             ahead: HashMap::new(),
             kept: HashMap::new(),
+            turns: 0,
             room_rates: RoomRates::default(),
             behind: Vec::new(),
             fatal,
@@ -102,6 +114,10 @@ impl MessageLog {
 
     fn maintain(&mut self) {
         self.shards.iter_mut().for_each(ShardLink::forget_heard);
+        self.turns = self.turns.wrapping_add(1);
+        if self.turns.is_multiple_of(EXPIRY_TURNS) {
+            self.expire_tails();
+        }
         let Some(store) = &mut self.store else { return };
         match store.maintain(Timestamp::now()) {
             Ok(()) => {}
@@ -116,39 +132,46 @@ impl MessageLog {
         let store = (self.factory)()?;
         self.reader.replace(store.reader());
         self.store = Some(store);
-        let kept: Vec<_> = self
-            .kept
-            .iter()
-            .map(|(room, rule)| (room.clone(), *rule))
-            .collect();
-        self.tell_store(&kept);
+        let kept = self.kept.iter();
+        let kept = kept.map(|(room, kept)| (room.clone(), kept.retention));
+        self.keep_rooms(kept.collect());
         Ok(())
     }
 
-    fn keep_rooms(&mut self, rules: Vec<(RoomName, RetentionRule)>) {
-        self.tell_store(&rules);
-        for (room, rule) in rules {
-            if rule == RetentionRule::default() {
-                self.kept.remove(&room);
-            } else {
-                self.kept.insert(room, rule);
-            }
+    /// Tells the store what these rooms keep, and remembers it for when the store is opened anew.
+    fn keep_rooms(&mut self, rooms: Vec<(RoomName, RoomRetention)>) {
+        if rooms.is_empty() {
+            return;
         }
+        if let Some(store) = &mut self.store
+            && let Err(error) = store.set_room_retentions(&rooms)
+        {
+            // It is in force all the same, and made durable by the next maintenance.
+            warn!(self.log, "retention of rooms not written yet"; "error" => %error);
+        }
+        for (room, retention) in rooms {
+            // One that has a limit no longer stays here too: what has expired already is still to leave the tails.
+            let kept = self.kept.entry(room).or_default();
+            kept.retention = retention;
+        }
+        self.expire_tails();
     }
 
-    /// The store does not keep these settings: it is told again whenever it was opened.
-    fn tell_store(&mut self, rules: &[(RoomName, RetentionRule)]) {
-        let Some(store) = self.store.as_mut().filter(|_| !rules.is_empty()) else {
-            return;
-        };
-        let retention = |(room, rule): &(RoomName, RetentionRule)| {
-            let (age, messages) = (rule.age, rule.messages);
-            (room.clone(), RoomRetention { age, messages })
-        };
-        let rooms: Vec<_> = rules.iter().map(retention).collect();
-        if let Err(error) = store.set_room_retentions(&rooms) {
-            error!(self.log, "rooms keep more than they should for now"; "error" => %error);
+    /// What has expired in the log is not told from memory either.
+    fn expire_tails(&mut self) {
+        let reader = self.reader.current();
+        for (room, kept) in &mut self.kept {
+            let floor = reader.room_floor(room);
+            if floor > kept.floor {
+                kept.floor = floor;
+                for shard in &self.shards {
+                    let room = room.clone();
+                    shard.room.do_send(RoomExpired { room, floor });
+                }
+            }
         }
+        let is_over = |kept: &Kept| kept.retention.is_none();
+        self.kept.retain(|_, kept| !is_over(kept));
     }
 
     /// Gives the answers that wait, if there is nothing left to commit.
@@ -247,7 +270,7 @@ impl Handler<AnswerBehind> for MessageLog {
 /// What these rooms keep from now on.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct KeepRooms(pub Vec<(RoomName, RetentionRule)>);
+pub struct KeepRooms(pub Vec<(RoomName, RoomRetention)>);
 
 impl Handler<KeepRooms> for MessageLog {
     type Result = ();

@@ -11,6 +11,7 @@ use crate::edge::wire::gc2::reply;
 use crate::edge::wire::names::{RoomName, UserName};
 use crate::edge::wire::timestamp::Timestamp;
 use crate::hub::auth::household;
+use crate::hub::log::KeepRooms;
 use crate::hub::panic_at;
 use crate::hub::rules::access::{self, Action, NO_SUCH_ROOM, Rank, RoomState, Who, refusal_of};
 use crate::hub::rules::room_change::{self, Change, Plan, Refusal, Target};
@@ -171,10 +172,9 @@ impl RoomRegistry {
         info!(self.log, "room changed"; "room" => %ask.room, "by" => %ask.identity.user,
             "what" => change.audit_name(), "subject" => change.subject());
         if let (Change::Retention(_), Some(policy)) = (change, &policy) {
-            self.message_log.do_send(crate::hub::log::KeepRooms(vec![(
-                ask.room.clone(),
-                policy.retention,
-            )]));
+            let kept = super::kept(policy.retention);
+            self.message_log
+                .do_send(KeepRooms(vec![(ask.room.clone(), kept)]));
         }
         Ok(Some(announcement(ask, change, policy)))
     }
@@ -310,7 +310,8 @@ fn announcement(
         }
         _ => (Whom::Nobody, String::new()),
     };
-    let takes_away = whom != Whom::Nobody || matches!(change, Change::Mute(_));
+    let takes_away =
+        whom != Whom::Nobody || matches!(change, Change::Mute(_) | Change::Retention(_));
     let must_have_left = match change {
         Change::Kick(user) => Some(user.clone()),
         _ => None,

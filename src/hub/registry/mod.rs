@@ -23,6 +23,7 @@ use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::names::{RoomName, UserName};
 use crate::ops::config::Config;
 use crate::store::accounts::{Accounts, AccountsError, RetentionRule, RoomPolicy};
+use crate::store::log::RoomRetention;
 
 use super::log::{KeepRooms, MessageLog};
 use super::messages::ClientRef;
@@ -102,7 +103,7 @@ impl RoomRegistry {
     fn tell_retention<'a>(&self, policies: impl Iterator<Item = &'a Arc<RoomPolicy>>) {
         let rules = policies.filter(|policy| policy.retention != RetentionRule::default());
         let rules: Vec<_> = rules
-            .map(|policy| (policy.name.clone(), policy.retention))
+            .map(|policy| (policy.name.clone(), kept(policy.retention)))
             .collect();
         if !rules.is_empty() {
             self.message_log.do_send(KeepRooms(rules));
@@ -176,14 +177,22 @@ impl RoomRegistry {
 
     /// The store holds this of a room, whatever was thought to be so.
     fn hold(&mut self, room: RoomName, policy: Option<RoomPolicy>) {
-        if self.policies.get(&room).map(|known| &**known) == policy.as_ref() {
+        let known = self.policies.get(&room);
+        if known.map(|known| &**known) == policy.as_ref() {
             return;
+        }
+        let rule = |policy: Option<&RoomPolicy>| {
+            policy.map_or_else(RetentionRule::default, |it| it.retention)
+        };
+        let (before, after) = (rule(known.map(|known| &**known)), rule(policy.as_ref()));
+        if before != after {
+            self.message_log
+                .do_send(KeepRooms(vec![(room.clone(), kept(after))]));
         }
         let policy = policy.map(Arc::new);
         match &policy {
             Some(policy) => {
                 self.policies.insert(room.clone(), policy.clone());
-                self.tell_retention([policy].into_iter());
             }
             None => {
                 self.policies.remove(&room);
@@ -221,6 +230,14 @@ impl RoomRegistry {
             }
         }
         self.in_hand = None;
+    }
+}
+
+/// The same for the log.
+fn kept(rule: RetentionRule) -> RoomRetention {
+    RoomRetention {
+        age: rule.age,
+        messages: rule.messages,
     }
 }
 
@@ -267,6 +284,19 @@ impl Handler<KnowShards> for RoomRegistry {
 
     fn handle(&mut self, know: KnowShards, _: &mut Context<Self>) {
         self.shards = know.0;
+    }
+}
+
+/// Another configuration is in force.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct UseConfig(pub Arc<Config>);
+
+impl Handler<UseConfig> for RoomRegistry {
+    type Result = ();
+
+    fn handle(&mut self, UseConfig(config): UseConfig, _: &mut Context<Self>) {
+        self.config = config;
     }
 }
 

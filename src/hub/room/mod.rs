@@ -241,6 +241,26 @@ impl Handler<RoomOpened> for Room {
     }
 }
 
+/// What a room has with lower ids has expired.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct RoomExpired {
+    /// Which room.
+    pub room: RoomName,
+    /// The lowest id that it still has, or will have.
+    pub floor: u64,
+}
+
+impl Handler<RoomExpired> for Room {
+    type Result = ();
+
+    fn handle(&mut self, expired: RoomExpired, _: &mut Context<Self>) {
+        if let Some(State::Open(room)) = self.rooms.get(&expired.room) {
+            room.drop_through(expired.floor.saturating_sub(1));
+        }
+    }
+}
+
 /// A client let itself out of a room; see [`LocalRoom::dismiss`].
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

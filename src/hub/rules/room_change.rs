@@ -1,7 +1,7 @@
 //! What ROOM can change: from the words of the line to what is to be written. Pure.
 //!
 //! [`Change::parse`] reads the line; [`plan`] says what it means for a room, which also asks whether it may be done to the person it is
-//! done to. Whether the one who asks may do it at all is [`access`](super::access)'s matter, and is asked before.
+//! done to. Whether the one who asks may do it at all is [`access`]'s matter, and is asked before.
 
 #[cfg(test)]
 mod tests;
