@@ -177,8 +177,8 @@ impl Shard {
     }
 
     /// Offers new TLS connections this; those that are there keep what they have.
-    pub fn use_tls(&self, config: Arc<ServerConfig>) {
-        *self.tls.borrow_mut() = Some(config);
+    pub fn use_tls(&self, config: Option<Arc<ServerConfig>>) {
+        *self.tls.borrow_mut() = config;
     }
 
     /// Time on the shard's clock.
