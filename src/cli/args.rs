@@ -122,7 +122,8 @@ pub enum Command {
     Certs(CertsArgs),
     /// Look for what would keep the server from working
     ///
-    /// Ports, configuration, certificate, data folder, space, descriptors, log, codec, clock: ok, warn or fail, with what to do.
+    /// Ports, configuration, who is let in, certificate, data folder, accounts, space, descriptors, log, codec, clock: ok, warn or
+    /// fail, with what to do.
     /// Exit code 1 if anything fails.
     #[command(after_help = "Examples:\n  gencomm doctor\n  gencomm doctor --json")]
     Doctor(DoctorArgs),
