@@ -55,6 +55,14 @@ pub enum Command {
         after_help = "Examples:\n  gencomm serve\n  gencomm serve --config /etc/gencomm\n  GENCOMM__LISTEN__MAIN=0.0.0.0:10740 gencomm serve"
     )]
     Serve(ServeArgs),
+    /// Have a running server read its configuration again
+    ///
+    /// Nobody is disconnected. Prints what has changed, and what takes effect at the next start. If anything in the new
+    /// configuration is wrong, all of it is told and nothing changes. SIGHUP does the same.
+    #[command(
+        after_help = "Examples:\n  gencomm reload\n  gencomm reload --config /etc/gencomm\n  gencomm reload --data /var/lib/gencomm"
+    )]
+    Reload(ReloadArgs),
     /// Talk in a room
     ///
     /// Enter starts a new line; Alt+Enter (or Esc, then Enter) sends. Ctrl-D or /quit leaves, /help tells the rest.
@@ -114,7 +122,8 @@ pub enum Command {
     Certs(CertsArgs),
     /// Look for what would keep the server from working
     ///
-    /// Ports, configuration, certificate, data folder, space, descriptors, log, codec, clock: ok, warn or fail, with what to do.
+    /// Ports, configuration, who is let in, certificate, data folder, accounts, space, descriptors, log, codec, clock: ok, warn or
+    /// fail, with what to do.
     /// Exit code 1 if anything fails.
     #[command(after_help = "Examples:\n  gencomm doctor\n  gencomm doctor --json")]
     Doctor(DoctorArgs),
@@ -123,6 +132,14 @@ pub enum Command {
 /// `serve` takes everything from the configuration.
 #[derive(Debug, Args)]
 pub struct ServeArgs {}
+
+/// Options of `reload`.
+#[derive(Debug, Args)]
+pub struct ReloadArgs {
+    /// The server's data folder [default: server.data_dir of the configuration]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
 
 /// Options of `chat`.
 #[derive(Debug, Args)]

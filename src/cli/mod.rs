@@ -16,6 +16,7 @@ mod notes;
 pub mod output;
 pub mod passwd;
 pub mod register;
+pub mod reload;
 pub mod secrets;
 pub mod send;
 pub mod serve;
@@ -52,6 +53,7 @@ fn dispatch(cli: &Cli) -> u8 {
         Command::Register(args) => register::run(cli, args),
         Command::Passwd(args) => passwd::run(cli, args),
         Command::Serve(_) => serve::run(dir),
+        Command::Reload(args) => reload::run(cli, args),
         Command::Config(args) => {
             return match args.action {
                 ConfigAction::Check => config::check(dir),

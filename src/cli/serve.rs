@@ -2,25 +2,32 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 use slog::{Logger, info};
 
 use crate::ops::boot::{self, Addresses, BootError};
-use crate::ops::config::Config;
+use crate::ops::config::{Loaded, process_environment};
+use crate::ops::reload::Source;
 use crate::ops::{logging, ports};
 
 use super::output::Failure;
 
 /// Runs the server that the configuration in `dir` describes.
 pub fn run(dir: &Path) -> Result<(), Failure> {
-    let config = Config::load(dir).map_err(|error| Failure::Usage(error.to_string()))?;
-    let (log, _guard) =
-        logging::build(&config.logging).map_err(|error| Failure::Usage(error.to_string()))?;
+    let environment = process_environment();
+    let loaded =
+        Loaded::read(dir, &environment).map_err(|error| Failure::Usage(error.to_string()))?;
+    let (log, guard) = logging::build(&loaded.config.logging)
+        .map_err(|error| Failure::Usage(error.to_string()))?;
     log_panics(&log);
-    let config = Arc::new(config);
+    let source = Source {
+        dir: dir.to_owned(),
+        environment,
+        loaded,
+        levels: guard.levels(),
+    };
     let for_newcomers = log.clone();
-    boot::run(config, &log, |addresses| {
+    boot::run(source, &log, |addresses| {
         announce(addresses, &for_newcomers)
     })
     .map_err(|error| explain(error, dir))

@@ -155,3 +155,8 @@ pub struct RoomBlocks {
     /// The newest message that was removed: what is told from memory has to be behind it.
     pub removed_up_to: u64,
 }
+
+/// Another configuration is in force: sent to everybody who keeps one.
+#[derive(Debug, Clone, actix::Message)]
+#[rtype(result = "()")]
+pub struct UseConfig(pub Arc<crate::ops::config::Config>);

@@ -86,6 +86,7 @@ pub struct Seat {
     is_half_closed: Cell<bool>,
     is_unread: Cell<bool>,
     is_counted: Cell<bool>,
+    has_new_config: Cell<bool>,
     wants_presence: Cell<bool>,
     body_form: Cell<BodyForm>,
 }
@@ -154,6 +155,7 @@ impl Seat {
             is_half_closed: Cell::default(),
             is_unread: Cell::default(),
             is_counted: Cell::default(),
+            has_new_config: Cell::default(),
             wants_presence: Cell::default(),
             body_form: Cell::default(),
         })
@@ -423,6 +425,17 @@ impl Seat {
     /// Whether its socket is left unread for now.
     pub fn is_unread(&self) -> bool {
         self.is_unread.get()
+    }
+
+    /// Another configuration is in force: what was derived from the old one for this client is to be looked at again.
+    pub fn leave_new_config(&self) {
+        self.has_new_config.set(true);
+        self.wake();
+    }
+
+    /// Takes that note.
+    pub fn take_new_config(&self) -> bool {
+        self.has_new_config.take()
     }
 
     /// Notes that it counts among the connections of its address.

@@ -18,7 +18,7 @@ use crate::ops::config::lists;
 
 use super::auth::{AccountLeft, AccountsReported, AuthSupervisor, Granted, LogInResult};
 use super::client::Client;
-use super::messages::ClientRef;
+use super::messages::{ClientRef, UseConfig};
 use super::seat::{EvictReason, Identity};
 use super::shard::{Links, Shard};
 
@@ -29,7 +29,7 @@ const RESTART_SPREAD_SECONDS: u32 = 5;
 #[derive(Debug)]
 pub struct ConnectionCount {
     open: AtomicUsize,
-    max: usize,
+    max: AtomicUsize,
 }
 
 impl ConnectionCount {
@@ -37,13 +37,18 @@ impl ConnectionCount {
     pub fn new(max: usize) -> Self {
         Self {
             open: AtomicUsize::new(0),
-            max,
+            max: AtomicUsize::new(max),
         }
     }
 
     /// The limit.
     pub fn max(&self) -> usize {
-        self.max
+        self.max.load(Ordering::Relaxed)
+    }
+
+    /// Another limit. If more are open, they stay, and nobody comes in until enough of them have left.
+    pub fn set_max(&self, max: usize) {
+        self.max.store(max, Ordering::Relaxed);
     }
 
     /// How many are open.
@@ -52,7 +57,8 @@ impl ConnectionCount {
     }
 
     pub(super) fn enter(&self) -> bool {
-        let more = |open: usize| (open < self.max).then_some(open + 1);
+        let max = self.max();
+        let more = |open: usize| (open < max).then_some(open + 1);
         self.open
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
             .is_ok()
@@ -115,10 +121,19 @@ impl Handler<Connect> for SessionSupervisor {
     }
 }
 
-/// A certificate was read: new TLS connections of this shard are offered it.
-#[derive(Message)]
+impl Handler<UseConfig> for SessionSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, UseConfig(config): UseConfig, _: &mut Context<Self>) {
+        self.shard.set_config(config);
+        self.shard.each_seat(|seat| seat.leave_new_config());
+    }
+}
+
+/// A certificate was read: new TLS connections of this shard are offered it. `None`: there is none any more.
+#[derive(Clone, Message)]
 #[rtype(result = "()")]
-pub struct UseTls(pub Arc<rustls::ServerConfig>);
+pub struct UseTls(pub Option<Arc<rustls::ServerConfig>>);
 
 impl Handler<UseTls> for SessionSupervisor {
     type Result = ();

@@ -197,8 +197,8 @@ impl Shard {
     }
 
     /// Offers new TLS connections this; those that are there keep what they have.
-    pub fn use_tls(&self, config: Arc<ServerConfig>) {
-        *self.tls.borrow_mut() = Some(config);
+    pub fn use_tls(&self, config: Option<Arc<ServerConfig>>) {
+        *self.tls.borrow_mut() = config;
     }
 
     /// Counts a connection from `address`: whether it counts, or `None` if there are too many.

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use slog::{Drain, FnValue, Logger, o};
 use slog_async::{Async, AsyncGuard, OverflowStrategy};
 
-use self::levels::Levels;
+pub use self::levels::LevelSwitch;
 use self::sanitize::Sanitized;
 use super::config::{LogFormat, Logging};
 
@@ -44,6 +44,14 @@ pub enum LoggingError {
 #[must_use = "dropping the guard ends logging"]
 pub struct Guard {
     _writer: AsyncGuard,
+    levels: LevelSwitch,
+}
+
+impl Guard {
+    /// The levels, to change them while lines are written.
+    pub fn levels(&self) -> LevelSwitch {
+        self.levels.clone()
+    }
 }
 
 impl fmt::Debug for Guard {
@@ -121,11 +129,13 @@ fn start(config: &Logging, drain: impl Writing) -> (Logger, Guard) {
         .thread_name("log-writer".to_owned())
         .build_with_guard();
     // Levels are looked at before the queue, so that a line nobody wants costs next to nothing.
-    let filtered = Levels::new(config).over(queue.ignore_res());
-    (
-        Logger::root(filtered.ignore_res(), o!()),
-        Guard { _writer: writer },
-    )
+    let levels = LevelSwitch::new(config);
+    let filtered = levels.clone().over(queue.ignore_res());
+    let guard = Guard {
+        _writer: writer,
+        levels,
+    };
+    (Logger::root(filtered.ignore_res(), o!()), guard)
 }
 
 #[cfg(test)]

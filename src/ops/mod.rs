@@ -1,14 +1,16 @@
-//! Around the flow: configuration, logging, wiring, supervision, shutdown.
+//! Around the flow: configuration, logging, wiring, supervision, control, shutdown.
 //!
 //! [`boot`] wires the tree and [`shutdown`] takes it apart; [`supervise`] starts actors again that panicked; [`config`] and [`logging`] are what an
-//! operator sees; [`ports`] and [`sys`] ask the system,
+//! operator sees, [`control`] the way to a running server, and [`reload`] what changes there; [`ports`] and [`sys`] ask the system,
 //! and [`doctor`] asks all of them what would keep a server from working.
 
 pub mod boot;
 pub mod config;
+pub mod control;
 pub mod doctor;
 pub mod logging;
 pub mod ports;
+pub mod reload;
 mod shutdown;
 pub mod supervise;
 pub mod sys;

@@ -13,27 +13,24 @@ use tokio::time::timeout;
 
 use crate::edge::listener;
 use crate::edge::wire::legacy::{AUTH_REQUEST, AUTH1};
-use crate::ops::config::{Config, lists};
+use crate::ops::config::lists;
 
+use super::InForce;
 use super::gate::{AuthAsked, Gate, MessageComes};
 
 /// Connections to the authorisation port at a time.
 const AUTH_CONNECTIONS_MAX: usize = 256;
 
 /// The authorisation port.
-pub(super) async fn auth(
-    listener: StdListener,
-    config: Arc<Config>,
-    gate: Addr<Gate>,
-    log: Logger,
-) {
+pub(super) async fn auth(listener: StdListener, config: InForce, gate: Addr<Gate>, log: Logger) {
     let places = Arc::new(Semaphore::new(AUTH_CONNECTIONS_MAX));
     accept(listener, &config, &log, |stream, address| {
         let Ok(place) = places.clone().try_acquire_owned() else {
             warn!(log, "AuthRequest refused: too many at once"; "peer" => %address);
             return;
         };
-        let (gate, log, deadline) = (gate.clone(), log.clone(), config.auth.deadline);
+        let (gate, log) = (gate.clone(), log.clone());
+        let deadline = config.borrow().auth.deadline;
         actix_rt::spawn(async move {
             match timeout(deadline, take_auth_request(stream)).await {
                 Ok(Ok(())) => gate.do_send(AuthAsked { address }),
@@ -70,12 +67,7 @@ async fn take_auth_request(mut stream: TcpStream) -> Result<(), String> {
 }
 
 /// The port for messages.
-pub(super) async fn message(
-    listener: StdListener,
-    config: Arc<Config>,
-    gate: Addr<Gate>,
-    log: Logger,
-) {
+pub(super) async fn message(listener: StdListener, config: InForce, gate: Addr<Gate>, log: Logger) {
     accept(listener, &config, &log, |stream, address| {
         gate.do_send(MessageComes { address, stream });
     })
@@ -85,13 +77,14 @@ pub(super) async fn message(
 /// Accepts from the addresses that are allowed.
 async fn accept(
     listener: StdListener,
-    config: &Config,
+    config: &InForce,
     log: &Logger,
     mut take: impl FnMut(TcpStream, IpAddr),
 ) {
     listener::accept(listener, log, |stream, peer| {
         let address = peer.ip().to_canonical();
-        if lists(&config.legacy.allow, address) {
+        let is_allowed = lists(&config.borrow().legacy.allow, address);
+        if is_allowed {
             take(stream, address);
         } else {
             info!(log, "original client refused: not in legacy.allow"; "peer" => %peer);

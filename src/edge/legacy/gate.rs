@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Supervised};
@@ -13,9 +12,11 @@ use tokio::net::TcpStream;
 
 use crate::hub::legacy::session::{NotStarted, StartLegacy, Started};
 use crate::hub::legacy::{LogInPinged, Said, SessionOver};
+use crate::hub::messages::UseConfig;
 use crate::hub::session::SessionSupervisor;
 use crate::ops::config::Config;
 
+use super::InForce;
 use super::calls::{self, CallError};
 use super::half::{Arrived, Half, HalfLogIns};
 use super::inbox::{Inbox, MessageRead, OpenCount};
@@ -31,7 +32,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 
 /// See the module.
 pub struct Gate {
-    config: Arc<Config>,
+    config: InForce,
     log: Logger,
     home: Option<Addr<SessionSupervisor>>,
     halves: HalfLogIns,
@@ -51,9 +52,10 @@ struct Callback {
 
 impl Gate {
     /// Nobody in. [`LiveOn`] has to follow.
-    pub(super) fn new(config: Arc<Config>, log: Logger) -> Self {
+    pub(super) fn new(config: InForce, log: Logger) -> Self {
+        let deadline = config.borrow().auth.deadline;
         Self {
-            halves: HalfLogIns::new(config.auth.deadline),
+            halves: HalfLogIns::new(deadline),
             config,
             log,
             home: None,
@@ -91,7 +93,7 @@ impl Gate {
             return;
         };
         self.callbacks.insert(address, Callback::default());
-        let (config, gate) = (self.config.clone(), ctx.address());
+        let (config, gate) = (self.config.borrow().clone(), ctx.address());
         actix_rt::spawn(async move {
             let result = let_in(address, &config, &home, &gate).await;
             gate.do_send(CalledBack { address, result });
@@ -170,10 +172,19 @@ impl Supervised for Gate {
     fn restarting(&mut self, _: &mut Context<Self>) {
         // Their tasks go on by themselves; whoever they let in is taken in without having been awaited.
         self.callbacks.clear();
-        self.halves = HalfLogIns::new(self.config.auth.deadline);
+        self.halves = HalfLogIns::new(self.config.borrow().auth.deadline);
         self.sessions
             .retain(|_, session| session.client.connected());
         warn!(self.log, "gate starts anew"; "clients" => self.sessions.len());
+    }
+}
+
+impl Handler<UseConfig> for Gate {
+    type Result = ();
+
+    fn handle(&mut self, UseConfig(config): UseConfig, _: &mut Context<Self>) {
+        self.halves.set_deadline(config.auth.deadline);
+        *self.config.borrow_mut() = config;
     }
 }
 
@@ -273,13 +284,14 @@ impl Handler<MessageComes> for Gate {
             info!(self.log, "message refused: nobody is logged in from there"; "peer" => %address);
             return;
         }
-        let content_bytes_max = self.config.limits.message_bytes;
+        let content_bytes_max = self.config.borrow().limits.message_bytes;
         let content_bytes_max = usize::try_from(content_bytes_max).unwrap_or(usize::MAX);
         let open_together = self.open_messages.clone();
-        let inbox = self.inboxes.entry(address).or_insert_with(|| {
-            Inbox::open(address, content_bytes_max, open_together, ctx.address())
-        });
-        if let Err(why) = inbox.take(comes.stream) {
+        let inbox = self
+            .inboxes
+            .entry(address)
+            .or_insert_with(|| Inbox::open(address, open_together, ctx.address()));
+        if let Err(why) = inbox.take(comes.stream, content_bytes_max) {
             warn!(self.log, "message refused"; "peer" => %address, "why" => why);
         }
     }

@@ -41,6 +41,11 @@ impl HalfLogIns {
         }
     }
 
+    /// Another deadline, for halves that wait as well.
+    pub(super) fn set_deadline(&mut self, deadline: Duration) {
+        self.deadline = deadline;
+    }
+
     /// A half came from `address`. The same half again counts from its newer time.
     pub(super) fn arrive(&mut self, address: IpAddr, half: Half, now: Instant) -> Arrived {
         if let Some((first, at)) = self.waiting.get(&address)
@@ -116,6 +121,10 @@ mod tests {
             Arrived::Waits
         );
         assert_eq!(table.sweep(late), []);
+        table.set_deadline(DEADLINE * 3);
+        let longer = late + DEADLINE * 2;
+        assert_eq!(table.sweep(longer), []);
+        table.set_deadline(DEADLINE);
         let later = late + DEADLINE + Duration::from_millis(1);
         assert_eq!(table.sweep(later), [(address(1), Half::AuthRequest)]);
     }

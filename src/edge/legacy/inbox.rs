@@ -34,23 +34,19 @@ pub(super) type OpenCount = Rc<Cell<usize>>;
 
 /// See the module. Dropping it lets what was accepted be read to its end.
 pub(super) struct Inbox {
-    streams: UnboundedSender<TcpStream>,
+    /// Each with the most that its message may hold, in bytes.
+    streams: UnboundedSender<(TcpStream, usize)>,
     open: OpenCount,
     open_together: OpenCount,
 }
 
 impl Inbox {
-    /// An inbox for `address` whose messages hold up to `content_bytes_max` bytes.
-    pub(super) fn open(
-        address: IpAddr,
-        content_bytes_max: usize,
-        open_together: OpenCount,
-        gate: Addr<Gate>,
-    ) -> Self {
+    /// An inbox for `address`.
+    pub(super) fn open(address: IpAddr, open_together: OpenCount, gate: Addr<Gate>) -> Self {
         let (streams, accepted) = unbounded_channel();
         let open = OpenCount::default();
         let counts = [open.clone(), open_together.clone()];
-        actix_rt::spawn(pass_on(accepted, address, content_bytes_max, counts, gate));
+        actix_rt::spawn(pass_on(accepted, address, counts, gate));
         Self {
             streams,
             open,
@@ -58,8 +54,12 @@ impl Inbox {
         }
     }
 
-    /// Takes a connection; says what stands against that.
-    pub(super) fn take(&self, stream: TcpStream) -> Result<(), &'static str> {
+    /// Takes a connection whose message may hold up to `content_bytes_max` bytes; says what stands against that.
+    pub(super) fn take(
+        &self,
+        stream: TcpStream,
+        content_bytes_max: usize,
+    ) -> Result<(), &'static str> {
         if self.open.get() >= PER_ADDRESS_MAX {
             return Err("too many messages at once from this address");
         }
@@ -67,7 +67,7 @@ impl Inbox {
             return Err("too many messages at once");
         }
         self.streams
-            .send(stream)
+            .send((stream, content_bytes_max))
             .map_err(|_| "its messages cannot be read any more")?;
         self.open.set(self.open.get() + 1);
         self.open_together.set(self.open_together.get() + 1);
@@ -76,9 +76,8 @@ impl Inbox {
 }
 
 async fn pass_on(
-    mut accepted: UnboundedReceiver<TcpStream>,
+    mut accepted: UnboundedReceiver<(TcpStream, usize)>,
     address: IpAddr,
-    content_bytes_max: usize,
     counts: [OpenCount; 2],
     gate: Addr<Gate>,
 ) {
@@ -87,7 +86,7 @@ async fn pass_on(
     loop {
         tokio::select! {
             stream = accepted.recv(), if is_open => match stream {
-                Some(stream) => reading.push_back(message::read(stream, content_bytes_max)),
+                Some((stream, max)) => reading.push_back(message::read(stream, max)),
                 None => is_open = false,
             },
             Some(result) = reading.next(), if !reading.is_empty() => {

@@ -12,7 +12,9 @@ mod half;
 mod inbox;
 mod message;
 
+use std::cell::RefCell;
 use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::Addr;
@@ -25,6 +27,9 @@ use crate::ops::config::Config;
 use crate::ops::supervise::{GiveUp, RestartLimit, start_supervised};
 
 pub use gate::{Gate, LiveOn};
+
+/// The configuration in force, for the gate, which is told of changes, and its doors on the same thread.
+type InForce = Rc<RefCell<Arc<Config>>>;
 
 /// The listening sockets.
 pub struct Sockets {
@@ -59,6 +64,7 @@ pub fn start(
     give_up: GiveUp,
 ) -> (Addr<Gate>, Vec<oneshot::Sender<()>>) {
     let log = log.new(o!("actor" => "legacy-gate"));
+    let config = InForce::new(RefCell::new(config.clone()));
     let (gate_config, gate_log) = (config.clone(), log.clone());
     let limit = RestartLimit::default();
     let gate = start_supervised("legacy-gate", log.clone(), limit, give_up, |_| {
@@ -72,7 +78,7 @@ pub fn start(
     };
     let auth = doors::auth(sockets.auth, config.clone(), gate.clone(), log.clone());
     actix_rt::spawn(until(keep_open(), auth));
-    let message = doors::message(sockets.message, config.clone(), gate.clone(), log);
+    let message = doors::message(sockets.message, config, gate.clone(), log);
     actix_rt::spawn(until(keep_open(), message));
     (gate, open)
 }

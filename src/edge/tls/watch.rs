@@ -1,21 +1,18 @@
-//! New certificates without a new start. In: the files, looked at every second, and a word from whoever wants them read now. Out: the
-//! configuration for new connections. Connections that are there keep theirs; a file that cannot be used changes nothing.
+//! New certificates without a new start. In: looks at the files. Out: what was found when they are others. Owns what the last look has
+//! seen; what is done about it is decided elsewhere (`ops::reload`).
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ServerConfig;
-use slog::{Logger, error, info, warn};
-use tokio::sync::Notify;
+use slog::{Logger, info, warn};
 
-use super::certificate::{Files, Loaded, load};
+use super::certificate::{CertificateError, Files, Loaded, load};
 use super::facts;
 use crate::ops::config::Config;
 
 /// Between two looks.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What tells one state of the files from another: each one's time of change, size and number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,54 +31,51 @@ fn of_file(path: &Path) -> Option<(i64, i64, u64, u64)> {
     Some((data.mtime(), data.mtime_nsec(), data.size(), data.ino()))
 }
 
-/// Looks for ever. `stamp` is of the files in force; `told` has them read at once; `put` takes what is to be used from now on, and is
-/// done when it is.
-pub async fn watch(
-    config: Arc<Config>,
-    mut stamp: Stamp,
-    told: Arc<Notify>,
-    log: Logger,
-    put: impl AsyncFn(Arc<ServerConfig>),
-) {
-    let mut changed: Option<Stamp> = None;
-    loop {
-        let is_told = tokio::select! {
-            () = told.notified() => true,
-            () = tokio::time::sleep(LOOK_EVERY) => false,
-        };
-        let now = Stamp::now(&config);
-        if !is_told {
-            if now == stamp {
-                changed = None;
-                continue;
-            }
-            // A pair is two files: it is read once both have been left alone for a while.
-            if changed.as_ref() != Some(&now) {
-                changed = Some(now);
-                continue;
-            }
+/// What a look has found.
+#[derive(Debug)]
+pub enum Seen {
+    /// Other files that can be used.
+    New(Loaded),
+    /// Other files that cannot.
+    Bad(CertificateError),
+    /// The files are gone.
+    Gone,
+}
+
+/// The files in force, and what the look before has seen of others.
+#[derive(Debug)]
+pub struct Watch {
+    in_force: Stamp,
+    changed: Option<Stamp>,
+}
+
+impl Watch {
+    /// `in_force` is of the files that are offered now.
+    pub fn new(in_force: Stamp) -> Self {
+        Self {
+            in_force,
+            changed: None,
         }
-        (stamp, changed) = (now, None);
-        match Files::of(&config).map(|files| load(&files)) {
-            None if is_told => {
-                info!(
-                    log,
-                    "no certificate to read; make one with `gencomm certs make`"
-                );
-            }
-            None => warn!(
-                log,
-                "the certificate's files are gone; the one in force stays until the server ends"
-            ),
-            Some(Ok(loaded)) => {
-                put(loaded.config.clone()).await;
-                announce(&log, "TLS certificate read anew", &loaded);
-            }
-            Some(Err(error)) => {
-                error!(log, "new TLS certificate not used; what was in force stays";
-                "why" => %error)
-            }
+    }
+
+    /// One look, every [`LOOK_EVERY`]. Finds something once for each change.
+    pub fn look(&mut self, config: &Config) -> Option<Seen> {
+        let now = Stamp::now(config);
+        if now == self.in_force {
+            self.changed = None;
+            return None;
         }
+        // A pair is two files: it is read once both have been left alone for a while.
+        if self.changed.as_ref() != Some(&now) {
+            self.changed = Some(now);
+            return None;
+        }
+        *self = Self::new(now);
+        Some(match Files::of(config).map(|files| load(&files)) {
+            None => Seen::Gone,
+            Some(Ok(loaded)) => Seen::New(loaded),
+            Some(Err(error)) => Seen::Bad(error),
+        })
     }
 }
 

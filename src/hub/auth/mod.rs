@@ -25,7 +25,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Supervised};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Supervised};
 use slog::{Logger, error, info, warn};
 
 use crate::edge::wire::gc2::refusal::ErrorCode;
@@ -33,7 +33,7 @@ use crate::ops::config::{Config, lists};
 use crate::store::accounts::{Accounts, AccountsError};
 
 use super::counters::Counters;
-use super::messages::ClientRef;
+use super::messages::{ClientRef, UseConfig};
 use super::rules::names_in_use::NamesInUse;
 use super::session::{LogInDecided, ReportAccounts, SessionSupervisor};
 use book::Book;
@@ -179,10 +179,10 @@ impl Supervised for AuthSupervisor {
     }
 }
 
-/// Another configuration is in force.
-#[derive(Debug, Clone, Message)]
-#[rtype(result = "()")]
-pub struct UseConfig(pub Arc<Config>);
+/// Whether log-ins can be decided by this; asked before it is in force.
+pub fn check(config: &Config) -> Result<(), AuthError> {
+    Ok(passwords::check(&config.auth)?)
+}
 
 impl Handler<UseConfig> for AuthSupervisor {
     type Result = ();

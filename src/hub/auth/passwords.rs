@@ -81,6 +81,12 @@ pub enum PasswordsError {
     Hash(#[from] PasswordError),
 }
 
+/// Whether passwords can be kept by these rules.
+pub(super) fn check(auth: &Auth) -> Result<(), PasswordsError> {
+    password::dummy(How::of(auth).params)?;
+    Ok(())
+}
+
 impl Passwords {
     pub(super) fn start(auth: &Auth, log: &Logger) -> Result<Self, PasswordsError> {
         let threads = match auth.hash_threads {

@@ -157,6 +157,8 @@ impl Client {
     fn take_lines(&mut self, input: &[u8], ctx: &mut Context<Self>) -> usize {
         let placeholder = LineSplitter::new(0);
         let mut splitter = std::mem::replace(&mut self.splitter, placeholder);
+        // The configuration may have changed since the last read.
+        splitter.set_limit(self.line_bytes());
         let mut batch = SendBatch::default();
         let consumed = splitter.feed(input, |line| {
             let flow = match self.meter_command(line, ctx) {

@@ -225,7 +225,7 @@ impl Client {
                 Asked::LogIn(mechanism),
             ) => {
                 self.stranger = None;
-                self.start_meter();
+                self.review_meter();
                 let line_bytes = self.line_bytes();
                 self.splitter.set_limit(line_bytes);
                 if let Some(last) = last {

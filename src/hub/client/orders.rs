@@ -18,6 +18,9 @@ impl Client {
         if self.seat.take_rejoin_order() {
             self.join_all_again();
         }
+        if self.seat.take_new_config() && self.seat.is_known() {
+            self.review_meter();
+        }
         if let Some(result) = self.seat.take_log_in() {
             self.take_log_in(result);
         }

@@ -32,11 +32,14 @@ fn rates(limits: &Limits) -> Rates {
 }
 
 impl Client {
-    /// It is someone now: from here on its commands are counted, unless its address is exempt.
-    pub(super) fn start_meter(&mut self) {
+    /// It is someone now, or another configuration is in force: its commands are counted, unless its address is exempt.
+    pub(super) fn review_meter(&mut self) {
         let address = self.seat.peer().ip();
-        if !lists(&self.shard.config().limits.exempt, address) {
-            self.meter = Some(Box::new(Meter::new(self.shard.now())));
+        if lists(&self.shard.config().limits.exempt, address) {
+            self.meter = None;
+        } else {
+            let now = self.shard.now();
+            self.meter.get_or_insert_with(|| Box::new(Meter::new(now)));
         }
     }
 

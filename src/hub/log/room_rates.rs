@@ -8,6 +8,7 @@ use actix::{Context, Handler, Message};
 
 use crate::edge::wire::names::RoomName;
 use crate::hub::counters::Counters;
+use crate::hub::messages::UseConfig;
 use crate::hub::rules::bucket::Buckets;
 use crate::ops::config::Limits;
 
@@ -68,6 +69,15 @@ impl LimitRooms {
             burst: limits.room_messages_burst,
             counters: counters.clone(),
         }
+    }
+}
+
+impl Handler<UseConfig> for MessageLog {
+    type Result = ();
+
+    fn handle(&mut self, UseConfig(config): UseConfig, _: &mut Context<Self>) {
+        self.room_rates.rate = config.limits.room_messages_per_second.into();
+        self.room_rates.burst = config.limits.room_messages_burst.into();
     }
 }
 

@@ -26,7 +26,7 @@ use crate::store::accounts::{Accounts, AccountsError, RetentionRule, RoomPolicy}
 use crate::store::log::RoomRetention;
 
 use super::log::{KeepRooms, MessageLog};
-use super::messages::ClientRef;
+use super::messages::{ClientRef, UseConfig};
 use super::panic_at;
 use super::rules::bucket::Buckets;
 use super::rules::room_change::{Change, Refusal};
@@ -286,11 +286,6 @@ impl Handler<KnowShards> for RoomRegistry {
         self.shards = know.0;
     }
 }
-
-/// Another configuration is in force.
-#[derive(Debug, Clone, Message)]
-#[rtype(result = "()")]
-pub struct UseConfig(pub Arc<Config>);
 
 impl Handler<UseConfig> for RoomRegistry {
     type Result = ();

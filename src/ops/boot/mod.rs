@@ -1,34 +1,37 @@
 //! Starts the server and runs it. In: the configuration. Out: a running server, until a signal or a fault ends it.
 //!
-//! [`store`] opens the log, [`tls`] reads the certificate, [`sockets`] listens, [`wiring`] starts the actors and makes them known to each
-//! other.
+//! [`store`] opens the log, [`sockets`] listens, [`wiring`] starts the actors and makes them known to each other, [`first_steps`]
+//! tells newcomers what to do.
 
+mod first_steps;
 mod sockets;
 mod store;
-mod tls;
 mod wiring;
 
 pub use store::log_options;
+pub(in crate::ops) use wiring::connections_max;
 pub(crate) use wiring::until;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
-use actix::Addr;
+use actix::{Addr, Recipient};
 use actix_rt::{Arbiter, System};
-use slog::{Logger, crit, o};
+use slog::{Logger, crit, o, warn};
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::edge::tls::certificate::CertificateError;
 use crate::hub::auth::AuthError;
 use crate::hub::log::MessageLog;
-use crate::hub::session::SessionSupervisor;
-use crate::ops::config::Config;
+use crate::hub::messages::UseConfig;
+use crate::hub::session::{ConnectionCount, SessionSupervisor};
+use crate::ops::control::{self, Verbs};
+use crate::ops::reload::{Certificate, Listeners, Reload, Source};
 use crate::ops::{shutdown, sys};
 use crate::store::accounts::AccountsError;
 use crate::store::log::LogError;
 use sockets::Sockets;
-use tls::Tls;
 
 /// Why the server did not start, or ended by itself.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +90,9 @@ pub struct Addresses {
 pub(in crate::ops) struct Running {
     pub log: Addr<MessageLog>,
     pub sessions: Vec<Addr<SessionSupervisor>>,
+    /// Everybody who keeps a configuration.
+    pub keepers: Vec<Recipient<UseConfig>>,
+    pub connections: Arc<ConnectionCount>,
     pub shards: Vec<Arbiter>,
     pub log_thread: Arbiter,
     pub auth_thread: Arbiter,
@@ -96,21 +102,19 @@ pub(in crate::ops) struct Running {
 }
 
 /// Runs a server until `stop` is done, a signal comes, or it cannot go on. Blocks. `ready` is called once everything listens.
-pub fn run(
-    config: Arc<Config>,
-    log: &Logger,
-    ready: impl FnOnce(&Addresses),
-) -> Result<(), BootError> {
+pub fn run(source: Source, log: &Logger, ready: impl FnOnce(&Addresses)) -> Result<(), BootError> {
     let descriptors = sys::raise_descriptor_limit()?;
-    let tls = Tls::load(&config)?;
+    let config = Arc::new(source.loaded.config.clone());
+    let certificate = Certificate::load(&config)?;
     // Before the log: whoever starts a second server by mistake is told so, and a taken port leaves no folder behind.
-    let sockets = Sockets::bind(&config, tls.offer())?;
+    let sockets = Sockets::bind(&config, certificate.offer())?;
     let folder = store::make_data_dir(&config.server.data_dir)?;
     let factory = store::factory(&config, folder.clone(), log.new(o!("actor" => "log")));
     let store = factory()?;
     let accounts_factory = store::accounts_factory(&config, &folder);
-    let accounts = accounts_factory()?;
+    let mut accounts = accounts_factory()?;
     let addresses = sockets.addresses()?;
+    first_steps::tell(log, &config, &folder, &mut *accounts)?;
     let system = System::new();
     let result = system.block_on(async {
         let (fatal, mut faults) = unbounded_channel();
@@ -125,16 +129,23 @@ pub fn run(
             fatal,
         )
         .await?;
-        tls.keep(
-            config.clone(),
-            log.new(o!("actor" => "tls")),
-            running.sessions.clone(),
-        )?;
-        // Whoever reads READY may send a signal at once.
+        let listeners = Listeners {
+            keepers: running.keepers.clone(),
+            shards: running.sessions.clone(),
+            connections: running.connections.clone(),
+            descriptors,
+        };
+        let reload = Reload::start(source, certificate, listeners, log);
+        // Whoever reads READY may send a signal at once, or a request.
         let signals = shutdown::Signals::listen()?;
+        reload.follow_hangups()?;
+        let control = open_control(&folder, &reload, log);
         ready(&addresses);
         let ended = shutdown::wait_for_end(log, signals, &mut faults).await;
-        let stopped = shutdown::stop(log, running, config.server.shutdown_deadline).await;
+        // Before the log is given free: the next server's socket is not to be removed.
+        drop(control);
+        let deadline = reload.in_force().server.shutdown_deadline;
+        let stopped = shutdown::stop(log, running, deadline).await;
         match (ended, stopped) {
             (Err(reason), _) | (Ok(()), Err(reason)) => Err(BootError::Fatal(reason)),
             (Ok(()), Ok(())) => Ok(()),
@@ -144,4 +155,22 @@ pub fn run(
         crit!(log, "{}", error);
     }
     result
+}
+
+/// What runs without it: everything but the commands that use it.
+fn open_control(folder: &Path, reload: &Reload, log: &Logger) -> Option<control::Control> {
+    let reload = reload.clone();
+    let verbs = Verbs::default().on("reload", move || {
+        let reload = reload.clone();
+        async move { reload.ask("gencomm reload").await }
+    });
+    let opened = control::open(folder, verbs, log.new(o!("actor" => "control")));
+    match opened {
+        Ok(control) => Some(control),
+        Err(error) => {
+            warn!(log, "no control socket, so `gencomm reload` does not work; SIGHUP does";
+                "folder" => %folder.display(), "error" => %error);
+            None
+        }
+    }
 }

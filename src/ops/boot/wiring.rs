@@ -173,7 +173,7 @@ pub(super) async fn start(
         let connected = part.sessions.send(connect).await;
         connected.map_err(|_| BootError::Thread)?;
         if let Some(tls) = &sockets.tls {
-            part.sessions.do_send(UseTls(tls.clone()));
+            part.sessions.do_send(UseTls(Some(tls.clone())));
         }
     }
     if let (Some(gate), Some(first)) = (&gate, parts.first()) {
@@ -190,9 +190,18 @@ pub(super) async fn start(
     }
     info!(log, "server started"; "shards" => shards.len(), "connections_max" => connections.max(),
         "durability" => format!("{:?}", config.storage.durability).to_lowercase());
+    let mut keepers = vec![
+        auth.recipient(),
+        registry.clone().recipient(),
+        message_log.clone().recipient(),
+    ];
+    keepers.extend(sessions.iter().cloned().map(Addr::recipient));
+    keepers.extend(gate.map(Addr::recipient));
     Ok(Running {
         log: message_log,
         sessions,
+        keepers,
+        connections,
         shards,
         log_thread,
         auth_thread,
@@ -251,7 +260,8 @@ fn give_up(what: &'static str, fatal: UnboundedSender<String>) -> GiveUp {
     })
 }
 
-fn connections_max(config: &Config, descriptors: u64) -> usize {
+/// The limit of connections that `config` asks for in a process that may have so many descriptors.
+pub(in crate::ops) fn connections_max(config: &Config, descriptors: u64) -> usize {
     let possible = descriptors.saturating_sub(DESCRIPTORS_RESERVED).max(16);
     let possible = usize::try_from(possible).unwrap_or(usize::MAX);
     match config.limits.connections {

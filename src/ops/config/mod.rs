@@ -4,8 +4,10 @@
 //! [`Config`] with every key checked, or a [`ConfigError`] that lists every mistake at once. Owns nothing after that:
 //! the rest of the program takes `Arc<Config>` and nobody reads a setting from anywhere else.
 
+mod change;
 mod check;
 mod error;
+mod keys;
 mod layer;
 mod load;
 mod sections;
@@ -18,7 +20,9 @@ mod tests;
 
 use serde::Deserialize;
 
+pub use change::{Change, Changes, changes};
 pub use error::{ConfigError, Problem};
+pub use keys::{KEYS, Key, Takes};
 pub use load::{Environment, Loaded, process_environment};
 pub use sections::{
     Auth, Backend, Durability, Guests, Heartbeat, Legacy, Level, Limits, Listen, LogFormat,

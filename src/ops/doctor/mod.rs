@@ -3,6 +3,8 @@
 //! In: a configuration folder. Out: [`Finding`]s, in the order in which a start would meet them. Changes nothing; a file is made
 //! and deleted at once where only that shows whether a folder can be written to.
 
+mod access;
+mod accounts;
 mod certificate;
 mod configuration;
 mod data;
@@ -80,8 +82,10 @@ pub fn examine(dir: &Path, environment: &Environment) -> Vec<Finding> {
         holder.and_then(|holder| holder.pid),
     ));
     findings.extend(network::exposure(&config));
+    findings.extend(access::check(&config));
     findings.push(certificate::check(&config));
     findings.push(data::folder(&config.server.data_dir));
+    findings.push(accounts::check(&config));
     findings.push(data::space(&config.server.data_dir));
     findings.push(machine::descriptors(config.limits.connections));
     let (log, newest) = data::log(&config, holder);

@@ -117,7 +117,7 @@ fn guests(who: Guests) -> &'static str {
     }
 }
 
-fn is_loopback(network: &IpNet) -> bool {
+pub(super) fn is_loopback(network: &IpNet) -> bool {
     let inside = |address: IpAddr| address.to_canonical().is_loopback();
     inside(network.network()) && inside(network.broadcast())
 }

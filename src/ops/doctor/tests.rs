@@ -159,3 +159,86 @@ fn figures_are_rated() {
     );
     assert_eq!(clock(at(0), None), Status::Fail);
 }
+
+#[test]
+fn who_is_let_in_is_rated_by_who_can_reach_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let rated = |listen: &str, more: &str, name: &str| {
+        let config = set_up(dir.path(), listen, &format!("{ANY_PORTS}{more}"));
+        let findings = examined(&config);
+        let finding = named(&findings, name);
+        (finding.status, finding.found.clone())
+    };
+    let (here, everywhere) = ("127.0.0.1:0", "0.0.0.0:0");
+    let open = "[auth]\nregistration = \"open\"\n";
+    let plain = "[auth]\nplaintext = \"always\"\n";
+    let unlimited = "[limits]\nlog_ins_per_minute = 0\n[auth]\nregistration = \"open\"\n";
+    let exempt = "[limits]\nexempt = [\"::/0\"]\n[auth]\nregistration = \"open\"\n";
+    for (listen, more, name, status) in [
+        (here, "", "proxies", Status::Ok),
+        (everywhere, "", "proxies", Status::Ok),
+        (here, open, "proxies", Status::Warn),
+        (here, plain, "proxies", Status::Warn),
+        (here, "", "plain text", Status::Ok),
+        (here, plain, "plain text", Status::Ok),
+        (everywhere, "", "plain text", Status::Ok),
+        (everywhere, plain, "plain text", Status::Warn),
+        (here, unlimited, "registration", Status::Ok),
+        (everywhere, open, "registration", Status::Ok),
+        (everywhere, unlimited, "registration", Status::Warn),
+        (everywhere, exempt, "registration", Status::Warn),
+        (here, "", "accounts", Status::Ok),
+        (everywhere, "", "accounts", Status::Warn),
+        (
+            here,
+            "[auth]\nguests = \"never\"\n",
+            "accounts",
+            Status::Warn,
+        ),
+    ] {
+        let (found, text) = rated(listen, more, name);
+        assert_eq!(found, status, "{listen} {more:?} {name}: {text}");
+    }
+    let (_, text) = rated(here, "", "proxies");
+    let trusting = "auth.guests, auth.plaintext, limits.exempt, legacy.allow";
+    assert!(text.contains(trusting), "{text}");
+    let listed = "proxies = [\"127.0.0.1\"]\n[auth]\nregistration = \"open\"\n";
+    let config = set_up(dir.path(), here, listed);
+    assert_eq!(named(&examined(&config), "proxies").status, Status::Ok);
+    assert!(!dir.path().join("data").exists(), "nothing was made");
+}
+
+#[test]
+fn accounts_are_looked_at_and_not_touched() {
+    use crate::store::accounts::embedded::{Census, EmbeddedAccounts, EmbeddedOptions};
+    let dir = tempfile::tempdir().unwrap();
+    let path = set_up(dir.path(), "0.0.0.0:0", ANY_PORTS);
+    let config = crate::ops::config::Config::load(&path).unwrap();
+    let status = |accounts, admins| {
+        let census = Census { accounts, admins };
+        accounts::rate(&config, Some(census)).status
+    };
+    assert_eq!(status(0, 0), Status::Warn);
+    assert_eq!(status(7, 0), Status::Warn);
+    assert_eq!(status(7, 1), Status::Ok);
+
+    let options = EmbeddedOptions::new(dir.path().join("data"));
+    let beside = EmbeddedAccounts::open(&options).unwrap();
+    let finding = accounts::check(&config);
+    assert!(finding.found.contains("no active admin"), "{finding:?}");
+    assert!(
+        finding
+            .remedy
+            .contains("gencomm user add NAME --role admin")
+    );
+    drop(beside);
+    fs::set_permissions(options.file(), fs::Permissions::from_mode(0o644)).unwrap();
+    let finding = accounts::check(&config);
+    assert_eq!(finding.status, Status::Warn);
+    assert!(finding.remedy.starts_with("chmod 600"), "{finding:?}");
+    let mode = options.file().metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o644, "only looked at");
+    fs::set_permissions(options.file(), fs::Permissions::from_mode(0o600)).unwrap();
+    fs::write(options.file(), "x".repeat(4096)).unwrap();
+    assert_eq!(accounts::check(&config).status, Status::Fail);
+}

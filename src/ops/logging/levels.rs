@@ -1,4 +1,10 @@
 //! Which lines are wanted: a level for all, and others for single modules. Pure but for handing lines on.
+//!
+//! The levels can change while lines are written. The least important one wanted from anybody stands in an atomic of its own, so that
+//! the many lines that nobody wants cost one load and take no lock.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use slog::{Drain, Level, OwnedKVList, Record};
 
@@ -37,9 +43,6 @@ impl Levels {
     }
 
     fn wants(&self, module: &str, level: Level) -> bool {
-        if !level.is_at_least(self.lowest) {
-            return false;
-        }
         let module = without_crate(module);
         let fits = |name: &str| match module.strip_prefix(name) {
             Some(rest) => rest.is_empty() || rest.starts_with("::"),
@@ -47,6 +50,47 @@ impl Levels {
         };
         let wanted = self.modules.iter().find(|(name, _)| fits(name));
         level.is_at_least(wanted.map_or(self.default, |(_, wanted)| *wanted))
+    }
+}
+
+/// The levels in force. Clones are the same ones.
+#[derive(Clone)]
+pub struct LevelSwitch(Arc<Shared>);
+
+struct Shared {
+    /// [`Levels::lowest`] as a number.
+    lowest: AtomicUsize,
+    levels: RwLock<Levels>,
+}
+
+impl LevelSwitch {
+    pub(super) fn new(config: &config::Logging) -> Self {
+        let levels = Levels::new(config);
+        Self(Arc::new(Shared {
+            lowest: AtomicUsize::new(levels.lowest.as_usize()),
+            levels: RwLock::new(levels),
+        }))
+    }
+
+    /// Lines are wanted by `config` from now on: `logging.level` and `logging.levels`.
+    pub fn set(&self, config: &config::Logging) {
+        let levels = Levels::new(config);
+        let lowest = levels.lowest.as_usize();
+        *self
+            .0
+            .levels
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = levels;
+        self.0.lowest.store(lowest, Ordering::Relaxed);
+    }
+
+    fn may_want(&self, level: Level) -> bool {
+        level.as_usize() <= self.0.lowest.load(Ordering::Relaxed)
+    }
+
+    fn wants(&self, module: &str, level: Level) -> bool {
+        let levels = || self.0.levels.read().unwrap_or_else(PoisonError::into_inner);
+        self.may_want(level) && levels().wants(module, level)
     }
 
     /// A drain that hands the wanted lines to `inner`.
@@ -58,9 +102,15 @@ impl Levels {
     }
 }
 
+impl std::fmt::Debug for LevelSwitch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LevelSwitch")
+    }
+}
+
 /// Lets wanted lines through.
 pub(super) struct Filtered<D> {
-    levels: Levels,
+    levels: LevelSwitch,
     inner: D,
 }
 
@@ -76,7 +126,7 @@ impl<D: Drain<Ok = ()>> Drain for Filtered<D> {
     }
 
     fn is_enabled(&self, level: Level) -> bool {
-        level.is_at_least(self.levels.lowest)
+        self.levels.may_want(level)
     }
 }
 
@@ -124,6 +174,24 @@ mod tests {
         for (module, level, wanted) in table {
             assert_eq!(levels.wants(module, level), wanted, "{module} {level}");
         }
+    }
+
+    #[test]
+    fn levels_change_for_loggers_that_are_there() {
+        let mut config = config::Config::built_in().logging;
+        let switch = LevelSwitch::new(&config);
+        let held = switch.clone();
+        let wanted = |level| held.wants("gencomm::hub", level);
+        assert!(wanted(Level::Info) && !wanted(Level::Debug));
+        config.level = config::Level::Trace;
+        switch.set(&config);
+        assert!(wanted(Level::Trace) && held.may_want(Level::Trace));
+        config.level = config::Level::Error;
+        switch.set(&config);
+        assert!(!wanted(Level::Warning) && wanted(Level::Error));
+        config.levels.insert("hub".to_owned(), config::Level::Debug);
+        switch.set(&config);
+        assert!(wanted(Level::Debug) && !held.wants("gencomm::edge", Level::Debug));
     }
 
     #[test]

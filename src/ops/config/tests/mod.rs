@@ -3,6 +3,7 @@
 mod defaults;
 mod layers;
 mod mistakes;
+mod reload;
 
 use std::fs;
 

@@ -3,6 +3,7 @@
 //! In: the calls of [`Accounts`]. Out: rows. Owns one connection; every call is one short transaction, so that the server and
 //! `gencomm user` can have the file open at the same time. What was answered is on the disk.
 
+mod census;
 mod changes;
 mod fault;
 mod invites;
@@ -24,6 +25,7 @@ use super::{
 };
 use crate::edge::wire::names::{RoomName, UserName};
 use crate::edge::wire::timestamp::Timestamp;
+pub use census::{Census, census};
 use fault::Fault;
 
 /// The file's name in the data folder.

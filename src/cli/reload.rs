@@ -1,0 +1,58 @@
+//! `gencomm reload`: has a running server read its configuration again. In: where the server's data is. Out: its answer. Exit code 1 if the
+//! configuration is wrong or no server runs there.
+
+use std::io::Write;
+use std::path::Path;
+
+use super::args::{Cli, ReloadArgs};
+use super::log::configuration;
+use super::output::{Failure, stdout};
+use crate::ops::control::ask::{AskError, ask};
+use crate::store::log::inspect;
+
+/// Asks the server of the data folder that the options or the configuration name.
+pub fn run(cli: &Cli, args: &ReloadArgs) -> Result<(), Failure> {
+    let folder = match &args.data {
+        Some(folder) => folder.clone(),
+        // The server reads its own; this tells where it is.
+        None => match configuration(cli) {
+            Ok(config) => config.server.data_dir,
+            Err(error) => {
+                return Err(Failure::Failed(format!(
+                    "the server was not asked and goes on as it was, since the configuration is wrong:\n{error}"
+                )));
+            }
+        },
+    };
+    let answer = ask(&folder, "reload").map_err(|error| unanswered(cli, &folder, error))?;
+    if !answer.is_ok {
+        let problems = answer.lines.join("\n");
+        return Err(Failure::Failed(format!(
+            "the server goes on with the configuration it had:\n{problems}"
+        )));
+    }
+    let mut out = stdout();
+    for line in &answer.lines {
+        writeln!(out, "{line}")?;
+    }
+    Ok(out.flush()?)
+}
+
+fn unanswered(cli: &Cli, folder: &Path, error: AskError) -> Failure {
+    let shown = folder.display();
+    let holder = inspect::holder(&folder.join("log")).ok().flatten();
+    let text = match (error, holder) {
+        (AskError::Nobody, None) => format!(
+            "no server runs on {shown}; `gencomm serve --config {}` starts one. A server with another data folder is found with --data DIR",
+            cli.config_dir().display()
+        ),
+        (error, Some(holder)) => {
+            let pid = holder.pid.map_or("PID".to_owned(), |pid| pid.to_string());
+            format!(
+                "{holder} serves {shown}, but {error}; `kill -HUP {pid}` has it read its configuration as well"
+            )
+        }
+        (error, None) => format!("the server of {shown} could not be asked: {error}"),
+    };
+    Failure::Failed(text)
+}

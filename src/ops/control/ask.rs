@@ -1,0 +1,71 @@
+//! The other side of the control socket: one request, and the server's answer. Blocks; for commands.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use super::{Answer, path};
+
+/// Longer than the server takes at the most.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Longest answer that is read, in bytes; the server's own limits are below it.
+const ANSWER_BYTES_MAX: u64 = 8 << 20;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// Nobody listens there.
+    #[error("no server listens on its control socket")]
+    Nobody,
+    /// The socket cannot be used.
+    #[error("its control socket cannot be used: {0}")]
+    Io(io::Error),
+    /// The connection ended before an answer was whole.
+    #[error("the server ended the connection without an answer")]
+    NoAnswer,
+}
+
+/// Asks the server whose data folder this is for `verb`.
+pub fn ask(folder: &Path, verb: &str) -> Result<Answer, AskError> {
+    let mut stream = path::connect(folder).map_err(|error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::NotADirectory => {
+            AskError::Nobody
+        }
+        _ => AskError::Io(error),
+    })?;
+    let mut bytes = Vec::new();
+    match talk(&mut stream, verb, &mut bytes) {
+        Ok(()) => {}
+        // A server that is too busy answers without listening; its answer is there all the same.
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+        Err(error) => return Err(AskError::Io(error)),
+    }
+    let text = String::from_utf8(bytes).map_err(|_| AskError::NoAnswer)?;
+    parse(&text).ok_or(AskError::NoAnswer)
+}
+
+fn talk(stream: &mut UnixStream, verb: &str, answer: &mut Vec<u8>) -> io::Result<()> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    match stream.write_all(format!("{verb}\n").as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(error),
+        _ => {}
+    }
+    stream.take(ANSWER_BYTES_MAX).read_to_end(answer)?;
+    Ok(())
+}
+
+/// `None` if it is no whole answer.
+pub(super) fn parse(text: &str) -> Option<Answer> {
+    let mut lines = text.strip_suffix('\n')?.split('\n').map(str::to_owned);
+    let is_ok = match lines.next()?.as_str() {
+        "ok" => true,
+        "failed" => false,
+        _ => return None,
+    };
+    Some(Answer {
+        is_ok,
+        lines: lines.collect(),
+    })
+}
