@@ -10,6 +10,7 @@ pub mod client;
 pub mod codec;
 pub mod counters;
 pub mod heartbeat;
+pub mod identity;
 pub mod legacy;
 pub mod log;
 pub mod messages;

@@ -59,6 +59,13 @@ impl AuthSupervisor {
     pub(super) fn decide(&mut self, log_in: LogIn, ctx: &mut Context<Self>) {
         let (client, address) = (log_in.client, log_in.address.to_canonical());
         self.answering(client, |auth| {
+            if !matches!(
+                log_in.by,
+                Credentials::Guest(_) | Credentials::ScramFinal { .. }
+            ) {
+                // What was done to accounts until now ends the connections from before, not the one that comes of this.
+                auth.look_for_changes();
+            }
             if let Err(refusal) = auth.attempt(address, &log_in.by) {
                 return auth.refuse(client, address, refusal);
             }
