@@ -22,7 +22,7 @@ use crate::store::accounts::{
 use super::hash_pool::HashPool;
 use super::steps::{Means, WRONG};
 use super::{
-    AuthSupervisor, ChangePassword, Granted, Refusal, Register, accounts_failed, slow_down,
+    AuthSupervisor, ChangePassword, Granted, Refusal, Register, Waiting, accounts_failed,
 };
 
 /// How passwords are kept, and the threads that make it so.
@@ -66,7 +66,11 @@ impl How {
     fn is_outdated(self, secrets: &Secrets) -> bool {
         let hash = secrets.password.as_deref().unwrap_or_default();
         password::needs_upgrade(hash, self.params)
-            || (self.scram_iterations.is_some() && secrets.scram.is_none())
+            || self.scram_iterations.is_some_and(|wanted| {
+                // Who nobody is looks like whoever has a verifier of today.
+                let held = secrets.scram.as_ref().map(|scram| scram.iterations);
+                held != Some(wanted)
+            })
     }
 }
 
@@ -179,7 +183,7 @@ impl Drop for Promise {
 /// A password was hashed.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Hashed {
+pub(super) struct Hashed {
     client: ClientRef,
     address: IpAddr,
     outcome: Outcome,
@@ -216,6 +220,18 @@ impl Handler<Hashed> for AuthSupervisor {
     type Result = ();
 
     fn handle(&mut self, hashed: Hashed, _: &mut Context<Self>) {
+        if self.reports_due.is_empty() {
+            self.take_hashed(hashed);
+        } else {
+            // As many at most as the pool and its queue hold. How many connections the account has is not known yet.
+            self.waiting.push_back(Waiting::Hashed(hashed));
+        }
+    }
+}
+
+impl AuthSupervisor {
+    /// A password was hashed, and everybody who is there is known.
+    pub(super) fn take_hashed(&mut self, hashed: Hashed) {
         let Hashed {
             client,
             address,
@@ -289,6 +305,8 @@ impl AuthSupervisor {
         upgrade: Option<(Secrets, String)>,
         address: IpAddr,
     ) -> super::LogInResult {
+        // Others may have been wrong while this one was hashed: whoever guesses many at once learns no more than one after the other.
+        self.wait_for_account(&account, address)?;
         let found = self.book.account(&account);
         let found = found.map_err(|error| accounts_failed(&self.log, &error))?;
         // The account may be another one by now, or have another password.
@@ -300,7 +318,8 @@ impl AuthSupervisor {
                 expected: &expected,
             };
             match self.book.store.set_secrets(&account, &secrets, change) {
-                Ok(_) => {
+                Ok(None) => {}
+                Ok(Some(_)) => {
                     info!(self.log, "password is kept with today's parameters"; "user" => %found.name)
                 }
                 Err(error) => warn!(self.log, "password hash not upgraded"; "error" => %error),
@@ -326,11 +345,7 @@ impl AuthSupervisor {
             }
             Registration::Invite | Registration::Open => {}
         }
-        if !self.is_exempt(address) {
-            let (per_minute, now) = (self.config.limits.log_ins_per_minute, self.now());
-            let attempt = self.gate.attempt(address, per_minute, now);
-            attempt.map_err(|wait| slow_down("too many attempts from your address", wait))?;
-        }
+        self.attempt_from(address)?;
         let user = register.user;
         let known = self.book.account(&user.account());
         let is_taken = known
@@ -398,10 +413,12 @@ impl AuthSupervisor {
         let ChangePassword {
             client,
             account,
+            epoch: of_connection,
             old,
             new,
             ..
         } = change;
+        self.attempt_from(address)?;
         self.wait_for_account(&account, address)?;
         let known = self.book.store.secrets(&account);
         let known = known.map_err(|error| accounts_failed(&self.log, &error))?;
@@ -411,6 +428,11 @@ impl AuthSupervisor {
             let text = "your account has no password to change; ask whoever runs this server";
             return Err((ErrorCode::Forbidden, text.to_owned()));
         };
+        if epoch != of_connection {
+            // It was let in as what the account is not any more, and is about to go.
+            let text = "your account has just been changed; log in again";
+            return Err((ErrorCode::Unavailable, text.to_owned()));
+        }
         let checked = password::check(&new, &account, &self.config.server.name);
         checked.map_err(|error| (ErrorCode::BadRequest, error.to_string()))?;
         let how = self.passwords.how;
@@ -436,6 +458,7 @@ impl AuthSupervisor {
         secrets: Result<Secrets, PasswordError>,
         address: IpAddr,
     ) -> super::LogInResult {
+        self.wait_for_account(&account, address)?;
         let found = self.book.account(&account);
         let found = found.map_err(|error| accounts_failed(&self.log, &error))?;
         let Some(found) = found.filter(|found| epoch == Some(found.epoch)) else {

@@ -22,7 +22,7 @@ use crate::store::accounts::{Account, Role, State};
 
 use super::{
     AuthSupervisor, Credentials, Granted, LogIn, LogInResult, Refusal, ScramExchange,
-    accounts_failed, slow_down,
+    Waiting, accounts_failed, slow_down,
 };
 
 /// What is said to everybody whose name or password is wrong, whichever it is.
@@ -47,7 +47,7 @@ impl Handler<LogIn> for AuthSupervisor {
         if self.reports_due.is_empty() {
             self.decide(log_in, ctx);
         } else if self.waiting.len() < self.config.auth.pending {
-            self.waiting.push(log_in);
+            self.waiting.push_back(Waiting::LogIn(log_in));
         } else {
             let text = "too many log-ins are under way (auth.pending); try again".to_owned();
             self.tell(log_in.client, Err((ErrorCode::Unavailable, text)));
@@ -89,7 +89,15 @@ impl AuthSupervisor {
 
     /// Whether this address may try now. The second half of a SCRAM log-in is no attempt of its own.
     fn attempt(&mut self, address: IpAddr, by: &Credentials) -> Result<(), Refusal> {
-        if matches!(by, Credentials::ScramFinal { .. }) || self.is_exempt(address) {
+        if matches!(by, Credentials::ScramFinal { .. }) {
+            return Ok(());
+        }
+        self.attempt_from(address)
+    }
+
+    /// Whether this address may have a password looked at now, or ask for something else that is counted as a log-in.
+    pub(super) fn attempt_from(&mut self, address: IpAddr) -> Result<(), Refusal> {
+        if self.is_exempt(address) {
             return Ok(());
         }
         let (per_minute, now) = (self.config.limits.log_ins_per_minute, self.now());
@@ -235,6 +243,8 @@ impl AuthSupervisor {
             epoch,
             exchange,
         } = exchange;
+        // Many exchanges may have been begun before the first of them was finished.
+        self.wait_for_account(&account, address)?;
         let last = match exchange.finish(message) {
             Ok(last) => last,
             Err(scram::ScramError::Proof) => return Err(self.wrong(account, address)),

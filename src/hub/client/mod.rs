@@ -296,6 +296,7 @@ impl Drop for Client {
             peer,
             identity,
             ending,
+            reports: self.shard.reports(),
         });
     }
 }
