@@ -40,8 +40,8 @@ use super::session::{LogInDecided, ReportAccounts, SessionSupervisor};
 use book::Book;
 use gate::Gate;
 pub(in crate::hub) use gate::household;
-use passwords::{Hashed, Passwords};
 pub use passwords::PasswordsError;
+use passwords::{Hashed, Passwords};
 
 /// How often the accounts are asked whether another process has changed them.
 const LOOK_FOR_CHANGES: Duration = Duration::from_millis(200);

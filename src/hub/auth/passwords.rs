@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix::{Addr, Context, Handler, Message};
 use slog::{Logger, info, warn};
@@ -19,11 +20,9 @@ use crate::store::accounts::{
     Account, AccountsError, AuditEntry, NewAccount, Role, Secrets, SecretsChange,
 };
 
-use super::hash_pool::HashPool;
+use super::hash_pool::{HashPool, PoolFull};
 use super::steps::{Means, WRONG};
-use super::{
-    AuthSupervisor, ChangePassword, Granted, Refusal, Register, Waiting, accounts_failed,
-};
+use super::{AuthSupervisor, ChangePassword, Granted, Refusal, Register, Waiting, accounts_failed};
 
 /// How passwords are kept, and the threads that make it so.
 pub(super) struct Passwords {
@@ -145,8 +144,10 @@ impl Passwords {
         auth: Addr<AuthSupervisor>,
         work: impl FnOnce() -> Outcome + Send + 'static,
     ) -> Result<(), Refusal> {
+        let is_refused = Arc::new(AtomicBool::new(false));
         let mut promise = Promise {
             auth,
+            is_refused: is_refused.clone(),
             hashed: Some(Hashed {
                 client,
                 address,
@@ -159,7 +160,10 @@ impl Passwords {
                 hashed.outcome = outcome;
             }
         };
-        self.pool.run(job).map_err(|_| {
+        self.pool.run(job).map_err(|PoolFull(job)| {
+            // Told here and now: a second answer would be taken for that to the client's next log-in.
+            is_refused.store(true, Ordering::Relaxed);
+            drop(job);
             let text = "too many log-ins are waiting (auth.hash_queue); try again in 2 s";
             (ErrorCode::Unavailable, text.to_owned())
         })
@@ -169,12 +173,15 @@ impl Passwords {
 /// Tells the log-in what came of a job, also if it panicked.
 struct Promise {
     auth: Addr<AuthSupervisor>,
+    /// Nobody is told by this one.
+    is_refused: Arc<AtomicBool>,
     hashed: Option<Hashed>,
 }
 
 impl Drop for Promise {
     fn drop(&mut self) {
-        if let Some(hashed) = self.hashed.take() {
+        let is_refused = self.is_refused.load(Ordering::Relaxed);
+        if let Some(hashed) = self.hashed.take().filter(|_| !is_refused) {
             self.auth.do_send(hashed);
         }
     }
