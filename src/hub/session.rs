@@ -312,6 +312,8 @@ pub struct ClientEnded {
     pub identity: Option<Identity>,
     /// How it ended.
     pub ending: Ending,
+    /// How often the shard had reported who is there.
+    pub reports: u32,
 }
 
 impl Handler<ClientEnded> for SessionSupervisor {
@@ -335,7 +337,9 @@ impl Handler<ClientEnded> for SessionSupervisor {
             how => info!(self.log, "client ended"; "how" => ?how,
                 "peer" => %ended.peer, "user" => user, "session" => session),
         }
-        if let Some(identity) = ended.identity {
+        // Whoever had left its seat before the last report is not in it, and so cannot leave it.
+        let is_reported = ended.reports == self.shard.reports();
+        if let Some(identity) = ended.identity.filter(|_| is_reported) {
             self.report_end(identity);
         }
     }
@@ -347,6 +351,8 @@ impl Handler<ClientEnded> for SessionSupervisor {
 pub struct ReportAccounts {
     /// Whom to tell.
     pub to: Addr<AuthSupervisor>,
+    /// To be said in the answer.
+    pub round: u32,
 }
 
 impl Handler<ReportAccounts> for SessionSupervisor {
@@ -367,9 +373,11 @@ impl Handler<ReportAccounts> for SessionSupervisor {
                 None => {}
             }
         });
-        let shard = self.shard.id;
+        self.shard.note_report();
+        let (shard, round) = (self.shard.id, ask.round);
         ask.to.do_send(AccountsReported {
             shard,
+            round,
             guests,
             accounts,
         });

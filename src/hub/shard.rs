@@ -2,7 +2,7 @@
 //!
 //! A shard is one thread, so this is cells and counters, never a lock. Actors get it in their constructors.
 
-use std::cell::{OnceCell, Ref, RefCell};
+use std::cell::{Cell, OnceCell, Ref, RefCell};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::RawFd;
 use std::rc::Rc;
@@ -124,6 +124,7 @@ pub struct Shard {
     links: OnceCell<Links>,
     heartbeat: OnceCell<Addr<Heartbeat>>,
     tls: RefCell<Option<Arc<ServerConfig>>>,
+    reports: Cell<u32>,
 }
 
 impl Shard {
@@ -147,6 +148,7 @@ impl Shard {
             links: OnceCell::new(),
             heartbeat: OnceCell::new(),
             tls: RefCell::default(),
+            reports: Cell::default(),
         })
     }
 
@@ -179,6 +181,16 @@ impl Shard {
             Some(links) => links,
             None => unreachable!("the shard was not connected before it got work"),
         }
+    }
+
+    /// How often the log-in was told who is here. What ends before is in no report after that.
+    pub fn reports(&self) -> u32 {
+        self.reports.get()
+    }
+
+    /// The log-in is told who is here.
+    pub fn note_report(&self) {
+        self.reports.set(self.reports.get().wrapping_add(1));
     }
 
     /// Keeps the heartbeat: an actor that nobody has the address of ends.

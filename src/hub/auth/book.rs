@@ -146,7 +146,8 @@ impl Book {
                 What::Now(account) => self.registered.add(&skeleton(account.name.as_str())),
                 What::Removed => {
                     let skeleton = skeleton(&change.account);
-                    if self.store.like(&skeleton)?.is_none() {
+                    // An error must not keep the other changes from being told: they are not read twice. The name stays taken then.
+                    if matches!(self.store.like(&skeleton), Ok(None)) {
                         self.registered.remove(&skeleton);
                     }
                 }

@@ -87,6 +87,8 @@ pub struct ChangePassword {
     pub address: IpAddr,
     /// Whose.
     pub account: Arc<str>,
+    /// The account's epoch when the connection was let in.
+    pub epoch: u32,
     /// The old one, which has to be right.
     pub old: Zeroizing<String>,
     /// The new one.

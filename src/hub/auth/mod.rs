@@ -20,13 +20,14 @@ pub use messages::{
 };
 pub use present::{AccountLeft, AccountsReported, KnowSessions};
 
+use std::collections::VecDeque;
 use std::hash::RandomState;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Supervised};
-use slog::{Logger, error, info, warn};
+use slog::{Logger, debug, error, info, warn};
 
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::ops::config::{Config, lists};
@@ -39,8 +40,8 @@ use super::session::{LogInDecided, ReportAccounts, SessionSupervisor};
 use book::Book;
 use gate::Gate;
 pub(in crate::hub) use gate::household;
-use passwords::Passwords;
 pub use passwords::PasswordsError;
+use passwords::{Hashed, Passwords};
 
 /// How often the accounts are asked whether another process has changed them.
 const LOOK_FOR_CHANGES: Duration = Duration::from_millis(200);
@@ -59,7 +60,9 @@ pub struct AuthSupervisor {
     sessions: Vec<Addr<SessionSupervisor>>,
     /// Shards that have not yet reported after a restart.
     reports_due: Vec<u16>,
-    waiting: Vec<LogIn>,
+    /// Numbers the times that the shards were asked; answers to an earlier asking are of no use.
+    round: u32,
+    waiting: VecDeque<Waiting>,
     /// The log-in being decided; answered if that panics.
     current: Option<ClientRef>,
 }
@@ -87,7 +90,8 @@ impl AuthSupervisor {
             clock: Instant::now(),
             sessions: Vec::new(),
             reports_due: Vec::new(),
-            waiting: Vec::new(),
+            round: 0,
+            waiting: VecDeque::new(),
             current: None,
         })
     }
@@ -116,7 +120,12 @@ impl AuthSupervisor {
             ErrorCode::Unavailable => self.counters.log_ins_queue_full_total.count(),
             _ => {}
         }
-        info!(self.log, "log-in refused"; "peer" => %address, "code" => code.as_str(), "why" => &text);
+        if code == ErrorCode::RateLimited {
+            // A flood of log-ins is to be no flood of lines.
+            debug!(self.log, "log-in slowed down"; "peer" => %address, "why" => &text);
+        } else {
+            info!(self.log, "log-in refused"; "peer" => %address, "code" => code.as_str(), "why" => &text);
+        }
         self.tell(client, Err((code, text)));
     }
 
@@ -126,6 +135,12 @@ impl AuthSupervisor {
         decide(self);
         self.current = None;
     }
+}
+
+/// What is decided once it is known who is there.
+enum Waiting {
+    LogIn(LogIn),
+    Hashed(Hashed),
 }
 
 /// Why nobody could log in.
@@ -172,9 +187,11 @@ impl Supervised for AuthSupervisor {
         }
         self.in_use = NamesInUse::default();
         self.reports_due = (0..self.sessions.len() as u16).collect();
+        self.round = self.round.wrapping_add(1);
         warn!(self.log, "log-in starts anew"; "shards" => self.reports_due.len());
         for sessions in &self.sessions {
-            sessions.do_send(ReportAccounts { to: ctx.address() });
+            let (to, round) = (ctx.address(), self.round);
+            sessions.do_send(ReportAccounts { to, round });
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix::{Addr, Context, Handler, Message};
 use slog::{Logger, info, warn};
@@ -19,11 +20,9 @@ use crate::store::accounts::{
     Account, AccountsError, AuditEntry, NewAccount, Role, Secrets, SecretsChange,
 };
 
-use super::hash_pool::HashPool;
+use super::hash_pool::{HashPool, PoolFull};
 use super::steps::{Means, WRONG};
-use super::{
-    AuthSupervisor, ChangePassword, Granted, Refusal, Register, accounts_failed, slow_down,
-};
+use super::{AuthSupervisor, ChangePassword, Granted, Refusal, Register, Waiting, accounts_failed};
 
 /// How passwords are kept, and the threads that make it so.
 pub(super) struct Passwords {
@@ -66,7 +65,11 @@ impl How {
     fn is_outdated(self, secrets: &Secrets) -> bool {
         let hash = secrets.password.as_deref().unwrap_or_default();
         password::needs_upgrade(hash, self.params)
-            || (self.scram_iterations.is_some() && secrets.scram.is_none())
+            || self.scram_iterations.is_some_and(|wanted| {
+                // Who nobody is looks like whoever has a verifier of today.
+                let held = secrets.scram.as_ref().map(|scram| scram.iterations);
+                held != Some(wanted)
+            })
     }
 }
 
@@ -147,8 +150,10 @@ impl Passwords {
         auth: Addr<AuthSupervisor>,
         work: impl FnOnce() -> Outcome + Send + 'static,
     ) -> Result<(), Refusal> {
+        let is_refused = Arc::new(AtomicBool::new(false));
         let mut promise = Promise {
             auth,
+            is_refused: is_refused.clone(),
             hashed: Some(Hashed {
                 client,
                 address,
@@ -161,7 +166,10 @@ impl Passwords {
                 hashed.outcome = outcome;
             }
         };
-        self.pool.run(job).map_err(|_| {
+        self.pool.run(job).map_err(|PoolFull(job)| {
+            // Told here and now: a second answer would be taken for that to the client's next log-in.
+            is_refused.store(true, Ordering::Relaxed);
+            drop(job);
             let text = "too many log-ins are waiting (auth.hash_queue); try again in 2 s";
             (ErrorCode::Unavailable, text.to_owned())
         })
@@ -171,12 +179,15 @@ impl Passwords {
 /// Tells the log-in what came of a job, also if it panicked.
 struct Promise {
     auth: Addr<AuthSupervisor>,
+    /// Nobody is told by this one.
+    is_refused: Arc<AtomicBool>,
     hashed: Option<Hashed>,
 }
 
 impl Drop for Promise {
     fn drop(&mut self) {
-        if let Some(hashed) = self.hashed.take() {
+        let is_refused = self.is_refused.load(Ordering::Relaxed);
+        if let Some(hashed) = self.hashed.take().filter(|_| !is_refused) {
             self.auth.do_send(hashed);
         }
     }
@@ -185,7 +196,7 @@ impl Drop for Promise {
 /// A password was hashed.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Hashed {
+pub(super) struct Hashed {
     client: ClientRef,
     address: IpAddr,
     outcome: Outcome,
@@ -222,6 +233,18 @@ impl Handler<Hashed> for AuthSupervisor {
     type Result = ();
 
     fn handle(&mut self, hashed: Hashed, _: &mut Context<Self>) {
+        if self.reports_due.is_empty() {
+            self.take_hashed(hashed);
+        } else {
+            // As many at most as the pool and its queue hold. How many connections the account has is not known yet.
+            self.waiting.push_back(Waiting::Hashed(hashed));
+        }
+    }
+}
+
+impl AuthSupervisor {
+    /// A password was hashed, and everybody who is there is known.
+    pub(super) fn take_hashed(&mut self, hashed: Hashed) {
         let Hashed {
             client,
             address,
@@ -295,6 +318,8 @@ impl AuthSupervisor {
         upgrade: Option<(Secrets, String)>,
         address: IpAddr,
     ) -> super::LogInResult {
+        // Others may have been wrong while this one was hashed: whoever guesses many at once learns no more than one after the other.
+        self.wait_for_account(&account, address)?;
         let found = self.book.account(&account);
         let found = found.map_err(|error| accounts_failed(&self.log, &error))?;
         // The account may be another one by now, or have another password.
@@ -306,7 +331,8 @@ impl AuthSupervisor {
                 expected: &expected,
             };
             match self.book.store.set_secrets(&account, &secrets, change) {
-                Ok(_) => {
+                Ok(None) => {}
+                Ok(Some(_)) => {
                     info!(self.log, "password is kept with today's parameters"; "user" => %found.name)
                 }
                 Err(error) => warn!(self.log, "password hash not upgraded"; "error" => %error),
@@ -332,11 +358,7 @@ impl AuthSupervisor {
             }
             Registration::Invite | Registration::Open => {}
         }
-        if !self.is_exempt(address) {
-            let (per_minute, now) = (self.config.limits.log_ins_per_minute, self.now());
-            let attempt = self.gate.attempt(address, per_minute, now);
-            attempt.map_err(|wait| slow_down("too many attempts from your address", wait))?;
-        }
+        self.attempt_from(address)?;
         let user = register.user;
         let known = self.book.account(&user.account());
         let is_taken = known
@@ -404,10 +426,12 @@ impl AuthSupervisor {
         let ChangePassword {
             client,
             account,
+            epoch: of_connection,
             old,
             new,
             ..
         } = change;
+        self.attempt_from(address)?;
         self.wait_for_account(&account, address)?;
         let known = self.book.store.secrets(&account);
         let known = known.map_err(|error| accounts_failed(&self.log, &error))?;
@@ -417,6 +441,11 @@ impl AuthSupervisor {
             let text = "your account has no password to change; ask whoever runs this server";
             return Err((ErrorCode::Forbidden, text.to_owned()));
         };
+        if epoch != of_connection {
+            // It was let in as what the account is not any more, and is about to go.
+            let text = "your account has just been changed; log in again";
+            return Err((ErrorCode::Unavailable, text.to_owned()));
+        }
         let checked = password::check(&new, &account, &self.config.server.name);
         checked.map_err(|error| (ErrorCode::BadRequest, error.to_string()))?;
         let how = self.passwords.how;
@@ -442,6 +471,7 @@ impl AuthSupervisor {
         secrets: Result<Secrets, PasswordError>,
         address: IpAddr,
     ) -> super::LogInResult {
+        self.wait_for_account(&account, address)?;
         let found = self.book.account(&account);
         let found = found.map_err(|error| accounts_failed(&self.log, &error))?;
         let Some(found) = found.filter(|found| epoch == Some(found.epoch)) else {

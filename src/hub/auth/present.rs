@@ -7,7 +7,7 @@ use actix::{Addr, Context, Handler, Message};
 
 use crate::hub::session::SessionSupervisor;
 
-use super::AuthSupervisor;
+use super::{AuthSupervisor, Waiting};
 
 /// The shards' session supervisors, once they are there.
 #[derive(Message)]
@@ -56,6 +56,8 @@ impl Handler<AccountLeft> for AuthSupervisor {
 pub struct AccountsReported {
     /// Which shard.
     pub shard: u16,
+    /// As it was asked.
+    pub round: u32,
     /// Name and address.
     pub guests: Vec<(Arc<str>, IpAddr)>,
     /// Accounts.
@@ -66,6 +68,10 @@ impl Handler<AccountsReported> for AuthSupervisor {
     type Result = ();
 
     fn handle(&mut self, report: AccountsReported, ctx: &mut Context<Self>) {
+        // Counted twice, names would never be free again.
+        if report.round != self.round || !self.reports_due.contains(&report.shard) {
+            return;
+        }
         // They were let in before; nothing is refused now.
         for (name, address) in report.guests {
             let _ = self.in_use.enter_guest(&name, address, 0);
@@ -74,9 +80,12 @@ impl Handler<AccountsReported> for AuthSupervisor {
             let _ = self.in_use.enter_account(&account, 0);
         }
         self.reports_due.retain(|shard| *shard != report.shard);
-        if self.reports_due.is_empty() {
-            for log_in in std::mem::take(&mut self.waiting) {
-                self.decide(log_in, ctx);
+        // One at a time: a panic takes the one in hand alone, and the others wait for the next reports.
+        while self.reports_due.is_empty() {
+            match self.waiting.pop_front() {
+                Some(Waiting::LogIn(log_in)) => self.decide(log_in, ctx),
+                Some(Waiting::Hashed(hashed)) => self.take_hashed(hashed),
+                None => return,
             }
         }
     }

@@ -21,7 +21,7 @@ use crate::store::accounts::secret::token;
 use crate::store::accounts::{Account, Role, State};
 
 use super::{
-    AuthSupervisor, Credentials, Granted, LogIn, LogInResult, Refusal, ScramExchange,
+    AuthSupervisor, Credentials, Granted, LogIn, LogInResult, Refusal, ScramExchange, Waiting,
     accounts_failed, slow_down,
 };
 
@@ -47,7 +47,7 @@ impl Handler<LogIn> for AuthSupervisor {
         if self.reports_due.is_empty() {
             self.decide(log_in, ctx);
         } else if self.waiting.len() < self.config.auth.pending {
-            self.waiting.push(log_in);
+            self.waiting.push_back(Waiting::LogIn(log_in));
         } else {
             let text = "too many log-ins are under way (auth.pending); try again".to_owned();
             self.tell(log_in.client, Err((ErrorCode::Unavailable, text)));
@@ -96,7 +96,15 @@ impl AuthSupervisor {
 
     /// Whether this address may try now. The second half of a SCRAM log-in is no attempt of its own.
     fn attempt(&mut self, address: IpAddr, by: &Credentials) -> Result<(), Refusal> {
-        if matches!(by, Credentials::ScramFinal { .. }) || self.is_exempt(address) {
+        if matches!(by, Credentials::ScramFinal { .. }) {
+            return Ok(());
+        }
+        self.attempt_from(address)
+    }
+
+    /// Whether this address may have a password looked at now, or ask for something else that is counted as a log-in.
+    pub(super) fn attempt_from(&mut self, address: IpAddr) -> Result<(), Refusal> {
+        if self.is_exempt(address) {
             return Ok(());
         }
         let (per_minute, now) = (self.config.limits.log_ins_per_minute, self.now());
@@ -242,6 +250,8 @@ impl AuthSupervisor {
             epoch,
             exchange,
         } = exchange;
+        // Many exchanges may have been begun before the first of them was finished.
+        self.wait_for_account(&account, address)?;
         let last = match exchange.finish(message) {
             Ok(last) => last,
             Err(scram::ScramError::Proof) => return Err(self.wrong(account, address)),

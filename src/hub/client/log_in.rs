@@ -29,8 +29,8 @@ pub(super) struct Stranger {
     first: Vec<u8>,
     /// Bytes of its lines so far.
     bytes: usize,
-    /// The SCRAM log-in that waits for its proof.
-    exchange: Option<Box<ScramExchange>>,
+    /// The SCRAM log-in that waits for its proof, and by which mechanism.
+    exchange: Option<(Mechanism, Box<ScramExchange>)>,
 }
 
 /// What an AUTH waits for an answer as.
@@ -75,7 +75,10 @@ impl Client {
     }
 
     pub(super) fn log_in(&mut self, tag: TagText<'_>, mechanism: Mechanism, data: &str) {
+        // Any AUTH ends an exchange that waits; only the same mechanism goes on with it.
         let exchange = self.stranger.as_mut().and_then(|it| it.exchange.take());
+        let exchange = exchange.filter(|(begun, _)| *begun == mechanism);
+        let exchange = exchange.map(|(_, exchange)| exchange);
         match self.credentials(mechanism, data, exchange) {
             Ok(by) => {
                 self.busy = Some(Box::new(Busy::LogIn {
@@ -195,6 +198,7 @@ impl Client {
                 client: self.seat.client,
                 address: self.seat.peer().ip(),
                 account: identity.account,
+                epoch: identity.epoch,
                 old: text_of(old)?,
                 new: text_of(new)?,
             })
@@ -211,9 +215,17 @@ impl Client {
 
     /// It was decided; who this is stands at the seat already.
     pub(super) fn take_log_in(&mut self, result: LogInResult) {
+        // An answer that nobody waits for leaves alone what is waited for.
+        if !matches!(self.busy.as_deref(), Some(Busy::LogIn { .. })) {
+            return;
+        }
         let Some(Busy::LogIn { tag, asked }) = self.busy.take().map(|busy| *busy) else {
             return;
         };
+        if self.seat.closing_since().is_some() {
+            // It was told goodbye, and hears nothing behind that.
+            return;
+        }
         let tag = tag.as_str();
         match (result, asked) {
             (
@@ -236,7 +248,7 @@ impl Client {
                 self.reply(|out| reply::ok_auth(out, tag, user, &resume_token));
             }
             (Ok(Granted::Go { message, exchange }), Asked::LogIn(mechanism)) => {
-                self.stranger.get_or_insert_default().exchange = Some(exchange);
+                self.stranger.get_or_insert_default().exchange = Some((mechanism, exchange));
                 let data = sasl::encode(message.as_bytes());
                 self.reply(|out| reply::auth(out, tag, mechanism.as_str(), &data));
             }

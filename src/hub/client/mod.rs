@@ -297,6 +297,7 @@ impl Drop for Client {
             peer,
             identity,
             ending,
+            reports: self.shard.reports(),
         });
     }
 }

@@ -6,8 +6,10 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::Duration;
 
-/// Those remembered at a time. Beyond it the one whose wait ended longest ago is forgotten.
+/// Those remembered at a time. Beyond it those whose waits ended longest ago are forgotten, an eighth of them at once: to look for one
+/// costs as much as to look for all.
 pub const REMEMBERED_MAX: usize = 100_000;
+const FORGOTTEN_AT_ONCE: usize = REMEMBERED_MAX / 8;
 
 /// How a [`BackOff`] reckons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,13 +89,14 @@ impl<K: Eq + Hash + Clone> BackOff<K> {
             |_: &K, mistakes: &mut Mistakes| now.saturating_sub(mistakes.at) < forgiven_after;
         self.mistakes.retain(recent);
         if self.mistakes.len() >= REMEMBERED_MAX {
-            let oldest = self
-                .mistakes
-                .iter()
-                .min_by_key(|(_, mistakes)| mistakes.until);
-            if let Some(who) = oldest.map(|(who, _)| who.clone()) {
-                self.mistakes.remove(&who);
-            }
+            let mut ends: Vec<Duration> = self.mistakes.values().map(|it| it.until).collect();
+            let (_, last_to_go, _) = ends.select_nth_unstable(FORGOTTEN_AT_ONCE - 1);
+            let (last_to_go, mut left) = (*last_to_go, FORGOTTEN_AT_ONCE);
+            self.mistakes.retain(|_, mistakes| {
+                let goes = mistakes.until <= last_to_go && left > 0;
+                left -= usize::from(goes);
+                !goes
+            });
         }
     }
 }
@@ -148,8 +151,16 @@ mod tests {
     fn a_crowd_is_bounded() {
         let mut back_off = BackOff::new(RULE);
         for who in 0..REMEMBERED_MAX + 10 {
-            back_off.failed(who, seconds(1));
+            // The first ones have the longest waits.
+            for _ in 0..if who < 10 { 4 } else { 1 } {
+                back_off.failed(who, seconds(1));
+            }
         }
-        assert!(back_off.mistakes.len() <= REMEMBERED_MAX);
+        let kept = back_off.mistakes.len();
+        assert_eq!(kept, REMEMBERED_MAX + 10 - FORGOTTEN_AT_ONCE);
+        for who in 0..10 {
+            assert_eq!(back_off.wait(&who, seconds(1)), Some(seconds(2)));
+        }
+        assert!(back_off.mistakes.contains_key(&(REMEMBERED_MAX + 9)));
     }
 }

@@ -107,7 +107,8 @@ impl<K: Eq + Hash + Clone> Buckets<K> {
 
     fn make_room(&mut self, rate: f64, now: Duration) {
         self.buckets.retain(|_, bucket| !bucket.is_full(rate, now));
-        if self.buckets.len() >= KEPT_MAX {
+        // With little gained, the next ones would make room again at once.
+        if self.buckets.len() > KEPT_MAX / 4 * 3 {
             // So many at once is an attack from everywhere: to forgive some is better than to remember without end.
             let some: Vec<K> = self.buckets.keys().take(KEPT_MAX / 2).cloned().collect();
             for who in some {
