@@ -15,6 +15,7 @@ mod legacy;
 mod log_tools;
 #[cfg(feature = "fault-injection")]
 mod panics;
+mod rooms;
 mod serve;
 mod tidy;
 mod tls;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -10,6 +11,7 @@ use crate::edge::wire::timestamp::Timestamp;
 use crate::store::log::Event;
 
 use super::rules::block::Block;
+use super::rules::standing::Standing;
 
 /// Names one connection: where it sits, and the session that sits there now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,6 +50,8 @@ pub enum Action {
         tag: Bytes,
         /// The body in its stored form.
         body: Bytes,
+        /// Whether the room's rate does not count it.
+        is_exempt: bool,
     },
     /// Remove a message.
     Remove {
@@ -55,9 +59,20 @@ pub enum Action {
         id: u64,
         /// Who.
         user: UserName,
-        /// Whether the account is a guest's.
-        is_guest: bool,
+        /// What the server knows of them.
+        standing: Standing,
+        /// By which right.
+        right: RemovalRight,
     },
+}
+
+/// Why somebody may remove a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemovalRight {
+    /// It is their own, which the log makes sure of.
+    Author,
+    /// They keep order in its room: asked and entered in the audit log before the log hears of it.
+    Keeper,
 }
 
 impl Action {
@@ -102,6 +117,8 @@ pub enum Refused {
     NotFound,
     /// Not this user's to remove.
     Forbidden,
+    /// The room has had too many; how long to wait.
+    TooFast(Duration),
     /// A limit; its configuration key.
     Limit(&'static str),
     /// The log cannot take it now; why.

@@ -1,17 +1,21 @@
 //! 2. Who hears what: the actors.
 //!
 //! A message comes in at its sender's [`client`], goes to [`log`], which is one, and from there once to each shard's [`room`], which wakes
-//! the members' clients. [`session`] and [`auth`] are above the clients, [`heartbeat`] watches them, [`codec`] is C16. What they decide is in
+//! the members' clients. [`session`] and [`auth`] are above the clients, [`heartbeat`] watches them, [`codec`] is C16, [`registry`] decides about rooms. What they decide is in
 //! [`rules`], without actors; what a shard's actors share is in [`shard`] and, for each client, its [`seat`].
 
+pub mod addresses;
 pub mod auth;
 pub mod client;
 pub mod codec;
+pub mod counters;
 pub mod heartbeat;
+pub mod identity;
 pub mod legacy;
 pub mod log;
 pub mod messages;
 mod panic_at;
+pub mod registry;
 pub mod room;
 pub mod rules;
 pub mod seat;

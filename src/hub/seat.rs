@@ -12,53 +12,14 @@ use std::task::Waker;
 use std::time::Duration;
 
 use crate::edge::wire::gc2::options::BodyForm;
-use crate::edge::wire::names::UserName;
+use crate::edge::wire::names::{RoomName, UserName};
+
+pub use super::identity::{EvictReason, Identity};
 
 use super::auth::LogInResult;
 use super::messages::{Answer, ClientRef};
-use super::room::JoinedRoom;
-use super::rules::standing::Standing;
-
-/// Who a client is, once it is someone.
-#[derive(Debug, Clone)]
-pub struct Identity {
-    /// The name as first given.
-    pub user: UserName,
-    /// The name without regard to case.
-    pub account: Arc<str>,
-    /// The account as one number, the same on all shards of this process.
-    pub key: u64,
-    /// What the server knows of it.
-    pub standing: Standing,
-    /// The account's epoch: it rises with everything that ends the connections from before. 0 for guests.
-    pub epoch: u32,
-}
-
-/// Why a client is to go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EvictReason {
-    /// It did not log in within `auth.deadline`.
-    LogInOverdue,
-    /// It did not answer a `PING` within `heartbeat.timeout`.
-    Silent,
-    /// Its TCP acknowledged nothing for interval and timeout.
-    Unreachable,
-    /// The server stops; come back after so many seconds.
-    Restart {
-        /// Spread, so that not all come back at once.
-        seconds: u32,
-    },
-    /// Another log-in from the same address took its place (original clients).
-    Replaced,
-    /// Its account was suspended.
-    Suspended,
-    /// Its account has another password or role, or is gone.
-    AccountChanged,
-    /// The guest's name is an account's now.
-    NameTaken,
-    /// It went on beyond its rates for longer than `limits.patience`.
-    TooMuch,
-}
+use super::registry::ChangeAnswer;
+use super::room::{JoinRefused, JoinedRoom};
 
 /// See the module.
 pub struct Seat {
@@ -84,6 +45,8 @@ pub struct Seat {
     closing_since: Cell<Option<Duration>>,
     is_half_closed: Cell<bool>,
     is_unread: Cell<bool>,
+    is_counted: Cell<bool>,
+    has_new_config: Cell<bool>,
     wants_presence: Cell<bool>,
     body_form: Cell<BodyForm>,
 }
@@ -100,8 +63,26 @@ impl std::fmt::Debug for Seat {
 #[derive(Default)]
 struct Rare {
     joined: Vec<JoinedRoom>,
+    refused: Vec<JoinRefused>,
+    /// Rooms that the client is put out of, and why. Each room stands here once.
+    outs: Vec<(RoomName, Arc<str>)>,
+    /// The newest TOPIC line of each room that got one.
+    topics: Vec<(RoomName, Arc<[u8]>)>,
+    change: Option<ChangeAnswer>,
     log_in: Option<LogInResult>,
     notes: Vec<u8>,
+}
+
+impl Rare {
+    fn is_empty(&self) -> bool {
+        self.joined.is_empty()
+            && self.refused.is_empty()
+            && self.outs.is_empty()
+            && self.topics.is_empty()
+            && self.change.is_none()
+            && self.log_in.is_none()
+            && self.notes.is_empty()
+    }
 }
 
 /// Room numbers for which an idle seat keeps memory.
@@ -133,6 +114,8 @@ impl Seat {
             closing_since: Cell::default(),
             is_half_closed: Cell::default(),
             is_unread: Cell::default(),
+            is_counted: Cell::default(),
+            has_new_config: Cell::default(),
             wants_presence: Cell::default(),
             body_form: Cell::default(),
         })
@@ -206,6 +189,56 @@ impl Seat {
             .unwrap_or_default()
     }
 
+    /// A room did not let the client in.
+    pub fn leave_refused(&self, refused: JoinRefused) {
+        let mut rare = self.rare.borrow_mut();
+        rare.get_or_insert_default().refused.push(refused);
+        self.wake();
+    }
+
+    /// Takes the rooms that did not let the client in.
+    pub fn take_refused(&self) -> Vec<JoinRefused> {
+        self.take_rare(|rare| std::mem::take(&mut rare.refused))
+            .unwrap_or_default()
+    }
+
+    /// Orders the client out of a room, whether it is in it or about to read of it.
+    pub fn order_out(&self, room: &RoomName, reason: &Arc<str>) {
+        let mut rare = self.rare.borrow_mut();
+        put(&mut rare.get_or_insert_default().outs, room, reason.clone());
+        self.wake();
+    }
+
+    /// Takes the rooms that the client is put out of, and why.
+    pub fn take_outs(&self) -> Vec<(RoomName, Arc<str>)> {
+        self.take_rare(|rare| std::mem::take(&mut rare.outs))
+            .unwrap_or_default()
+    }
+
+    /// A room has another topic: its TOPIC line.
+    pub fn leave_topic(&self, room: &RoomName, line: &Arc<[u8]>) {
+        let mut rare = self.rare.borrow_mut();
+        put(&mut rare.get_or_insert_default().topics, room, line.clone());
+        self.wake();
+    }
+
+    /// Takes the rooms that have another topic.
+    pub fn take_topics(&self) -> Vec<(RoomName, Arc<[u8]>)> {
+        self.take_rare(|rare| std::mem::take(&mut rare.topics))
+            .unwrap_or_default()
+    }
+
+    /// The registry answered. A client asks it one thing at a time.
+    pub fn leave_change(&self, answer: ChangeAnswer) {
+        self.rare.borrow_mut().get_or_insert_default().change = Some(answer);
+        self.wake();
+    }
+
+    /// Takes the registry's answer.
+    pub fn take_change(&self) -> Option<ChangeAnswer> {
+        self.take_rare(|rare| rare.change.take()).flatten()
+    }
+
     /// The log-in was decided.
     pub fn leave_log_in(&self, result: LogInResult) {
         self.rare.borrow_mut().get_or_insert_default().log_in = Some(result);
@@ -245,10 +278,7 @@ impl Seat {
     fn take_rare<T>(&self, take: impl FnOnce(&mut Rare) -> T) -> Option<T> {
         let mut rare = self.rare.borrow_mut();
         let taken = take(rare.as_mut()?);
-        let is_empty = rare.as_ref().is_some_and(|rare| {
-            rare.joined.is_empty() && rare.log_in.is_none() && rare.notes.is_empty()
-        });
-        if is_empty {
+        if rare.as_ref().is_some_and(|rare| rare.is_empty()) {
             *rare = None;
         }
         Some(taken)
@@ -357,6 +387,27 @@ impl Seat {
         self.is_unread.get()
     }
 
+    /// Another configuration is in force: what was derived from the old one for this client is to be looked at again.
+    pub fn leave_new_config(&self) {
+        self.has_new_config.set(true);
+        self.wake();
+    }
+
+    /// Takes that note.
+    pub fn take_new_config(&self) -> bool {
+        self.has_new_config.take()
+    }
+
+    /// Notes that it counts among the connections of its address.
+    pub fn set_counted(&self) {
+        self.is_counted.set(true);
+    }
+
+    /// Whether it counts among the connections of its address.
+    pub fn is_counted(&self) -> bool {
+        self.is_counted.get()
+    }
+
     /// Chooses whether it hears who comes and goes; before it is in any room.
     pub fn set_presence(&self, wanted: bool) {
         self.wants_presence.set(wanted);
@@ -392,6 +443,11 @@ impl Seat {
         }
     }
 
+    /// Calls `ask` with who it is, if it is someone.
+    pub fn with_identity<T>(&self, ask: impl FnOnce(&Identity) -> T) -> Option<T> {
+        self.identity.borrow().as_ref().map(ask)
+    }
+
     /// Whether it wants to hear who comes and goes.
     pub fn wants_presence(&self) -> bool {
         self.wants_presence.get()
@@ -405,5 +461,13 @@ impl Seat {
     /// It is someone now. An original client is someone else with each new name in its messages.
     pub fn set_identity(&self, identity: Identity) {
         *self.identity.borrow_mut() = Some(identity);
+    }
+}
+
+/// The newest value of a room takes the place of the one before.
+fn put<T>(list: &mut Vec<(RoomName, T)>, room: &RoomName, value: T) {
+    match list.iter_mut().find(|(known, _)| known == room) {
+        Some(known) => known.1 = value,
+        None => list.push((room.clone(), value)),
     }
 }

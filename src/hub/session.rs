@@ -14,6 +14,8 @@ use actix::{
 use slog::{Logger, debug, error, info, warn};
 use tokio::net::TcpStream;
 
+use crate::ops::config::lists;
+
 use super::auth::{AccountLeft, AccountsReported, AuthSupervisor, Granted, LogInResult};
 use super::client::Client;
 use super::messages::{ClientRef, UseConfig};
@@ -124,6 +126,7 @@ impl Handler<UseConfig> for SessionSupervisor {
 
     fn handle(&mut self, UseConfig(config): UseConfig, _: &mut Context<Self>) {
         self.shard.set_config(config);
+        self.shard.each_seat(|seat| seat.leave_new_config());
     }
 }
 
@@ -158,29 +161,54 @@ impl Handler<Accepted> for SessionSupervisor {
             return;
         }
         if !self.connections.enter() {
+            self.shard
+                .links()
+                .counters
+                .connections_refused_total
+                .count();
             warn!(self.log, "connection refused: limits.connections is reached";
                 "peer" => %accepted.peer, "connections" => self.connections.max());
-            refuse_politely(accepted.stream);
+            refuse_politely(accepted.stream, FULL);
             return;
         }
-        match Client::start(&self.shard, accepted.stream, accepted.peer) {
+        let address = accepted.peer.ip();
+        let is_proxy = lists(&self.shard.config().listen.proxies, address);
+        let is_counted = match is_proxy {
+            // Counted once the proxy has said for whom it speaks.
+            true => Some(false),
+            false => self.shard.count_address(address),
+        };
+        let Some(is_counted) = is_counted else {
+            self.connections.leave();
+            refuse_politely(accepted.stream, TOO_MANY_FROM_ADDRESS);
+            return;
+        };
+        match Client::start(&self.shard, accepted.stream, accepted.peer, is_counted) {
             Ok(client) => debug!(self.log, "client connected"; "peer" => %accepted.peer,
                 "session" => format!("{:016x}", client.session)),
             Err(error) => {
                 self.connections.leave();
+                if is_counted {
+                    self.shard.links().addresses.leave(address);
+                }
                 error!(self.log, "client not started"; "peer" => %accepted.peer, "error" => %error);
             }
         }
     }
 }
 
-/// One line, as far as it fits into the socket's empty buffer.
-fn refuse_politely(stream: TcpStream) {
+/// What is said when `limits.connections` is reached.
+const FULL: &[u8] = b"ERR;;unavailable;too many connections; try again later\nBYE;full;10\n";
+/// What is said when `limits.connections_per_address` is reached.
+pub(super) const TOO_MANY_FROM_ADDRESS: &[u8] =
+    b"ERR;;rate-limited;too many connections from your address (limits.connections_per_address); close one\nBYE;full;60\n";
+
+/// Says `lines`, as far as they fit into the socket's empty buffer.
+fn refuse_politely(stream: TcpStream, lines: &[u8]) {
     use std::io::Write;
     // The runtime has not seen yet that it can be written to, and would not try.
     if let Ok(mut stream) = stream.into_std() {
-        let _ = stream
-            .write_all(b"ERR;;unavailable;too many connections; try again later\nBYE;full;10\n");
+        let _ = stream.write_all(lines);
     }
 }
 

@@ -3,7 +3,7 @@
 //! A shard is one thread, so this is cells and counters, never a lock. Actors get it in their constructors.
 
 use std::cell::{OnceCell, Ref, RefCell};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,18 +13,23 @@ use std::time::{Duration, Instant};
 use actix::{Addr, Recipient};
 use rustls::ServerConfig;
 use slab::Slab;
-use slog::Logger;
+use slog::{Logger, info};
 
-use crate::ops::config::Config;
+use crate::edge::wire::names::RoomName;
+use crate::ops::config::{Config, lists};
 
+use super::addresses::AddressCount;
 use super::auth::{AuthSupervisor, Registered};
 use super::codec::Codec;
+use super::counters::Counters;
 use super::heartbeat::Heartbeat;
 use super::legacy::LogInPinged;
 use super::log::MessageLog;
 use super::log::read_pool::ReadPool;
 use super::messages::ClientRef;
+use super::registry::{Policies, RoomRegistry};
 use super::room::{LocalRoom, MemberLeft, Membership, Room};
+use super::rules::access::{self, Action, Verdict, Who};
 use super::seat::Seat;
 use super::session::SessionSupervisor;
 
@@ -79,6 +84,12 @@ pub struct Links {
     pub reads: ReadPool,
     /// The one that lets in.
     pub auth: Addr<AuthSupervisor>,
+    /// The one that decides about rooms.
+    pub registry: Addr<RoomRegistry>,
+    /// Connections of each address.
+    pub addresses: Arc<AddressCount>,
+    /// How often limits were met.
+    pub counters: Arc<Counters>,
     /// Names that are accounts'.
     pub registered: Arc<Registered>,
     /// This shard's fan-out.
@@ -104,6 +115,8 @@ pub struct Shard {
     pub log: Logger,
     /// See [`LogQueue`].
     pub queue: Arc<LogQueue>,
+    /// What is decided about rooms.
+    pub policies: Policies,
     config: RefCell<Arc<Config>>,
     clock: Instant,
     seats: RefCell<Slab<Rc<Seat>>>,
@@ -115,12 +128,19 @@ pub struct Shard {
 
 impl Shard {
     /// A shard without clients; [`connect`](Self::connect) has to follow before any comes.
-    pub fn new(id: u16, config: Arc<Config>, log: Logger, queue: Arc<LogQueue>) -> Rc<Self> {
+    pub fn new(
+        id: u16,
+        config: Arc<Config>,
+        log: Logger,
+        queue: Arc<LogQueue>,
+        policies: Policies,
+    ) -> Rc<Self> {
         Rc::new(Self {
             id,
             config: RefCell::new(config),
             log,
             queue,
+            policies,
             clock: Instant::now(),
             seats: RefCell::default(),
             waiting_for_log: RefCell::default(),
@@ -181,6 +201,22 @@ impl Shard {
         *self.tls.borrow_mut() = config;
     }
 
+    /// Counts a connection from `address`: whether it counts, or `None` if there are too many.
+    pub fn count_address(&self, address: IpAddr) -> Option<bool> {
+        let config = self.config();
+        if lists(&config.limits.exempt, address) {
+            return Some(false);
+        }
+        let links = self.links();
+        let max = config.limits.connections_per_address;
+        if links.addresses.enter(address, max) {
+            return Some(true);
+        }
+        links.counters.connections_per_address_refused_total.count();
+        info!(self.log, "connection refused: limits.connections_per_address is reached"; "address" => %address);
+        None
+    }
+
     /// Time on the shard's clock.
     pub fn now(&self) -> Duration {
         self.clock.elapsed()
@@ -232,6 +268,22 @@ impl Shard {
         for (_, seat) in &*self.seats.borrow() {
             visit(seat);
         }
+    }
+
+    /// Whether whoever sits at `seat` may do this in a room that is there, be it without a policy.
+    pub fn judge(&self, seat: &Seat, room: &RoomName, action: Action) -> Verdict {
+        let judged = seat.with_identity(|identity| {
+            self.policies.with(room.as_str(), |policy| {
+                let who = Who {
+                    standing: identity.standing,
+                    account: &identity.account,
+                    address: seat.peer().ip(),
+                };
+                access::judge(who, room, policy, action)
+            })
+        });
+        // Before its log-in a client is nobody.
+        judged.unwrap_or(Verdict::NotFound)
     }
 
     /// Lets a member out of a room and tells the fan-out, if that matters to anybody.

@@ -78,10 +78,11 @@ pub(super) async fn stop(log: &Logger, running: Running, deadline: Duration) -> 
         Ok(Err(_)) => Err("the log's actor was gone before it was closed".to_owned()),
         Err(_) => Err("the log was not closed in time".to_owned()),
     };
-    let threads = running
-        .shards
-        .into_iter()
-        .chain([running.log_thread, running.auth_thread]);
+    let threads = running.shards.into_iter().chain([
+        running.log_thread,
+        running.auth_thread,
+        running.registry_thread,
+    ]);
     join(log, threads.collect(), share(THREADS_SHARE)).await;
     info!(log, "stopped"; "clean" => result.is_ok());
     result

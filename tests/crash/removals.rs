@@ -61,7 +61,7 @@ fn all_bytes(folder: &Path) -> Vec<u8> {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
             bytes.extend(all_bytes(&path));
-        } else {
+        } else if path.is_file() {
             bytes.extend(std::fs::read(&path).expect("a file"));
         }
     }

@@ -69,7 +69,10 @@ fn history_tells_every_range_in_rising_order() {
         bob.send(&format!("HISTORY;bad;den;{range};{limit}"));
         bob.expect_start("ERR;bad;bad-request;");
     }
-    bob.ask("HISTORY;h;empty;;", "OK;h;0");
+    bob.ask("HISTORY;h;lobby;;", "OK;h;0");
+    let nowhere = "ERR;h;not-found;there is no such room";
+    bob.ask("HISTORY;h;empty;;", nowhere);
+    bob.ask("WHO;h;empty", nowhere);
     bob.send("HISTORY;h;den;last=1;");
     let line = bob.line();
     assert!(line.ends_with(";ann;m119"), "{line:?}");
@@ -188,7 +191,7 @@ fn rooms_and_who_tell_who_is_where() {
     bob.expect("USER;w;ann;guest");
     assert!(bob.line().to_lowercase().starts_with("user;w;bob;guest"));
     bob.expect("OK;w;2");
-    bob.ask("WHO;w;nobodyhere", "OK;w;0");
+    bob.ask("WHO;w;nobodyhere", "ERR;w;not-found;there is no such room");
     drop(ann);
     // Its end is heard of a little later.
     loop {

@@ -111,7 +111,7 @@ fn a_silent_client_is_asked_and_then_sent_away() {
     busy.answers_pings = false;
     for _ in 0..4 {
         busy.expect_start("PING;;");
-        busy.send("WHO;w;den");
+        busy.send("WHO;w;lobby");
         busy.until("OK;w;0");
     }
 }

@@ -138,6 +138,11 @@ fn the_log_while_it_tells() {
 }
 
 #[test]
+fn the_registry_of_rooms() {
+    survives("registry");
+}
+
+#[test]
 fn the_codec() {
     survives("codec");
 }

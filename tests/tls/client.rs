@@ -174,13 +174,13 @@ impl TlsClient {
     }
 
     /// Everything up to the end, and how it ends.
-    pub fn to_end(&mut self) -> (String, Result<(), ErrorKind>) {
-        let (text, end) = self.to_end_raw();
+    pub fn until_end(&mut self) -> (String, Result<(), ErrorKind>) {
+        let (text, end) = self.until_end_raw();
         (text, end.map_err(|error| error.kind()))
     }
 
     /// The same with the whole error.
-    pub fn to_end_raw(&mut self) -> (String, std::io::Result<()>) {
+    pub fn until_end_raw(&mut self) -> (String, std::io::Result<()>) {
         let mut bytes = self.input.split_off(self.at);
         let mut stream = rustls::Stream::new(&mut self.tls, &mut self.socket);
         let end = stream.read_to_end(&mut bytes);

@@ -126,7 +126,7 @@ fn a_handshake_may_come_in_drops_and_not_at_all() {
         to_end(socket);
     }
     let shaken = tls.connect();
-    let (said, end) = { shaken }.to_end();
+    let (said, end) = { shaken }.until_end();
     assert_eq!(
         (said.as_str(), end),
         ("", Ok(())),
@@ -138,14 +138,19 @@ fn a_handshake_may_come_in_drops_and_not_at_all() {
 #[test]
 fn older_versions_are_told_so() {
     let tls = TlsServer::start();
-    for minor in 0..=2 {
-        // A hello of SSL 3.0, TLS 1.0 and 1.1, by hand: version, random, no session, two suites, no compression.
+    for minor in 1..=2 {
+        // A hello of TLS 1.0 and 1.1, by hand: version, random, no session, two suites, no compression, groups, point
+        // formats, signatures.
         let body = [
             &[3, minor][..],
             &[7; 32],
             &[0],
             &[0, 4, 0xC0, 0x13, 0x00, 0x2F],
             &[1, 0],
+            &[0, 22],
+            &[0x00, 0x0A, 0, 4, 0, 2, 0x00, 0x17],
+            &[0x00, 0x0B, 0, 2, 1, 0],
+            &[0x00, 0x0D, 0, 4, 0, 2, 0x04, 0x03],
         ]
         .concat();
         let length = body.len() as u8;
@@ -229,20 +234,20 @@ fn what_is_said_within_is_told_apart_as_without() {
     http.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let mut browser = tls.connect_with(http);
     browser.send_bytes(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    let (answer, end) = browser.to_end();
+    let (answer, end) = browser.until_end();
     assert!(answer.starts_with("HTTP/1.1 501 "), "{answer}");
     assert_eq!(end, Ok(()));
 
     let mut original = tls.connect();
     original.send_bytes(b"Ping");
-    assert_eq!(original.to_end(), (String::new(), Ok(())));
+    assert_eq!(original.until_end(), (String::new(), Ok(())));
     tls.server
         .wait_for_log("an original client's log-in over TLS");
 
     let hello = client_hello(&tls, versions::BOTH);
     let mut nested = tls.connect();
     nested.send_bytes(&hello);
-    assert_eq!(nested.to_end(), (String::new(), Ok(())));
+    assert_eq!(nested.until_end(), (String::new(), Ok(())));
     tls.server.wait_for_log("TLS within TLS");
 
     let mut split = tls.connect();

@@ -49,11 +49,72 @@ fn who_shows_a_certificate_shows_a_good_one() {
         let refused = TlsClient::over(socket, bad).and_then(|mut client| {
             use std::io::Write;
             let _ = client.tls.writer().write_all(b"PING;p;am I in\n");
-            let (said, end) = client.to_end_raw();
+            let (said, end) = client.until_end_raw();
             assert_eq!(said, "");
             end
         });
         assert!(refused.is_err(), "{speaks:?}");
     }
     assert!(!tls.server.log_text().contains("stranger"));
+}
+
+/// An account for a bot, made beside the running server.
+fn add_bot(server: &crate::support::Server, name: &str) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_gencomm"));
+    for (key, _) in std::env::vars_os() {
+        if key.to_string_lossy().starts_with("GENCOMM__") {
+            command.env_remove(key);
+        }
+    }
+    let output = command
+        .args(["user", "add", name, "--role", "bot", "--config"])
+        .arg(server.home().join("config"))
+        .env("GENCOMM__SERVER__DATA_DIR", server.data_dir())
+        .stdin(std::process::Stdio::null())
+        .output()
+        .expect("the program runs");
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn a_certificate_logs_a_bot_in_and_no_proxy_in_its_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ours = Authority::new("ours");
+    let path = folder.path().join("ca.pem");
+    std::fs::write(&path, &ours.certificate).expect("a file");
+    let proxy = crate::support::fresh_address();
+    let tls = TlsServer::with(|builder| {
+        let builder = builder.set("listen.proxies", proxy);
+        builder.set("tls.client_ca", path.display())
+    });
+    for (speaks, name) in [(versions::ONLY_12, "bot12"), (versions::ONLY_13, "bot13")] {
+        add_bot(&tls.server, name);
+        let mut bot = tls.connect_with(showing(&tls, &ours.sign(name), speaks));
+        bot.send("AUTH;a;EXTERNAL;");
+        assert!(bot.until("OK;a;").starts_with(&format!("OK;a;{name};")));
+        let mut stranger = tls.connect_with(showing(&tls, &ours.sign("nobody"), speaks));
+        stranger.send("AUTH;a;EXTERNAL;");
+        stranger.until("ERR;a;unauthenticated;");
+        let mut without = tls.connect_with(super::client_config(&tls.pair, speaks));
+        without.send("AUTH;a;EXTERNAL;");
+        without.until("ERR;a;unsupported;");
+
+        // A proxy that ends TLS and shows a certificate of its own speaks for somebody else.
+        for (ends_tls, answer) in [(true, "ERR;a;unsupported;"), (false, "OK;a;")] {
+            use std::io::Write;
+            let gc2 = crate::support::Gc2::connect_from(tls.server.address(), proxy);
+            let mut socket = gc2.stream().try_clone().expect("a second handle");
+            let tlv: &[u8] = if ends_tls {
+                &super::proxy::OVER_TLS
+            } else {
+                &[]
+            };
+            let header = super::proxy::header(7, tlv);
+            socket.write_all(&header).expect("taken");
+            let config = std::sync::Arc::new(showing(&tls, &ours.sign(name), speaks));
+            let mut client = TlsClient::over(socket, config).expect("a handshake");
+            client.send("AUTH;a;EXTERNAL;");
+            client.until(answer);
+        }
+    }
 }

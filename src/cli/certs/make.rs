@@ -3,7 +3,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
@@ -125,7 +125,9 @@ fn write(files: &Files, made: &Made) -> io::Result<()> {
     );
     // Both on the disk before either is in its place.
     let parts = [key, certificate].map(|(path, bytes, mode)| {
-        let part = path.with_extension(format!("new-{}", std::process::id()));
+        let mut part = path.as_os_str().to_owned();
+        part.push(format!(".new-{}", std::process::id()));
+        let part = PathBuf::from(part);
         write_part(&part, bytes, mode).map(|()| (part, path))
     });
     let placed = parts

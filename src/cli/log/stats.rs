@@ -131,7 +131,7 @@ fn for_people(stats: &Stats, times: (u64, u64)) -> String {
         (
             "messages",
             format!(
-                "{} (and {} removed, with {} removal records)",
+                "{} (and {} removed or expired in their room, with {} removal records)",
                 stats.messages, stats.removed, stats.removals
             ),
         ),

@@ -120,6 +120,9 @@ fn remedy(fault: &Fault, kept_from: Option<u64>) -> &'static str {
             "the journal may still hold it: start the server (again); recovery compares and writes it anew"
         }
         (Check::Removals, _) => "remove the message again: gencomm log remove ID",
+        (Check::Floors, _) => {
+            "the next start of the server writes it anew; until rooms have their retention again, expired messages that were not overwritten yet may be served"
+        }
         (Check::Segments, _) => {
             "copy this segment's .log, .idx and .chain back from a backup; until then its records are not served"
         }

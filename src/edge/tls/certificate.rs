@@ -237,6 +237,10 @@ fn read(path: &Path) -> Result<Vec<u8>, CertificateError> {
             _ => format!("cannot be read: {error}"),
         })
     };
+    // Opening a pipe would wait for whoever writes to it.
+    if !path.metadata().map_err(explain)?.is_file() {
+        return Err(wrong("cannot be read: it is no file".to_owned()));
+    }
     let file = File::open(path).map_err(explain)?;
     let mut text = Vec::new();
     file.take(FILE_BYTES_MAX + 1)

@@ -11,4 +11,6 @@ pub mod exporter;
 pub mod facts;
 pub mod policy;
 pub mod session;
+#[cfg(test)]
+mod session_tests;
 pub mod watch;

@@ -32,11 +32,13 @@ use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::ops::config::{Config, lists};
 use crate::store::accounts::{Accounts, AccountsError};
 
+use super::counters::Counters;
 use super::messages::{ClientRef, UseConfig};
 use super::rules::names_in_use::NamesInUse;
 use super::session::{LogInDecided, ReportAccounts, SessionSupervisor};
 use book::Book;
 use gate::Gate;
+pub(in crate::hub) use gate::household;
 use passwords::Passwords;
 pub use passwords::PasswordsError;
 
@@ -47,6 +49,7 @@ const LOOK_FOR_CHANGES: Duration = Duration::from_millis(200);
 pub struct AuthSupervisor {
     config: Arc<Config>,
     log: Logger,
+    counters: Arc<Counters>,
     book: Book,
     gate: Gate,
     passwords: Passwords,
@@ -68,12 +71,14 @@ impl AuthSupervisor {
         log: Logger,
         store: Box<dyn Accounts>,
         registered: Arc<Registered>,
+        counters: Arc<Counters>,
     ) -> Result<Self, AuthError> {
         let book = Book::open(store, registered)?;
         let passwords = Passwords::start(&config.auth, &log)?;
         Ok(Self {
             config,
             log,
+            counters,
             book,
             gate: Gate::new(),
             passwords,
@@ -105,6 +110,12 @@ impl AuthSupervisor {
     /// Answers a refusal, and logs it without anything that the client sent as a secret.
     fn refuse(&self, client: ClientRef, address: IpAddr, refusal: Refusal) {
         let (code, text) = refusal;
+        match code {
+            ErrorCode::RateLimited => self.counters.log_ins_slowed_total.count(),
+            ErrorCode::Unauthenticated => self.counters.log_ins_wrong_total.count(),
+            ErrorCode::Unavailable => self.counters.log_ins_queue_full_total.count(),
+            _ => {}
+        }
         info!(self.log, "log-in refused"; "peer" => %address, "code" => code.as_str(), "why" => &text);
         self.tell(client, Err((code, text)));
     }

@@ -339,10 +339,11 @@ impl AuthSupervisor {
         }
         let user = register.user;
         let known = self.book.account(&user.account());
-        if known
+        let is_taken = known
             .map_err(|error| accounts_failed(&self.log, &error))?
-            .is_some()
-        {
+            .is_some();
+        // Whoever has no good invitation does not learn who has an account.
+        if is_taken && self.config.auth.registration == Registration::Open {
             let text = format!("{user} has an account already; choose another name");
             return Err((ErrorCode::Conflict, text));
         }
@@ -410,6 +411,7 @@ impl AuthSupervisor {
         self.wait_for_account(&account, address)?;
         let known = self.book.store.secrets(&account);
         let known = known.map_err(|error| accounts_failed(&self.log, &error))?;
+        self.book.forget(&account);
         let hash = known.and_then(|(account, secrets)| Some((account.epoch, secrets.password?)));
         let Some((epoch, hash)) = hash else {
             let text = "your account has no password to change; ask whoever runs this server";

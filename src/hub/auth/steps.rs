@@ -59,6 +59,13 @@ impl AuthSupervisor {
     pub(super) fn decide(&mut self, log_in: LogIn, ctx: &mut Context<Self>) {
         let (client, address) = (log_in.client, log_in.address.to_canonical());
         self.answering(client, |auth| {
+            if !matches!(
+                log_in.by,
+                Credentials::Guest(_) | Credentials::ScramFinal { .. }
+            ) {
+                // What was done to accounts until now ends the connections from before, not the one that comes of this.
+                auth.look_for_changes();
+            }
             if let Err(refusal) = auth.attempt(address, &log_in.by) {
                 return auth.refuse(client, address, refusal);
             }
@@ -192,6 +199,7 @@ impl AuthSupervisor {
         self.wait_for_account(&account, address)?;
         let known = self.book.store.secrets(&account);
         let known = known.map_err(|error| accounts_failed(&self.log, &error))?;
+        self.book.forget(&account);
         let real = known.and_then(|(account, secrets)| Some((account.epoch, secrets.scram?)));
         let (epoch, verifier) = match real {
             Some((epoch, kept)) => {
@@ -326,7 +334,7 @@ impl AuthSupervisor {
         }
     }
 
-    /// Somebody who was let in did not wait for it.
+    /// Has a password compared with what is known of its account; the answer comes later.
     pub(super) fn check_password(
         &mut self,
         client: ClientRef,
@@ -339,6 +347,8 @@ impl AuthSupervisor {
         self.wait_for_account(&account, address)?;
         let known = self.book.store.secrets(&account);
         let known = known.map_err(|error| accounts_failed(&self.log, &error))?;
+        // What is kept may be older than what was just read, by another process's last act.
+        self.book.forget(&account);
         self.passwords
             .check(client, address, account, known, password, auth)
     }

@@ -65,7 +65,7 @@ impl Client {
                 self.refuse(tag.as_str(), ErrorCode::Forbidden, NO_DIRECT);
             }
             Command::Get { tag, id } => self.get(tag, id, ctx),
-            Command::Delete { tag, id } => self.remove(tag, id),
+            Command::Delete { tag, id } => self.delete(tag, id, ctx),
             Command::Rooms { tag } => self.list_rooms(tag, ctx),
             Command::Who { tag, room } => self.list_members(tag, room, ctx),
             Command::Ping { tag, text } => {
@@ -78,10 +78,12 @@ impl Client {
                 self.reply(|out| reply::bye(out, "bye", 0));
                 self.close(Ending::Left);
             }
-            Command::Room { tag, .. } => {
-                let text = "this server has no room administration yet";
-                self.refuse(tag.as_str(), ErrorCode::Unsupported, text);
-            }
+            Command::Room {
+                tag,
+                room,
+                action,
+                argument,
+            } => self.change_room(tag, room, action, argument, ctx),
         }
     }
 

@@ -58,6 +58,10 @@ impl Client {
             let Some(feed) = self.rooms.get_mut(number) else {
                 continue;
             };
+            if feed.is_waiting {
+                self.rooms.dequeue_first();
+                continue;
+            }
             // Before looking, so that news that come after the look are told.
             feed.membership.seen();
             let next = feed.cursor.next(&feed.room.tail(feed.membership.form()));
@@ -91,7 +95,9 @@ impl Client {
         if self.page.is_some() {
             return self.write_page();
         }
-        let Some(number) = self.rooms.first() else {
+        let first = self.rooms.first();
+        let is_waiting = |number: &u32| self.rooms.get(*number).is_some_and(|feed| feed.is_waiting);
+        let Some(number) = first.filter(|number| !is_waiting(number)) else {
             let written = self.stream.send(&[IoSlice::new(self.outbox.waiting())])?;
             self.outbox.consume(written);
             return Ok(());
@@ -117,7 +123,7 @@ impl Client {
         self.outbox.consume(written.min(answers));
         if written > answers {
             if let Some(rest) = cursor.advance(&tail, written - answers) {
-                self.outbox.lines().extend_from_slice(&rest);
+                self.outbox.push_rest(&rest);
             }
             if let Some(feed) = self.rooms.get_mut(number) {
                 feed.cursor = cursor;
@@ -150,7 +156,7 @@ impl Client {
                 feed.cursor
                     .advance_page(&page.block, page.scanned_to, written - answers)
         {
-            self.outbox.lines().extend_from_slice(&rest);
+            self.outbox.push_rest(&rest);
         }
         Ok(())
     }
@@ -247,6 +253,10 @@ impl Client {
         let Some(feed) = self.rooms.get_mut(number) else {
             return;
         };
+        if feed.is_waiting {
+            // Read again once it is let in again.
+            return;
+        }
         match page.block {
             Some(block) if block.last_id() > feed.cursor.last_id() => {
                 let in_hand = PageInHand {

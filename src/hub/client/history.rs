@@ -6,11 +6,13 @@ use crate::edge::wire::gc2::range::HistoryRange;
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
 use crate::edge::wire::gc2::text::{RoomText, TagText};
-use crate::edge::wire::names::Tag;
+use crate::edge::wire::names::{RoomName, Tag};
 use crate::edge::wire::timestamp::Timestamp;
+use crate::hub::rules::access::{Action, Verdict};
 use crate::hub::rules::block::{BLOCK_BYTES, write_member_line, write_message_fields};
 use crate::store::log::{Event, PageQuery};
 
+use super::look::AfterLook;
 use super::{Busy, Client, PageFor, PageRead};
 
 /// A HISTORY under way.
@@ -22,6 +24,13 @@ pub(super) struct HistoryWalk {
     told: u64,
     is_page_due: bool,
     is_done: bool,
+}
+
+impl HistoryWalk {
+    /// Its tag, if it is of this room.
+    pub(super) fn tag_if_of(&self, room: &RoomName) -> Option<Tag> {
+        (self.query.room.as_ref() == Some(room)).then(|| self.tag.clone())
+    }
 }
 
 /// Appends `event` as the line that a page for `purpose` has; `body` in the form of the connection.
@@ -48,9 +57,17 @@ impl Client {
         limit: u16,
         ctx: &mut Context<Self>,
     ) {
+        let room = room.owned();
+        let verdict = self.judge(&room, Action::Read);
+        if verdict == Verdict::NotFound {
+            return self.look_for(tag.owned(), room, AfterLook::NotFound, ctx);
+        }
+        if self.refuse_unless_allowed(tag.as_str(), verdict) {
+            return;
+        }
         let mut left = usize::from(limit);
         let mut query = PageQuery {
-            room: Some(room.owned()),
+            room: Some(room),
             after: 0,
             before: u64::MAX,
             since: Timestamp::default(),
@@ -137,8 +154,11 @@ impl Client {
             return;
         }
         if walk.is_done || walk.left == 0 {
-            let (tag, told) = (walk.tag.clone(), walk.told);
+            let (tag, told, room) = (walk.tag.clone(), walk.told, walk.query.room.clone());
             self.busy = None;
+            if let Some(room) = room.filter(|room| told == 0 && !self.is_surely_there(room)) {
+                return self.look_for(tag, room, AfterLook::Nothing, ctx);
+            }
             self.reply(|out| reply::ok_number(out, tag.as_str(), told));
             return;
         }
@@ -156,6 +176,16 @@ impl Client {
             return;
         };
         walk.is_page_due = false;
+        let (tag, room) = (walk.tag.clone(), walk.query.room.clone());
+        // It may have become another's business since the page before.
+        let verdict = room.map_or(Verdict::Allowed, |room| self.judge(&room, Action::Read));
+        if self.refuse_unless_allowed(tag.as_str(), verdict) {
+            self.busy = None;
+            return;
+        }
+        let Some(Busy::History(walk)) = self.busy.as_deref_mut() else {
+            return;
+        };
         if let Some(why) = page.error {
             let tag = walk.tag.clone();
             self.busy = None;

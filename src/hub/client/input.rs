@@ -39,6 +39,7 @@ impl Client {
             || self.is_outbox_full()
             || self.pending.len() >= PENDING_MAX
             || self.pending_bytes >= PENDING_BYTES_MAX
+            || self.is_paused()
         {
             return false;
         }
@@ -94,10 +95,11 @@ impl Client {
             return;
         }
         self.seat.heard(self.shard.now());
-        match &mut self.phase {
+        self.meter_bytes(input.len(), ctx);
+        match self.phase {
             Phase::Closing => {}
-            Phase::Proxy(before) => {
-                let bytes = [&**before, input].concat();
+            Phase::Proxy => {
+                let bytes = self.with_first(input);
                 self.take_proxy_header(bytes, ctx);
             }
             Phase::Gc2 => {
@@ -106,8 +108,8 @@ impl Client {
                     self.hold(input[consumed..].to_vec(), 0);
                 }
             }
-            Phase::First(before) => {
-                let bytes = [&**before, input].concat();
+            Phase::First => {
+                let bytes = self.with_first(input);
                 self.meet(bytes, ctx);
             }
         }
@@ -117,7 +119,7 @@ impl Client {
     pub(super) fn meet(&mut self, bytes: Vec<u8>, ctx: &mut Context<Self>) {
         let peer = self.seat.peer();
         match first_bytes::detect(&bytes) {
-            Protocol::Undecided => self.phase = Phase::First(bytes.into()),
+            Protocol::Undecided => self.keep_first(bytes),
             Protocol::Gc2 => {
                 self.phase = Phase::Gc2;
                 self.note_tls();
@@ -159,7 +161,10 @@ impl Client {
         splitter.set_limit(self.line_bytes());
         let mut batch = SendBatch::default();
         let consumed = splitter.feed(input, |line| {
-            let flow = self.carry_out(line, &mut batch, ctx);
+            let flow = match self.meter_command(line, ctx) {
+                ControlFlow::Continue(()) => self.carry_out(line, &mut batch, ctx),
+                ControlFlow::Break(()) => ControlFlow::Break(()),
+            };
             if flow.is_continue() && self.must_pause(&batch) {
                 ControlFlow::Break(())
             } else {
@@ -187,6 +192,7 @@ impl Client {
             || self.deferred.is_some()
             || self.is_outbox_full()
             || matches!(self.phase, Phase::Closing)
+            || self.is_paused()
             || self.pending.len() + batch.len() >= PENDING_MAX
             || self.pending_bytes as usize + batch.bytes() >= PENDING_BYTES_MAX as usize
     }
@@ -202,7 +208,7 @@ impl Client {
             Line::Whole(line) => line,
             Line::Oversized { head } => {
                 let refusal = Refusal::oversized(head, self.line_bytes());
-                self.reply(|out| reply::refusal(out, &refusal));
+                self.refuse(refusal.tag.as_str(), refusal.code, &refusal.text);
                 // What was skipped took no memory.
                 return self.count_stranger(head.len());
             }

@@ -62,17 +62,17 @@ impl Client {
     /// Breaks when the client is at its end.
     fn take_turn(&mut self, ctx: &mut Context<Self>, cx: &mut TaskContext<'_>) -> ControlFlow<()> {
         for _ in 0..ROUNDS_MAX {
-            self.take_orders();
+            self.take_orders(ctx);
             let wrote = match self.write(ctx, cx) {
                 Ok(step) => step,
                 Err(error) => return self.fail(&error),
             };
             if matches!(self.phase, Phase::Closing) {
                 let must_go = self.must_go_now();
-                if self.has_nothing_to_say() && !must_go && self.stream.say_goodbye() {
-                    continue;
-                }
                 if self.has_nothing_to_say() || must_go {
+                    if self.stream.say_goodbye() && !must_go {
+                        continue;
+                    }
                     self.say_goodbye_to_kernel();
                     return ControlFlow::Break(());
                 }
@@ -205,6 +205,8 @@ impl Client {
     }
 
     fn say_goodbye_to_kernel(&mut self) {
+        // Of TLS, what still waits is out by now, except for somebody who is not waited for.
+        let _ = self.stream.flush();
         READ_BUFFER.with_borrow_mut(|buffer| self.stream.close(buffer));
     }
 }

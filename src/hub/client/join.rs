@@ -12,10 +12,14 @@ use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
 use crate::edge::wire::gc2::text::{RoomText, TagText};
 use crate::edge::wire::names::{RoomName, Tag};
+use crate::hub::registry::topic_line;
 use crate::hub::room::{JoinRoom, JoinedRoom, LocalRoom, Membership};
+use crate::hub::rules::access::{Action, Verdict};
 use crate::hub::rules::cursor::Cursor;
+use crate::ops::config::lists;
 use crate::store::log::{From, Start};
 
+use super::look::AfterLook;
 use super::rooms::RoomFeed;
 use super::{Busy, Client, StartResolved};
 
@@ -52,10 +56,47 @@ impl Client {
             self.refuse(tag.as_str(), ErrorCode::RateLimited, &text);
             return;
         }
-        self.ticket = self.ticket.wrapping_add(1);
-        let (room, ticket) = (room.owned(), self.ticket);
+        if let Err(wait) = self.meter_join() {
+            let seconds = wait.as_secs_f64();
+            let text =
+                format!("too many JOINs (limits.joins_per_minute); the next one in {seconds:.1} s");
+            self.refuse(tag.as_str(), ErrorCode::RateLimited, &text);
+            return;
+        }
+        let room = room.owned();
+        if !self.is_surely_there(&room) && !self.may_begin_unseen() {
+            return self.look_for(tag.owned(), room, AfterLook::Join(from), ctx);
+        }
+        let verdict = self.judge(&room, Action::Join);
+        if verdict == Verdict::NotFound {
+            return self.look_for(tag.owned(), room, AfterLook::NotFound, ctx);
+        }
+        if !self.refuse_unless_allowed(tag.as_str(), verdict) {
+            self.begin_join(tag.owned(), room, from, ctx);
+        }
+    }
+
+    /// Whether it does not matter if a room without a policy is there: whoever asks would begin it without leaving a record, and is
+    /// not counted for it. A bridge with fifteen thousand of them does not ask anybody.
+    fn may_begin_unseen(&self) -> bool {
+        let config = self.shard.config();
+        let is_guest = self.seat.with_identity(|who| who.standing.is_guest());
+        config.rooms.auto_create
+            && is_guest == Some(true)
+            && lists(&config.limits.exempt, self.seat.peer().ip())
+    }
+
+    /// Enters a room that is there, or comes to be by that.
+    pub(super) fn begin_join(
+        &mut self,
+        tag: Tag,
+        room: RoomName,
+        from: JoinFrom,
+        ctx: &mut Context<Self>,
+    ) {
+        let ticket = self.next_ticket();
         let joining = Joining {
-            tag: tag.owned(),
+            tag,
             room: room.clone(),
             start: None,
             is_exact: matches!(from, JoinFrom::After(_)),
@@ -135,6 +176,14 @@ impl Client {
         }
     }
 
+    /// The tag of the JOIN of this room that is under way.
+    pub(super) fn joining(&self, room: &RoomName) -> Option<Tag> {
+        match self.busy.as_deref() {
+            Some(Busy::Join(joining)) if joining.room == *room => Some(joining.tag.clone()),
+            _ => None,
+        }
+    }
+
     /// A room let this client in.
     pub(super) fn enter(&mut self, joined: JoinedRoom) {
         let number = joined.number();
@@ -142,6 +191,7 @@ impl Client {
             && feed.room.name() == joined.room.name()
         {
             // Back after the fan-out started anew: the cursor knows where to go on.
+            feed.is_waiting = false;
             if Rc::ptr_eq(&feed.room, &joined.room) {
                 // Asked for twice, before and after; one membership is enough.
                 joined.room.dismiss(&feed.membership);
@@ -178,6 +228,13 @@ impl Client {
             self.reply(|out| reply::gap(out, room, first_kept));
             // The tail in memory may reach back further than the log: what retention has removed is not told from there.
             after = after.max(first_kept.saturating_sub(1));
+        }
+        let topic = self.shard.policies.with(room, |policy| {
+            let topic = policy.and_then(|policy| policy.topic.as_ref())?;
+            Some(topic_line(joined.room.name(), &topic.by, &topic.text))
+        });
+        if let Some(line) = topic {
+            self.outbox.lines().extend_from_slice(&line);
         }
         let cursor = Cursor::behind(after);
         self.rooms

@@ -1,64 +1,39 @@
-//! GET and WHO: answers that others know, and that are small. The client waits for the lines and does nothing else meanwhile.
+//! WHO: an answer that others know, and that is small. The client waits for the lines and does nothing else meanwhile.
 
 use std::collections::BTreeMap;
 
 use actix::{AsyncContext, Context};
 
-use crate::edge::wire::gc2::options::BodyForm;
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
 use crate::edge::wire::gc2::text::{RoomText, TagText};
-use crate::edge::wire::names::Tag;
-use crate::hub::codec::EncodeEvent;
+use crate::edge::wire::names::{RoomName, Tag};
 use crate::hub::room::ListMembers;
-use crate::store::log::EventKind;
+use crate::hub::rules::access::{Action, NO_SUCH_ROOM, Verdict};
 
-use super::history::write_page_line;
-use super::{Busy, Client, LinesReady, PageFor};
+use super::look::{AfterLook, is_there};
+use super::{Busy, Client, LinesReady};
+
+/// Lines that others put together.
+pub(super) struct LinesDue {
+    tag: Tag,
+    /// What they tell of.
+    room: RoomName,
+    pub(super) ticket: u32,
+}
+
+impl LinesDue {
+    /// The tag of what asked for them, if they tell of this room.
+    pub(super) fn tag_if_of(&self, room: &RoomName) -> Option<Tag> {
+        (self.room == *room).then(|| self.tag.clone())
+    }
+}
 
 impl Client {
-    fn await_lines(&mut self) -> u32 {
-        self.ticket = self.ticket.wrapping_add(1);
-        self.busy = Some(Box::new(Busy::Lines {
-            ticket: self.ticket,
-        }));
-        self.ticket
-    }
-
-    pub(super) fn get(&mut self, tag: TagText<'_>, id: u64, ctx: &mut Context<Self>) {
-        let (ticket, client, tag) = (self.await_lines(), ctx.address(), tag.owned());
-        let (form, codec) = (self.seat.body_form(), self.shard.links().codec.clone());
-        self.shard.links().reads.run(
-            move |reader| reader.get(id).map_err(|error| error.to_string()),
-            move |found| {
-                let mut lines = Vec::new();
-                let tag_text = tag.as_str();
-                match found.unwrap_or_else(|| Err("reading the log failed".into())) {
-                    Ok(Some(event)) if form == BodyForm::C16 => {
-                        codec.do_send(EncodeEvent {
-                            client,
-                            ticket,
-                            tag,
-                            event,
-                        });
-                        return;
-                    }
-                    Ok(Some(event)) => {
-                        if let EventKind::Message(body) = &event.kind {
-                            let purpose = PageFor::History(tag.clone());
-                            write_page_line(&event, body, &purpose, &mut lines);
-                        }
-                        reply::ok_number(&mut lines, tag_text, 1);
-                    }
-                    Ok(None) => {
-                        let text = "there is no such message";
-                        reply::err(&mut lines, tag_text, ErrorCode::NotFound, text);
-                    }
-                    Err(why) => reply::err(&mut lines, tag_text, ErrorCode::Unavailable, &why),
-                }
-                client.do_send(LinesReady { ticket, lines });
-            },
-        );
+    pub(super) fn await_lines(&mut self, tag: Tag, room: RoomName) -> u32 {
+        let ticket = self.next_ticket();
+        self.busy = Some(Box::new(Busy::Lines(LinesDue { tag, room, ticket })));
+        ticket
     }
 
     pub(super) fn list_members(
@@ -67,8 +42,18 @@ impl Client {
         room: RoomText<'_>,
         ctx: &mut Context<Self>,
     ) {
-        let (ticket, client, tag) = (self.await_lines(), ctx.address(), tag.owned());
-        let (links, room) = (self.shard.links().clone(), room.owned());
+        let room = room.owned();
+        let verdict = self.judge(&room, Action::Read);
+        if verdict == Verdict::NotFound {
+            return self.look_for(tag.owned(), room, AfterLook::NotFound, ctx);
+        }
+        if self.refuse_unless_allowed(tag.as_str(), verdict) {
+            return;
+        }
+        let is_surely_there = self.is_surely_there(&room);
+        let (tag, client) = (tag.owned(), ctx.address());
+        let ticket = self.await_lines(tag.clone(), room.clone());
+        let links = self.shard.links().clone();
         actix_rt::spawn(async move {
             let mut users = BTreeMap::new();
             for shard in links.rooms.iter() {
@@ -81,6 +66,12 @@ impl Client {
                         .into_iter()
                         .map(|member| (member.account.clone(), member)),
                 );
+            }
+            if users.is_empty() && !is_surely_there && is_there(&links, &room).await != Some(true) {
+                let mut lines = Vec::new();
+                reply::err(&mut lines, tag.as_str(), ErrorCode::NotFound, NO_SUCH_ROOM);
+                client.do_send(LinesReady { ticket, lines });
+                return;
             }
             let lines = member_lines(&tag, users.values().map(|m| (m.user.as_str(), m.state)));
             client.do_send(LinesReady { ticket, lines });

@@ -25,6 +25,8 @@ type Refusal = (ErrorCode, String);
 /// What is remembered of a client until it is someone.
 #[derive(Default)]
 pub(super) struct Stranger {
+    /// Its first bytes, until they tell what it speaks.
+    first: Vec<u8>,
     /// Bytes of its lines so far.
     bytes: usize,
     /// The SCRAM log-in that waits for its proof.
@@ -40,6 +42,19 @@ pub(super) enum Asked {
 }
 
 impl Client {
+    /// Keeps bytes that do not tell yet what they are; there are few such.
+    pub(super) fn keep_first(&mut self, bytes: Vec<u8>) {
+        self.stranger.get_or_insert_default().first = bytes;
+    }
+
+    /// What was kept, and what came now.
+    pub(super) fn with_first(&mut self, input: &[u8]) -> Vec<u8> {
+        let kept = self.stranger.as_mut();
+        let mut bytes = kept.map_or_else(Vec::new, |it| std::mem::take(&mut it.first));
+        bytes.extend_from_slice(input);
+        bytes
+    }
+
     /// Counts a line of somebody who is not logged in; there is not much to say before that.
     pub(super) fn count_stranger(&mut self, bytes: usize) -> ControlFlow<()> {
         if self.seat.is_known() {
@@ -51,6 +66,7 @@ impl Client {
         if stranger.bytes as u64 <= max {
             return ControlFlow::Continue(());
         }
+        self.shard.links().counters.strangers_closed_total.count();
         let text = format!("log in within {max} bytes (auth.bytes)");
         self.refuse("", ErrorCode::TooLarge, &text);
         self.reply(|out| reply::bye(out, "log-in", 0));
@@ -209,6 +225,7 @@ impl Client {
                 Asked::LogIn(mechanism),
             ) => {
                 self.stranger = None;
+                self.review_meter();
                 let line_bytes = self.line_bytes();
                 self.splitter.set_limit(line_bytes);
                 if let Some(last) = last {

@@ -6,6 +6,7 @@
 //! in the order sent. `started` is the last thing that allocates for an idle client: it holds no buffer, no timer and no address.
 
 mod commands;
+mod events;
 mod feed;
 mod history;
 mod input;
@@ -13,9 +14,13 @@ mod io;
 mod join;
 mod lists;
 mod log_in;
+mod look;
 mod orders;
 #[cfg(feature = "fault-injection")]
 mod provoke;
+mod put_out;
+mod rates;
+mod room_change;
 mod room_list;
 mod rooms;
 mod secure;
@@ -37,19 +42,25 @@ use crate::edge::stream::Stream;
 use crate::edge::wire::gc2::lines::LineSplitter;
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
-use crate::edge::wire::names::Tag;
+use crate::edge::wire::names::{RoomName, Tag};
 use crate::ops::config::lists;
 
 use super::codec::{BodyError, DecodedBody};
 use super::messages::ClientRef;
+use super::rules::access::{Action, Verdict, refusal_of};
 use super::rules::block::Block;
+use super::rules::meter::Meter;
 use super::seat::Seat;
 use super::session::{ClientEnded, Ending};
 use super::shard::Shard;
+use events::EventWanted;
 use feed::PageInHand;
 use history::HistoryWalk;
 use join::Joining;
+use lists::LinesDue;
 use log_in::{Asked, Stranger};
+use look::Look;
+use room_change::Waiting;
 use room_list::RoomsWalk;
 use rooms::Rooms;
 use sends::{Pending, SendBatch};
@@ -79,6 +90,8 @@ pub struct Client {
     ending: Option<Box<Ending>>,
     /// Gone once it is logged in.
     stranger: Option<Box<Stranger>>,
+    /// How fast it goes; nobody looks at those that are exempt.
+    meter: Option<Box<Meter>>,
     said_hello: bool,
     is_blocked: bool,
     /// A proxy that is believed says that it came to it over TLS.
@@ -87,10 +100,10 @@ pub struct Client {
 
 /// How far the connection is.
 enum Phase {
-    /// It comes through a proxy that has not said yet for whom; its first bytes.
-    Proxy(Box<[u8]>),
-    /// Its protocol is not known yet; its first bytes.
-    First(Box<[u8]>),
+    /// It comes through a proxy that has not said yet for whom.
+    Proxy,
+    /// Its protocol is not known yet.
+    First,
     /// It speaks GC/2.
     Gc2,
     /// Nothing more is read from it; it ends when its outbox is empty.
@@ -127,24 +140,34 @@ enum Busy {
     History(HistoryWalk),
     /// Pages of ROOMS.
     Rooms(RoomsWalk),
+    /// Whether a room is there.
+    Look(Look),
+    /// What is decided about a room.
+    Change(Waiting),
+    /// The message that GET or DELETE is about.
+    Event(EventWanted),
     /// The lines of GET or WHO.
-    Lines { ticket: u32 },
+    Lines(LinesDue),
     /// The codec, for bodies in C16.
     Decode(SendBatch),
 }
 
 impl Client {
-    /// Seats a new client on `shard` and starts its actor.
+    /// Seats a new client on `shard` and starts its actor. `is_counted` says that it is among the connections of its address.
     pub fn start(
         shard: &Rc<Shard>,
         stream: TcpStream,
         peer: SocketAddr,
+        is_counted: bool,
     ) -> std::io::Result<ClientRef> {
         stream.set_nodelay(true)?;
         let seat = shard.seat(peer, stream.as_raw_fd());
+        if is_counted {
+            seat.set_counted();
+        }
         let phase = match lists(&shard.config().listen.proxies, peer.ip()) {
-            true => Phase::Proxy(Box::default()),
-            false => Phase::First(Box::default()),
+            true => Phase::Proxy,
+            false => Phase::First,
         };
         let client = seat.client;
         let config = shard.config();
@@ -172,6 +195,7 @@ impl Client {
             next_request: 0,
             ending: None,
             stranger: None,
+            meter: None,
             said_hello: false,
             is_blocked: false,
             came_over_tls: false,
@@ -190,7 +214,31 @@ impl Client {
     }
 
     fn refuse(&mut self, tag: &str, code: ErrorCode, text: &str) {
+        if code == ErrorCode::TooLarge {
+            self.shard.links().counters.too_large_total.count();
+        }
         reply::err(self.outbox.lines(), tag, code, text);
+    }
+
+    /// Whether it may do this in a room that is there, be it without a policy.
+    fn judge(&self, room: &RoomName, action: Action) -> Verdict {
+        self.shard.judge(&self.seat, room, action)
+    }
+
+    /// Answers what is not allowed; returns whether it is not.
+    fn refuse_unless_allowed(&mut self, tag: &str, verdict: Verdict) -> bool {
+        match refusal_of(verdict) {
+            None => false,
+            Some((code, text)) => {
+                self.refuse(tag, code, &text);
+                true
+            }
+        }
+    }
+
+    fn next_ticket(&mut self) -> u32 {
+        self.ticket = self.ticket.wrapping_add(1);
+        self.ticket
     }
 
     /// Leaves its rooms and reads nothing more; ends as `how` once what waits for it is written.
@@ -233,6 +281,9 @@ impl Drop for Client {
     fn drop(&mut self) {
         let client = self.seat.client;
         self.shard.unseat(client);
+        if self.seat.is_counted() {
+            self.shard.links().addresses.leave(self.seat.peer().ip());
+        }
         self.leave_all();
         let ending = if std::thread::panicking() {
             Ending::Panicked
@@ -356,7 +407,7 @@ impl Handler<LinesReady> for Client {
     type Result = ();
 
     fn handle(&mut self, ready: LinesReady, _: &mut Context<Self>) {
-        if matches!(self.busy.as_deref(), Some(Busy::Lines { ticket }) if *ticket == ready.ticket) {
+        if matches!(self.busy.as_deref(), Some(Busy::Lines(due)) if due.ticket == ready.ticket) {
             self.busy = None;
             self.outbox.lines().extend_from_slice(&ready.lines);
         }

@@ -1,9 +1,12 @@
 //! What others left at the client's seat.
 
+use actix::Context;
+
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
 use crate::hub::messages::{Answer, Refused};
 use crate::hub::room::JoinRoom;
+use crate::hub::rules::access::NO_SUCH_MESSAGE;
 use crate::hub::seat::EvictReason;
 use crate::hub::session::Ending;
 
@@ -11,15 +14,31 @@ use super::sends::Wanted;
 use super::{Client, Phase};
 
 impl Client {
-    pub(super) fn take_orders(&mut self) {
+    pub(super) fn take_orders(&mut self, ctx: &mut Context<Self>) {
         if self.seat.take_rejoin_order() {
             self.join_all_again();
+        }
+        if self.seat.take_new_config() && self.seat.is_known() {
+            self.review_meter();
         }
         if let Some(result) = self.seat.take_log_in() {
             self.take_log_in(result);
         }
         for joined in self.seat.take_joined() {
             self.enter(joined);
+        }
+        for refused in self.seat.take_refused() {
+            self.take_refused(&refused);
+        }
+        // Behind those that let it in: an order to leave is newer than they are.
+        for (room, reason) in self.seat.take_outs() {
+            self.obey_out(&room, &reason);
+        }
+        for (room, line) in self.seat.take_topics() {
+            self.take_topic(&room, &line);
+        }
+        if let Some(answer) = self.seat.take_change() {
+            self.take_change(answer, ctx);
         }
         for answer in self.seat.take_answers() {
             self.take_answer(answer);
@@ -57,6 +76,7 @@ impl Client {
             }
             EvictReason::LogInOverdue if speaks_gc2 => {
                 let seconds = self.shard.config().auth.deadline.as_secs_f32();
+                self.shard.links().counters.strangers_closed_total.count();
                 let text = format!("log in within {seconds} s, for example: AUTH;1;GUEST;yourname");
                 self.refuse("", ErrorCode::Unauthenticated, &text);
                 self.reply(|out| reply::bye(out, "timeout", 0));
@@ -86,8 +106,7 @@ impl Client {
         // The old fan-out's rooms are gone; what was read stays, as ids.
         let client = self.seat.client;
         let room_actor = &self.shard.links().room;
-        for (number, feed) in self.rooms.iter() {
-            let room = feed.room.name().clone();
+        for (number, room) in self.rooms.wait_for_all() {
             room_actor.do_send(JoinRoom {
                 client,
                 membership: number,
@@ -95,6 +114,7 @@ impl Client {
                 again: true,
             });
         }
+        self.drop_page();
         self.join_again();
     }
 
@@ -134,10 +154,17 @@ fn explain(refused: &Refused) -> (ErrorCode, String) {
             "this tag was used for another message in the last ten minutes; choose a new tag"
                 .into(),
         ),
-        Refused::NotFound => (ErrorCode::NotFound, "there is no such message".into()),
+        Refused::NotFound => (ErrorCode::NotFound, NO_SUCH_MESSAGE.into()),
         Refused::Forbidden => (
             ErrorCode::Forbidden,
             "only what this connection has sent can be deleted".into(),
+        ),
+        Refused::TooFast(wait) => (
+            ErrorCode::RateLimited,
+            format!(
+                "too many messages in this room (limits.room_messages_per_second); wait {:.1} s and send it again",
+                wait.as_secs_f64().max(0.1)
+            ),
         ),
         Refused::Limit(key) => (
             ErrorCode::Unavailable,

@@ -11,6 +11,7 @@ use crate::edge::wire::gc2::reply;
 use crate::edge::wire::gc2::text::TagText;
 use crate::edge::wire::names::{RoomName, Tag};
 use crate::hub::room::{CountMembers, ListSilent};
+use crate::hub::rules::access::Action;
 use crate::hub::shard::Links;
 
 use super::{Busy, Client};
@@ -58,8 +59,11 @@ impl Client {
         self.ticket = self.ticket.wrapping_add(1);
         let (ticket, client, links) = (self.ticket, ctx.address(), self.shard.links().clone());
         let (tag, after) = (walk.tag.clone(), walk.after.clone());
+        let (shard, seat) = (self.shard.clone(), self.seat.clone());
         actix_rt::spawn(async move {
-            let page = read_page(&links, tag, after).await;
+            let may_see = |room: &RoomName| shard.judge(&seat, room, Action::See).is_allowed();
+            let decided = shard.policies.names_behind(after.as_ref(), PAGE_ROOMS);
+            let page = read_page(&links, tag, after, decided, may_see).await;
             client.do_send(RoomsRead { ticket, page });
         });
     }
@@ -69,7 +73,10 @@ impl Client {
 #[derive(Debug)]
 pub(super) struct RoomsPage {
     lines: Vec<u8>,
+    /// Rooms told.
     count: usize,
+    /// Rooms looked at: there may be some that are not for this client.
+    looked_at: usize,
     last: Option<RoomName>,
 }
 
@@ -100,15 +107,22 @@ impl Handler<RoomsRead> for Client {
             return;
         };
         walk.told += page.count as u64;
-        walk.is_done = page.count < PAGE_ROOMS;
+        walk.is_done = page.looked_at < PAGE_ROOMS;
         walk.after = page.last;
         self.outbox.lines().extend_from_slice(&page.lines);
     }
 }
 
-/// The rooms behind `after`: those that the log knows and those that are open, counted over all shards. On the shard's own thread
+/// The rooms behind `after` that the client may see: those that the log knows, those that have a policy (`decided`) and those that are
+/// open, counted over all shards. On the shard's own thread
 /// nothing is done but asking.
-async fn read_page(links: &Links, tag: Tag, after: Option<RoomName>) -> Option<RoomsPage> {
+async fn read_page(
+    links: &Links,
+    tag: Tag,
+    after: Option<RoomName>,
+    decided: Vec<RoomName>,
+    may_see: impl Fn(&RoomName) -> bool,
+) -> Option<RoomsPage> {
     let (sender, known) = tokio::sync::oneshot::channel();
     let behind = after.clone();
     links.reads.run(
@@ -118,6 +132,9 @@ async fn read_page(links: &Links, tag: Tag, after: Option<RoomName>) -> Option<R
         },
     );
     let mut found: BTreeMap<RoomName, u64> = known.await.ok()??.into_iter().collect();
+    for room in decided {
+        found.entry(room).or_insert(0);
+    }
     for shard in links.rooms.iter() {
         let (after, count) = (after.clone(), PAGE_ROOMS);
         let silent = shard.send(ListSilent { after, count }).await;
@@ -125,7 +142,10 @@ async fn read_page(links: &Links, tag: Tag, after: Option<RoomName>) -> Option<R
             found.entry(room).or_insert(0);
         }
     }
-    let (rooms, newest): (Vec<_>, Vec<_>) = found.into_iter().take(PAGE_ROOMS).unzip();
+    let page: Vec<_> = found.into_iter().take(PAGE_ROOMS).collect();
+    let (looked_at, last) = (page.len(), page.last().map(|(room, _)| room.clone()));
+    let seen = page.into_iter().filter(|(room, _)| may_see(room));
+    let (rooms, newest): (Vec<_>, Vec<_>) = seen.unzip();
     let rooms: Arc<[RoomName]> = rooms.into();
     let mut members = Vec::with_capacity(links.rooms.len());
     for shard in links.rooms.iter() {
@@ -139,7 +159,9 @@ async fn read_page(links: &Links, tag: Tag, after: Option<RoomName>) -> Option<R
             let _ = sender.send(page);
         },
     );
-    written.await.ok()?
+    let mut page: RoomsPage = written.await.ok()??;
+    (page.looked_at, page.last) = (looked_at, last);
+    Some(page)
 }
 
 /// `members` holds each shard's accounts, for each of the rooms.
@@ -158,6 +180,7 @@ fn write_page(
     RoomsPage {
         lines,
         count: rooms.len(),
+        looked_at: rooms.len(),
         last: rooms.last().cloned(),
     }
 }

@@ -15,6 +15,8 @@ pub(super) struct RoomFeed {
     pub room: Rc<LocalRoom>,
     pub membership: Rc<Membership>,
     pub cursor: Cursor,
+    /// Whether the fan-out started anew and has not let the client in again: until then nothing is read, as it may not be let in.
+    pub is_waiting: bool,
     is_parked: bool,
     is_queued: bool,
 }
@@ -25,6 +27,7 @@ impl RoomFeed {
             room,
             membership,
             cursor,
+            is_waiting: false,
             is_parked: false,
             is_queued: false,
         }
@@ -130,6 +133,17 @@ impl Rooms {
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &RoomFeed)> {
         let numbered = self.feeds.iter().enumerate();
         numbered.filter_map(|(number, feed)| Some((number as u32, feed.as_ref()?)))
+    }
+
+    /// Nothing of any room is read until it is entered again; returns their numbers and names.
+    pub(super) fn wait_for_all(&mut self) -> Vec<(u32, RoomName)> {
+        let numbered = self.feeds.iter_mut().enumerate();
+        let feeds = numbered.filter_map(|(number, feed)| Some((number as u32, feed.as_mut()?)));
+        let waiting = feeds.map(|(number, feed)| {
+            feed.is_waiting = true;
+            (number, feed.room.name().clone())
+        });
+        waiting.collect()
     }
 
     pub(super) fn into_feeds(self) -> impl Iterator<Item = RoomFeed> {

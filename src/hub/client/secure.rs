@@ -6,7 +6,7 @@ use slog::{debug, info};
 use crate::edge::tls::exporter::BINDING_BYTES;
 use crate::edge::tls::session::TlsSession;
 use crate::edge::wire::proxy;
-use crate::hub::session::Ending;
+use crate::hub::session::{Ending, TOO_MANY_FROM_ADDRESS};
 
 use super::{Client, Phase};
 
@@ -47,7 +47,7 @@ impl Client {
         };
         match self.stream.start_tls(config, first) {
             // What is said within it is looked at as if it were the first.
-            Ok(()) => self.phase = Phase::First(Box::default()),
+            Ok(()) => self.phase = Phase::First,
             Err(error) => self.fail_tls(&error),
         }
     }
@@ -71,7 +71,7 @@ impl Client {
         let header = match proxy::parse(&bytes) {
             Ok(Some(header)) => header,
             Ok(None) => {
-                self.phase = Phase::Proxy(bytes.into());
+                self.keep_first(bytes);
                 return;
             }
             Err(fault) => {
@@ -86,10 +86,19 @@ impl Client {
         if let Some(source) = header.source.filter(is_ours) {
             self.seat.set_peer(source);
         }
+        let address = self.seat.peer().ip();
+        match self.shard.count_address(address) {
+            Some(true) => self.seat.set_counted(),
+            Some(false) => {}
+            None => {
+                self.reply(|out| out.extend_from_slice(TOO_MANY_FROM_ADDRESS));
+                return self.close(Ending::Refused("too many connections from its address"));
+            }
+        }
         self.came_over_tls = header.is_tls;
         debug!(self.shard.log, "client behind a proxy"; "proxy" => %proxy, "peer" => %self.seat.peer(),
             "tls" => header.is_tls);
-        self.phase = Phase::First(Box::default());
+        self.phase = Phase::First;
         if let Some(first @ [_, ..]) = bytes.get(header.bytes..) {
             self.meet(first.to_vec(), ctx);
         }

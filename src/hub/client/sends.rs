@@ -13,7 +13,8 @@ use crate::edge::wire::gc2::text::{RoomTarget, TagText};
 use crate::edge::wire::names::{RoomName, UserName};
 use crate::hub::codec::{BodyError, DecodeBodies, DecodedBody};
 use crate::hub::log::Requests;
-use crate::hub::messages::{Action, Request};
+use crate::hub::messages::{Action as LogAction, Request};
+use crate::hub::rules::access::{Action, refusal_of};
 
 use super::{Busy, Client};
 
@@ -113,15 +114,7 @@ impl Client {
             }
             RoomTarget::Room(room) => room.as_str(),
         };
-        let feed = self
-            .rooms
-            .find(room)
-            .and_then(|number| self.rooms.get(number));
-        let Some(feed) = feed else {
-            let text = format!("join the room before you send: JOIN;;{room}");
-            return Err((ErrorCode::Forbidden, text));
-        };
-        let room = feed.room.name().clone();
+        let room = self.check_may_send(room)?;
         if self.seat.body_form() == BodyForm::C16 {
             // The codec looks at these.
             return Ok((room, body.into()));
@@ -140,6 +133,23 @@ impl Client {
         let stored = canonical_body(body);
         self.check_size(&stored)?;
         Ok((room, stored))
+    }
+
+    /// The room of this name, if the client is in it and may speak there.
+    fn check_may_send(&self, room: &str) -> Result<RoomName, Refusal> {
+        let feed = self
+            .rooms
+            .find(room)
+            .and_then(|number| self.rooms.get(number));
+        let Some(feed) = feed else {
+            let text = format!("join the room before you send: JOIN;;{room}");
+            return Err((ErrorCode::Forbidden, text));
+        };
+        let room = feed.room.name().clone();
+        match refusal_of(self.judge(&room, Action::Send)) {
+            None => Ok(room),
+            Some(refusal) => Err(refusal),
+        }
     }
 
     fn check_size(&self, stored: &[u8]) -> Result<(), Refusal> {
@@ -192,14 +202,18 @@ impl Client {
         let max = usize::try_from(self.shard.config().limits.message_bytes).unwrap_or(usize::MAX);
         let mut requests = Vec::with_capacity(bodies.len());
         for ((room, tag, _), body) in batch.into_parts().zip(bodies) {
-            let refusal = match body {
-                Ok(body) if body.raw_bytes <= max => {
-                    requests.push(self.request(room, &user, tag, body.body));
-                    continue;
-                }
-                Ok(_) => too_large(max),
-                Err(error @ BodyError::NotC16(_)) => (ErrorCode::BadRequest, error.to_string()),
-                Err(error @ BodyError::Codec) => (ErrorCode::Unavailable, error.to_string()),
+            // It may have been muted or put out while the codec was at work.
+            let refusal = match self.check_may_send(room.as_str()).map(|_| body) {
+                Err(refusal) => refusal,
+                Ok(body) => match body {
+                    Ok(body) if body.raw_bytes <= max => {
+                        requests.push(self.request(room, &user, tag, body.body));
+                        continue;
+                    }
+                    Ok(_) => too_large(max),
+                    Err(error @ BodyError::NotC16(_)) => (ErrorCode::BadRequest, error.to_string()),
+                    Err(error @ BodyError::Codec) => (ErrorCode::Unavailable, error.to_string()),
+                },
             };
             let tag = std::str::from_utf8(&tag).unwrap_or_default();
             self.refuse(tag, refusal.0, &refusal.1);
@@ -209,21 +223,6 @@ impl Client {
         }
     }
 
-    /// DELETE.
-    pub(super) fn remove(&mut self, tag: TagText<'_>, id: u64) {
-        let Some(identity) = self.seat.identity() else {
-            return;
-        };
-        let action = Action::Remove {
-            id,
-            user: identity.user,
-            is_guest: identity.standing.is_guest(),
-        };
-        let tag = Bytes::copy_from_slice(tag.as_str().as_bytes());
-        let request = self.enroll(action, tag, Wanted::Remove);
-        self.shard.links().log.do_send(Requests(vec![request]));
-    }
-
     fn request(
         &mut self,
         room: RoomName,
@@ -231,17 +230,18 @@ impl Client {
         tag: Bytes,
         body: Bytes,
     ) -> Request {
-        let action = Action::Say {
+        let action = LogAction::Say {
             room,
             user: user.clone(),
             account: account.clone(),
             tag: tag.clone(),
             body,
+            is_exempt: self.meter.is_none(),
         };
         self.enroll(action, tag, Wanted::Say)
     }
 
-    fn enroll(&mut self, action: Action, tag: Bytes, wanted: Wanted) -> Request {
+    pub(super) fn enroll(&mut self, action: LogAction, tag: Bytes, wanted: Wanted) -> Request {
         self.shard.queue.enter(action.cost_bytes());
         // A line has at most 16 MiB.
         let cost_bytes = u32::try_from(action.cost_bytes()).unwrap_or(u32::MAX);

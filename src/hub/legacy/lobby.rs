@@ -15,6 +15,7 @@ use crate::hub::room::{JoinRoom, JoinedRoom, LocalRoom, Membership};
 use crate::hub::rules::cursor::Cursor;
 use crate::hub::rules::standing::Standing;
 use crate::hub::seat::Identity;
+use crate::hub::session::Ending;
 
 use super::client::LegacyClient;
 
@@ -85,6 +86,16 @@ impl LegacyClient {
         for joined in self.seat.take_joined() {
             self.enter(joined);
         }
+        // This protocol has no word for it but the end; who was only kicked may log in again.
+        if !self.seat.take_refused().is_empty() {
+            self.end(Ending::Refused("banned from the lobby"));
+        }
+        // It is known by its name and address in other rooms too, where it never is.
+        let outs = self.seat.take_outs();
+        if outs.iter().any(|(room, _)| room.is_lobby()) {
+            self.end(Ending::Refused("put out of the lobby"));
+        }
+        drop(self.seat.take_topics());
     }
 
     fn enter(&mut self, joined: JoinedRoom) {

@@ -10,6 +10,9 @@ use crate::edge::wire::escape::escape_into;
 use crate::edge::wire::names::{RoomName, UserName};
 use crate::hub::log::Requests;
 use crate::hub::messages::{Action, Refused, Request};
+use crate::hub::rules::access::{self, Who};
+use crate::hub::rules::standing::Standing;
+use crate::ops::config::lists;
 
 use super::client::LegacyClient;
 
@@ -68,6 +71,7 @@ impl Handler<Said> for LegacyClient {
             user: said.user,
             tag: Bytes::new(),
             body: body.into(),
+            is_exempt: lists(&self.shard.config().limits.exempt, self.address),
         };
         let cost_bytes = action.cost_bytes();
         if self.speech.held_bytes + cost_bytes > HELD_BYTES_MAX {
@@ -93,6 +97,14 @@ impl LegacyClient {
             };
             let cost_bytes = action.cost_bytes();
             self.speech.held_bytes -= cost_bytes;
+            // Asked now: its name may have been muted while it was held.
+            if !self.may_say(&action) {
+                info!(
+                    self.log,
+                    "message refused: its name or address may not speak in the lobby"
+                );
+                continue;
+            }
             self.shard.queue.enter(cost_bytes);
             self.speech.next_number = self.speech.next_number.wrapping_add(1);
             let number = self.speech.next_number;
@@ -106,6 +118,22 @@ impl LegacyClient {
         if !requests.is_empty() {
             self.shard.links().log.do_send(Requests(requests));
         }
+    }
+
+    /// Whether somebody of this name may speak in the lobby from this client's address.
+    fn may_say(&self, action: &Action) -> bool {
+        let Action::Say { room, account, .. } = action else {
+            return true;
+        };
+        let who = Who {
+            standing: Standing::Guest,
+            account,
+            address: self.address,
+        };
+        let policies = &self.shard.policies;
+        policies.with(room.as_str(), |policy| {
+            access::judge(who, room, policy, access::Action::Send).is_allowed()
+        })
     }
 
     fn may_submit(&self) -> bool {
@@ -139,6 +167,9 @@ impl LegacyClient {
 
 fn explain(refused: &Refused) -> String {
     match refused {
+        Refused::TooFast(_) => {
+            "too many messages in the lobby (limits.room_messages_per_second)".to_owned()
+        }
         Refused::Limit(key) => format!("the limit {key} is reached"),
         Refused::Unavailable(why) => why.to_string(),
         // Only tags and removals get these.

@@ -7,12 +7,15 @@ use slog::{error, info, warn};
 
 use crate::edge::wire::names::RoomName;
 use crate::edge::wire::timestamp::Timestamp;
-use crate::hub::messages::{Action, Answer, Batch, Done, Refused, Request, RoomBlocks};
-use crate::hub::rules::access::may_delete;
+use crate::hub::messages::{
+    Action, Answer, Batch, Done, Refused, RemovalRight, Request, RoomBlocks,
+};
+use crate::hub::rules::access::is_own;
 use crate::hub::rules::block::text_blocks;
 use crate::store::log::{Commit, Event, EventKind, LogError, LogStore, NewEvent, Outcome};
 
-use super::{GROUP_BYTES, GROUP_REQUESTS, MessageLog, asker};
+use super::room_rates::RoomRates;
+use super::{GROUP_BYTES, GROUP_REQUESTS, MessageLog};
 use crate::hub::panic_at;
 
 /// The group that is being committed and told.
@@ -72,7 +75,7 @@ impl MessageLog {
                 is_staged: false,
             });
             if let Some(planned) = in_hand.requests.last_mut() {
-                stage(store.as_mut(), planned);
+                stage(store.as_mut(), planned, &mut self.room_rates);
             }
         }
         panic_at::point("before-commit");
@@ -179,7 +182,7 @@ impl MessageLog {
 }
 
 /// Stages what a request wants, or refuses it right away.
-fn stage(store: &mut dyn LogStore, planned: &mut Planned) {
+fn stage(store: &mut dyn LogStore, planned: &mut Planned, room_rates: &mut RoomRates) {
     let request = &planned.request;
     let origin = request.client.session;
     let event = match &request.action {
@@ -189,7 +192,12 @@ fn stage(store: &mut dyn LogStore, planned: &mut Planned) {
             account,
             tag,
             body,
+            is_exempt,
         } => {
+            if !is_exempt && let Err(wait) = room_rates.take(room) {
+                planned.result = Some(Err(Refused::TooFast(wait)));
+                return;
+            }
             let tag = std::str::from_utf8(tag).ok().filter(|tag| !tag.is_empty());
             let mark = tag.map(|tag| store.tag_mark(account, tag, room, body));
             NewEvent {
@@ -202,7 +210,12 @@ fn stage(store: &mut dyn LogStore, planned: &mut Planned) {
                 time: None,
             }
         }
-        Action::Remove { id, user, is_guest } => {
+        Action::Remove {
+            id,
+            user,
+            standing,
+            right,
+        } => {
             let target = match store.reader().get(*id) {
                 Ok(Some(target)) => target,
                 Ok(None) => {
@@ -214,7 +227,9 @@ fn stage(store: &mut dyn LogStore, planned: &mut Planned) {
                     return;
                 }
             };
-            if !may_delete(asker(&user.account(), *is_guest, origin), &target) {
+            if *right == RemovalRight::Author
+                && !is_own(*standing, &user.account(), origin, &target)
+            {
                 planned.result = Some(Err(Refused::Forbidden));
                 return;
             }

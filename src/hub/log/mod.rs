@@ -11,6 +11,7 @@
 mod commit;
 mod delivery;
 pub mod read_pool;
+mod room_rates;
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
@@ -25,17 +26,21 @@ use slog::{Logger, error, info, warn};
 
 use crate::edge::wire::names::RoomName;
 use crate::edge::wire::timestamp::Timestamp;
-use crate::store::log::{LogError, LogStore};
+use crate::store::log::{LogError, LogStore, RoomRetention};
 
 use super::messages::Request;
-use super::room::{Room, RoomOpened};
-use super::rules::access::Actor as Asker;
+use super::registry::ChangeAnswered;
+use super::room::{Room, RoomExpired, RoomOpened};
 use commit::InHand;
 pub use delivery::ShardLink;
 use read_pool::SharedReader;
+pub use room_rates::LimitRooms;
+use room_rates::RoomRates;
 
 /// How often retention, background syncing and the like are looked after.
 const MAINTENANCE: Duration = Duration::from_millis(100);
+/// Every so many turns of that it is looked whether messages of rooms have expired.
+const EXPIRY_TURNS: u32 = 10;
 /// A group is closed once its events take so much, so that one commit stays short.
 const GROUP_BYTES: usize = 2 * 1024 * 1024;
 /// A group is closed once it has so many requests.
@@ -46,6 +51,14 @@ pub type StoreFactory = Box<dyn Fn() -> Result<Box<dyn LogStore>, LogError> + Se
 
 /// What ends the process when the log cannot go on; gets the reason.
 pub type Fatal = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// What a room keeps.
+#[derive(Debug, Default)]
+struct Kept {
+    retention: RoomRetention,
+    /// What the shards know to have expired.
+    floor: u64,
+}
 
 /// See the module.
 pub struct MessageLog {
@@ -61,6 +74,13 @@ pub struct MessageLog {
     next_nonce: u64,
     /// Newest ids told of rooms whose last groups cannot be read yet, because the segments do not take them (a full disk).
     ahead: HashMap<RoomName, u64>,
+    /// What rooms keep, where they keep less than the whole log.
+    kept: HashMap<RoomName, Kept>,
+    /// Maintenances so far.
+    turns: u32,
+    room_rates: RoomRates,
+    /// Answers that wait for everything that came before them.
+    behind: Vec<ChangeAnswered>,
     fatal: Fatal,
 }
 
@@ -84,12 +104,20 @@ impl MessageLog {
             in_hand: None,
             next_nonce: rand::random(),
             ahead: HashMap::new(),
+            kept: HashMap::new(),
+            turns: 0,
+            room_rates: RoomRates::default(),
+            behind: Vec::new(),
             fatal,
         }
     }
 
     fn maintain(&mut self) {
         self.shards.iter_mut().for_each(ShardLink::forget_heard);
+        self.turns = self.turns.wrapping_add(1);
+        if self.turns.is_multiple_of(EXPIRY_TURNS) {
+            self.expire_tails();
+        }
         let Some(store) = &mut self.store else { return };
         match store.maintain(Timestamp::now()) {
             Ok(()) => {}
@@ -104,7 +132,58 @@ impl MessageLog {
         let store = (self.factory)()?;
         self.reader.replace(store.reader());
         self.store = Some(store);
+        let kept = self.kept.iter();
+        let kept = kept.map(|(room, kept)| (room.clone(), kept.retention));
+        self.keep_rooms(kept.collect());
         Ok(())
+    }
+
+    /// Tells the store what these rooms keep, and remembers it for when the store is opened anew.
+    fn keep_rooms(&mut self, rooms: Vec<(RoomName, RoomRetention)>) {
+        if rooms.is_empty() {
+            return;
+        }
+        if let Some(store) = &mut self.store
+            && let Err(error) = store.set_room_retentions(&rooms)
+        {
+            // It is in force all the same, and made durable by the next maintenance.
+            warn!(self.log, "retention of rooms not written yet"; "error" => %error);
+        }
+        for (room, retention) in rooms {
+            // One that has a limit no longer stays here too: what has expired already is still to leave the tails.
+            let kept = self.kept.entry(room).or_default();
+            kept.retention = retention;
+        }
+        self.expire_tails();
+    }
+
+    /// What has expired in the log is not told from memory either.
+    fn expire_tails(&mut self) {
+        let reader = self.reader.current();
+        for (room, kept) in &mut self.kept {
+            let floor = reader.room_floor(room);
+            if floor > kept.floor {
+                kept.floor = floor;
+                for shard in &self.shards {
+                    let room = room.clone();
+                    shard.room.do_send(RoomExpired { room, floor });
+                }
+            }
+        }
+        let is_over = |kept: &Kept| kept.retention.is_none();
+        self.kept.retain(|_, kept| !is_over(kept));
+    }
+
+    /// Gives the answers that wait, if there is nothing left to commit.
+    fn answer_behind(&mut self) {
+        if !self.ledger.is_empty() || self.in_hand.is_some() {
+            return;
+        }
+        for answered in std::mem::take(&mut self.behind) {
+            if let Some(shard) = self.shards.get(usize::from(answered.client.shard)) {
+                shard.room.do_send(answered);
+            }
+        }
     }
 }
 
@@ -143,6 +222,7 @@ impl ActorFuture<MessageLog> for CommitWhenDrained {
         cx: &mut TaskContext<'_>,
     ) -> Poll<()> {
         log.commit_group();
+        log.answer_behind();
         if !log.ledger.is_empty() {
             // The mailbox gets its turn between groups.
             cx.waker().wake_by_ref();
@@ -165,6 +245,38 @@ impl Handler<Requests> for MessageLog {
         if self.ledger.len() >= GROUP_REQUESTS {
             self.commit_group();
         }
+    }
+}
+
+/// What a client is told once everything that came before this is in the log and has been told.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct AnswerBehind(pub ChangeAnswered);
+
+impl Handler<AnswerBehind> for MessageLog {
+    type Result = ();
+
+    fn handle(&mut self, AnswerBehind(answered): AnswerBehind, _: &mut Context<Self>) {
+        // Kept until it is given: a panic within these commits must not lose it.
+        self.behind.push(answered);
+        // Under a load that never lets the mailbox run dry it would wait for long otherwise.
+        while !self.ledger.is_empty() && self.store.is_some() {
+            self.commit_group();
+        }
+        self.answer_behind();
+    }
+}
+
+/// What these rooms keep from now on.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct KeepRooms(pub Vec<(RoomName, RoomRetention)>);
+
+impl Handler<KeepRooms> for MessageLog {
+    type Result = ();
+
+    fn handle(&mut self, rooms: KeepRooms, _: &mut Context<Self>) {
+        self.keep_rooms(rooms.0);
     }
 }
 
@@ -259,13 +371,5 @@ impl Handler<super::Provoke> for MessageLog {
         }
         // At the worst moments: the next group panics before or after its commit, or half told.
         super::panic_at::set(provoke.0);
-    }
-}
-
-fn asker<'a>(account: &'a str, is_guest: bool, session: u64) -> Asker<'a> {
-    Asker {
-        account,
-        is_guest,
-        session,
     }
 }

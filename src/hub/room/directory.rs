@@ -46,6 +46,23 @@ impl Handler<ListMembers> for Room {
     }
 }
 
+/// Whether anybody is in this room on this shard, or about to be.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "bool")]
+pub struct HasMembers(pub RoomName);
+
+impl Handler<HasMembers> for Room {
+    type Result = bool;
+
+    fn handle(&mut self, ask: HasMembers, _: &mut Context<Self>) -> bool {
+        match self.rooms.get(&ask.0) {
+            Some(State::Open(room)) => !room.is_empty(),
+            Some(State::Opening(_)) => true,
+            None => false,
+        }
+    }
+}
+
 /// The shard's rooms that may be unknown to the log, in order of name: the first `count` behind `after`, or of all.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Vec<RoomName>")]

@@ -9,9 +9,10 @@
 
 mod directory;
 mod local;
+mod policy;
 mod presence;
 
-pub use directory::{CountMembers, ListMembers, ListSilent, Member};
+pub use directory::{CountMembers, HasMembers, ListMembers, ListSilent, Member};
 pub use local::{JoinedRoom, LocalRoom, Membership};
 pub use presence::{PresenceChanged, ReportPresence, TellPresence};
 
@@ -30,6 +31,8 @@ use super::codec::EncodeBlocks;
 use super::log::{OpenRoom, Resync};
 use super::messages::{Answer, Batch, ClientRef, RoomBlocks};
 use super::panic_at;
+use super::registry::ResyncPolicies;
+use super::rules::access::Action;
 use super::rules::block::Block;
 use super::rules::presence::Presence;
 use super::rules::tail_budget::TailBudget;
@@ -100,6 +103,18 @@ impl Room {
         let Some(seat) = self.shard.find(join.client) else {
             return;
         };
+        // The client asked, but what is decided may have changed since; and after a panic of this actor it did not ask.
+        if !self
+            .shard
+            .judge(&seat, room.name(), Action::Join)
+            .is_allowed()
+        {
+            seat.leave_refused(JoinRefused {
+                number: join.membership,
+                room: room.name().clone(),
+            });
+            return;
+        }
         let identity = seat.identity();
         let (membership, newcomer) = room.admit(&seat, join.membership);
         let newest = room.end_id();
@@ -129,6 +144,9 @@ impl Supervised for Room {
         // In this order: the rooms are asked for before the batches come again, and both come in the log's order.
         self.shard.each_seat(|seat| seat.order_rejoin());
         self.ask_for_presence();
+        self.shard.links().registry.do_send(ResyncPolicies {
+            shard: self.shard.id,
+        });
         let room = ctx.address();
         self.shard.links().log.do_send(Resync {
             shard: self.shard.id,
@@ -173,6 +191,15 @@ impl Handler<JoinRoom> for Room {
     }
 }
 
+/// A client was not let into a room that it asked for, or was in before the fan-out started anew.
+#[derive(Debug, Clone)]
+pub struct JoinRefused {
+    /// The client's own number for it.
+    pub number: u32,
+    /// Which.
+    pub room: RoomName,
+}
+
 /// The newest id of a room that was asked for; comes from the log among the batches.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -210,6 +237,26 @@ impl Handler<RoomOpened> for Room {
             self.rooms.remove(&opened.room);
         } else if opened.newest == 0 {
             self.silent.insert(opened.room);
+        }
+    }
+}
+
+/// What a room has with lower ids has expired.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct RoomExpired {
+    /// Which room.
+    pub room: RoomName,
+    /// The lowest id that it still has, or will have.
+    pub floor: u64,
+}
+
+impl Handler<RoomExpired> for Room {
+    type Result = ();
+
+    fn handle(&mut self, expired: RoomExpired, _: &mut Context<Self>) {
+        if let Some(State::Open(room)) = self.rooms.get(&expired.room) {
+            room.drop_through(expired.floor.saturating_sub(1));
         }
     }
 }

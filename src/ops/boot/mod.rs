@@ -96,6 +96,7 @@ pub(in crate::ops) struct Running {
     pub shards: Vec<Arbiter>,
     pub log_thread: Arbiter,
     pub auth_thread: Arbiter,
+    pub registry_thread: Arbiter,
     /// Dropped to end accepting.
     pub accepting: Vec<tokio::sync::oneshot::Sender<()>>,
 }
@@ -110,7 +111,8 @@ pub fn run(source: Source, log: &Logger, ready: impl FnOnce(&Addresses)) -> Resu
     let folder = store::make_data_dir(&config.server.data_dir)?;
     let factory = store::factory(&config, folder.clone(), log.new(o!("actor" => "log")));
     let store = factory()?;
-    let mut accounts = store::accounts(&config, &folder)?;
+    let accounts_factory = store::accounts_factory(&config, &folder);
+    let mut accounts = accounts_factory()?;
     let addresses = sockets.addresses()?;
     first_steps::tell(log, &config, &folder, &mut *accounts)?;
     let system = System::new();
@@ -121,7 +123,7 @@ pub fn run(source: Source, log: &Logger, ready: impl FnOnce(&Addresses)) -> Resu
             log,
             store,
             factory,
-            accounts,
+            (accounts, accounts_factory),
             sockets,
             descriptors,
             fatal,

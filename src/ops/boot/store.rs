@@ -6,9 +6,10 @@ use std::sync::Arc;
 use slog::Logger;
 
 use crate::hub::log::StoreFactory;
+use crate::hub::registry::AccountsFactory;
 use crate::ops::config::{Backend, Config, Durability};
 use crate::store::accounts::embedded::EmbeddedAccounts;
-use crate::store::accounts::{self, Accounts, AccountsError};
+use crate::store::accounts::{self, Accounts};
 use crate::store::log::LogStore;
 use crate::store::log::embedded::{self, EmbeddedLog, EmbeddedOptions};
 
@@ -48,15 +49,13 @@ pub fn log_options(config: &Config, folder: PathBuf) -> EmbeddedOptions {
     }
 }
 
-pub(super) fn accounts(
-    config: &Config,
-    data_dir: &Path,
-) -> Result<Box<dyn Accounts>, AccountsError> {
+/// Opens the accounts: a connection for each actor that needs them.
+pub(super) fn accounts_factory(config: &Config, data_dir: &Path) -> AccountsFactory {
     let options = accounts::embedded::EmbeddedOptions {
         audit_records_max: config.storage.audit_records,
         ..accounts::embedded::EmbeddedOptions::new(data_dir)
     };
-    Ok(Box::new(EmbeddedAccounts::open(&options)?))
+    Box::new(move || Ok(Box::new(EmbeddedAccounts::open(&options)?) as Box<dyn Accounts>))
 }
 
 pub(super) fn factory(config: &Arc<Config>, data_dir: PathBuf, log: Logger) -> StoreFactory {

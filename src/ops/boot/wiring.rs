@@ -13,18 +13,21 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::edge::legacy;
 use crate::edge::listener;
+use crate::hub::addresses::AddressCount;
 use crate::hub::auth::{AuthSupervisor, KnowSessions, Registered};
 use crate::hub::codec::Codec;
+use crate::hub::counters::Counters;
 use crate::hub::heartbeat::Heartbeat;
 use crate::hub::log::read_pool::{ReadPool, SharedReader};
-use crate::hub::log::{AddShard, MessageLog, ShardLink, StoreFactory};
+use crate::hub::log::{AddShard, LimitRooms, MessageLog, ShardLink, StoreFactory};
+use crate::hub::registry::{AccountsFactory, KnowShards, Policies, PolicyLink, RoomRegistry};
 use crate::hub::room::Room;
 use crate::hub::rules::tail_budget::TailBudget;
 use crate::hub::session::{Connect, ConnectionCount, SessionSupervisor, UseTls};
 use crate::hub::shard::{Links, LogQueue, Shard};
 use crate::ops::config::Config;
 use crate::ops::supervise::{GiveUp, RestartLimit, start_supervised};
-use crate::store::accounts::Accounts;
+use crate::store::accounts::{Accounts, RoomPolicy};
 use crate::store::log::LogStore;
 
 use super::sockets::Sockets;
@@ -44,7 +47,7 @@ pub(super) async fn start(
     log: &Logger,
     store: Box<dyn LogStore>,
     factory: StoreFactory,
-    accounts: Box<dyn Accounts>,
+    (accounts, accounts_factory): (Box<dyn Accounts>, AccountsFactory),
     sockets: Sockets,
     descriptors: u64,
     fatal: UnboundedSender<String>,
@@ -70,12 +73,44 @@ pub(super) async fn start(
             )
         })?
     };
-    // 2. The hub: the one that lets in, and the shards.
+    let mut rooms_store = accounts_factory()?;
+    let policies: Vec<Arc<RoomPolicy>> = rooms_store.rooms()?.into_iter().map(Arc::new).collect();
+    let policies: Arc<[Arc<RoomPolicy>]> = policies.into();
+    // 2. The hub: the one that decides about rooms, the one that lets in, and the shards.
+    let registry_thread = Arbiter::new();
+    let registry = {
+        let (config, actor_log) = (config.clone(), log.new(o!("actor" => "registry")));
+        let (policies, message_log) = (policies.clone(), message_log.clone());
+        let (fatal, on_fatal) = (fatal.clone(), fatal.clone());
+        let stores = (rooms_store, accounts_factory);
+        on_thread(&registry_thread, move || {
+            let report = Arc::new(move |why: &str| {
+                let _ = on_fatal.send(why.to_owned());
+            });
+            let give_up = give_up("the registry of rooms", fatal);
+            start_supervised(
+                "registry",
+                actor_log.clone(),
+                RestartLimit::default(),
+                give_up,
+                |_| RoomRegistry::new(config, actor_log, stores, &policies, message_log, report),
+            )
+        })?
+    };
+    let counters = Arc::new(Counters::default());
+    let addresses = Arc::new(AddressCount::default());
+    message_log.do_send(LimitRooms::of(&config.limits, &counters));
     let registered = Arc::new(Registered::default());
     let auth_thread = Arbiter::new();
     let auth = {
         let (config, actor_log) = (config.clone(), log.new(o!("actor" => "auth")));
-        let actor = AuthSupervisor::new(config, actor_log.clone(), accounts, registered.clone())?;
+        let actor = AuthSupervisor::new(
+            config,
+            actor_log.clone(),
+            accounts,
+            registered.clone(),
+            counters.clone(),
+        )?;
         let fatal = fatal.clone();
         on_thread(&auth_thread, move || {
             let give_up = give_up("the log-in", fatal);
@@ -88,21 +123,24 @@ pub(super) async fn start(
     let queue = Arc::new(LogQueue::new(queue_bytes));
     let tails_bytes = usize::try_from(config.rooms.tails_bytes).unwrap_or(usize::MAX);
     let tails = Arc::new(TailBudget::new(tails_bytes));
-    let (mut shards, mut parts) = (Vec::new(), Vec::new());
+    let (mut shards, mut parts, mut links) = (Vec::new(), Vec::new(), Vec::new());
     for id in 0..sockets.main.len() {
         let thread = Arbiter::new();
         let heard = Arc::new(AtomicU64::new(0));
         let (config, log) = (config.clone(), log.new(o!("shard" => id)));
         let (connections, queue, fatal) = (connections.clone(), queue.clone(), fatal.clone());
         let (shard_heard, tails) = (heard.clone(), tails.clone());
+        let policies = policies.clone();
         let part = on_thread(&thread, move || {
-            let shard = Shard::new(id as u16, config, log, queue);
+            let shard = Shard::new(id as u16, config, log, queue, Policies::new(&policies));
             ShardActors::start(&shard, connections, shard_heard, tails, &fatal)
         })?;
         message_log.do_send(AddShard(ShardLink::new(part.room.clone(), heard)));
+        links.push(PolicyLink::new(part.room.clone(), part.applied.clone()));
         shards.push(thread);
         parts.push(part);
     }
+    registry.do_send(KnowShards(links));
     let rooms: Arc<[Addr<Room>]> = parts.iter().map(|part| part.room.clone()).collect();
     let sessions: Vec<_> = parts.iter().map(|part| part.sessions.clone()).collect();
     auth.do_send(KnowSessions(sessions.clone()));
@@ -119,6 +157,9 @@ pub(super) async fn start(
             log: message_log.clone(),
             reads: reads.clone(),
             auth: auth.clone(),
+            registry: registry.clone(),
+            addresses: addresses.clone(),
+            counters: counters.clone(),
             registered: registered.clone(),
             room: part.room.clone(),
             rooms: rooms.clone(),
@@ -149,7 +190,11 @@ pub(super) async fn start(
     }
     info!(log, "server started"; "shards" => shards.len(), "connections_max" => connections.max(),
         "durability" => format!("{:?}", config.storage.durability).to_lowercase());
-    let mut keepers = vec![auth.recipient()];
+    let mut keepers = vec![
+        auth.recipient(),
+        registry.clone().recipient(),
+        message_log.clone().recipient(),
+    ];
     keepers.extend(sessions.iter().cloned().map(Addr::recipient));
     keepers.extend(gate.map(Addr::recipient));
     Ok(Running {
@@ -160,6 +205,7 @@ pub(super) async fn start(
         shards,
         log_thread,
         auth_thread,
+        registry_thread,
         accepting,
     })
 }
@@ -169,6 +215,8 @@ struct ShardActors {
     room: Addr<Room>,
     codec: Addr<Codec>,
     sessions: Addr<SessionSupervisor>,
+    /// See [`Policies::applied_counter`].
+    applied: Arc<AtomicU64>,
 }
 
 impl ShardActors {
@@ -201,6 +249,7 @@ impl ShardActors {
             room,
             codec,
             sessions,
+            applied: shard.policies.applied_counter(),
         }
     }
 }

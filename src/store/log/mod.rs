@@ -8,10 +8,12 @@
 pub mod embedded;
 mod event;
 pub(crate) mod inspect;
+mod retention;
 pub(crate) mod segment;
 pub(crate) mod stored;
 
 pub use event::{Event, EventKind, NewEvent, TagMark};
+pub use retention::RoomRetention;
 
 use std::sync::Arc;
 
@@ -45,6 +47,23 @@ pub trait LogStore: Send {
     /// and stored body as long as this log lives.
     fn tag_mark(&self, account: &str, tag: &str, room: &RoomName, body: &[u8]) -> TagMark;
 
+    /// Gives a room a retention of its own, or takes it away. See [`LogStore::set_room_retentions`].
+    fn set_room_retention(
+        &mut self,
+        room: &RoomName,
+        retention: RoomRetention,
+    ) -> Result<(), LogError> {
+        self.set_room_retentions(&[(room.clone(), retention)])
+    }
+
+    /// Gives rooms a retention of their own, or takes it away. When this returns, no reader is served what has expired by
+    /// it, and nothing ever will be again: not after a restart, not by an earlier clock, not by a longer retention. The
+    /// settings themselves are not kept: the caller makes them again whenever it has opened the log, all at once, since
+    /// each call in which something expires waits for the disk. After an error the settings are in force, and what could not be
+    /// looked up or made durable is tried again by [`LogStore::maintain`]; until then it is served. If the log is behind
+    /// with a commit or has stopped, nothing is set.
+    fn set_room_retentions(&mut self, rooms: &[(RoomName, RoomRetention)]) -> Result<(), LogError>;
+
     /// Readers of this log.
     fn reader(&self) -> Arc<dyn LogReader>;
 
@@ -62,6 +81,10 @@ pub trait LogReader: Send + Sync {
 
     /// The room's newest id, removals included; 0 if the room has none.
     fn room_newest(&self, room: &RoomName) -> u64;
+
+    /// The room's records with lower ids have expired, by the log's retention or the room's own. It only rises. For whoever
+    /// keeps messages in memory.
+    fn room_floor(&self, room: &RoomName) -> u64;
 
     /// Rooms with their newest ids, in order of name: the first `count` behind `after`, or of all.
     fn rooms_page(&self, after: Option<&RoomName>, count: usize) -> Vec<(RoomName, u64)>;
@@ -100,7 +123,8 @@ pub enum From {
 pub struct Start {
     /// Read what is behind this id.
     pub after: u64,
-    /// Set if retention has removed events of this room behind what was asked for: the first id kept.
+    /// Set if retention, the log's or the room's own, has removed events of this room behind what was asked for: the first id
+    /// kept.
     pub gap: Option<u64>,
 }
 

@@ -94,6 +94,13 @@ impl Refusal {
         Self::new(tag, ErrorCode::BadRequest, text)
     }
 
+    /// The tag of a whole line that nobody has looked at otherwise, as far as it has a good one.
+    pub fn tag_of(line: &[u8]) -> TagText<'_> {
+        let mut rest = line;
+        take_field(&mut rest);
+        TagText::parse(take_field(&mut rest)).unwrap_or(TagText::EMPTY)
+    }
+
     /// The answer to a line over the limit, of which only the beginning was kept. Field 2 counts as a tag only if its
     /// end was seen: a tag that was cut would answer another command.
     pub fn oversized(head: &[u8], line_bytes_max: usize) -> Self {

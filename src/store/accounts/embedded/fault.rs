@@ -56,6 +56,10 @@ impl Fault {
                 let reason = error.to_string();
                 return AccountsError::NotOurs { file, reason };
             }
+            Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
+                let reason = format!("{error}; run this as the user that the file belongs to");
+                return AccountsError::Database { file, reason };
+            }
             _ => {}
         }
         match error {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -64,6 +64,7 @@ fn make_private(folder: &Path, file: &Path) -> Result<(), AccountsError> {
         .open(file);
     match made {
         Ok(made) => {
+            give_to_owner(&made, folder).map_err(refused("giving away", file))?;
             made.sync_all().map_err(refused("writing", file))?;
             fs::File::open(folder)
                 .and_then(|folder| folder.sync_all())
@@ -71,6 +72,20 @@ fn make_private(folder: &Path, file: &Path) -> Result<(), AccountsError> {
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => tighten(file),
         Err(error) => Err(refused("creating", file)(error)),
+    }
+}
+
+/// The file belongs to whoever the folder belongs to: an administrator who makes the first account must not lock the server out.
+/// SQLite does the same with `-wal` and `-shm`.
+fn give_to_owner(made: &fs::File, folder: &Path) -> io::Result<()> {
+    let (owner, own) = (fs::metadata(folder)?, made.metadata()?);
+    if owner.uid() == own.uid() {
+        return Ok(());
+    }
+    match fchown(made, Some(owner.uid()), Some(owner.gid())) {
+        // Only the superuser can; anybody else keeps what it has made.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        done => done,
     }
 }
 
@@ -113,8 +128,10 @@ fn connect(file: &Path, busy_timeout: Duration) -> Result<Connection, Fault> {
 
 /// The version of the file's form, 0 if it is empty. Refuses what is not ours before anything in it is touched.
 fn version(db: &Connection, file: &Path) -> Result<usize, AccountsError> {
-    let ask = |text: &str| db.query_row(text, [], |row| row.get::<_, i64>(0));
     let found = (|| {
+        // In one transaction: somebody else may be making the file just now.
+        let tx = db.unchecked_transaction()?;
+        let ask = |text: &str| tx.query_row(text, [], |row| row.get::<_, i64>(0));
         let id = ask("PRAGMA application_id")?;
         let version = ask("PRAGMA user_version")?;
         let tables = ask("SELECT count(*) FROM sqlite_schema")?;

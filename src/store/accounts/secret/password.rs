@@ -134,16 +134,11 @@ fn is_pattern(password: &str) -> bool {
     let mut different = Zeroizing::new(chars.to_vec());
     different.sort_unstable();
     different.dedup();
-    let step = |by: u32| {
-        let mut pairs = chars.iter().zip(chars.iter().skip(1));
-        pairs
-            .all(|(a, b)| u32::from(*a).wrapping_add(by) == u32::from(*b) || (*a, *b) == ('9', '0'))
-    };
-    let back = chars
-        .iter()
-        .zip(chars.iter().skip(1))
-        .all(|(a, b)| u32::from(*b).wrapping_add(1) == u32::from(*a) || (*a, *b) == ('0', '9'));
-    different.len() < DIFFERENT_MIN || step(1) || back
+    let follows = |a: char, b: char| u32::from(a) + 1 == u32::from(b) || (a, b) == ('9', '0');
+    let mut pairs = chars.iter().zip(chars.iter().skip(1));
+    let rises = pairs.clone().all(|(a, b)| follows(*a, *b));
+    let falls = pairs.all(|(a, b)| follows(*b, *a));
+    different.len() < DIFFERENT_MIN || rises || falls
 }
 
 /// The name itself, once or more often, forwards or backwards, with digits and signs around it.

@@ -22,7 +22,7 @@ pub fn derive(password: &str, iterations: u32) -> Result<ScramVerifier, Password
     derive_with(password, &salt, iterations)
 }
 
-/// As [`derive`], with this salt.
+/// As [`derive()`], with this salt.
 pub fn derive_with(
     password: &str,
     salt: &[u8],

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 
 use super::segment::Segments;
 use super::stored::Group;
-use super::{Commit, Event, LogError, LogReader, LogStore, NewEvent, TagMark};
+use super::{Commit, Event, LogError, LogReader, LogStore, NewEvent, RoomRetention, TagMark};
 use crate::edge::wire::names::RoomName;
 use crate::edge::wire::timestamp::Timestamp;
 use draft::Draft;
@@ -185,6 +185,11 @@ impl LogStore for EmbeddedLog {
 
     fn reader(&self) -> Arc<dyn LogReader> {
         Arc::clone(&self.reader)
+    }
+
+    fn set_room_retentions(&mut self, rooms: &[(RoomName, RoomRetention)]) -> Result<(), LogError> {
+        let result = self.retain_rooms(rooms);
+        self.noting(result)
     }
 
     fn maintain(&mut self, now: Timestamp) -> Result<(), LogError> {

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use slog::{Logger, error, info, warn};
 
-use super::super::segment::{JournalIds, SegmentOptions, Segments};
+use super::super::segment::{Expired, JournalIds, SegmentOptions, Segments};
 use super::super::stored::{Group, chain_link};
 use super::super::{LogError, LogReader};
 use super::draft::Draft;
@@ -29,7 +29,8 @@ pub(super) fn open(options: EmbeddedOptions, log: Logger) -> Result<EmbeddedLog,
     make_folder(&options.folder)?;
     let lock = WriterLock::take(&options.folder)?;
     let quarantine = Quarantine::new(&options.folder);
-    let (mut journal, scans) = Journal::open(&options.folder, options.journal_bytes)?;
+    let expired = Expired::read(&options.folder);
+    let (mut journal, scans) = Journal::open(&options.folder, options.journal_bytes, &expired)?;
     report_cuts(&journal, &scans, &quarantine, &log)?;
 
     let journal_last = last_id(&scans);
@@ -40,8 +41,21 @@ pub(super) fn open(options: EmbeddedOptions, log: Logger) -> Result<EmbeddedLog,
     let removals: Vec<u64> = scans.iter().flat_map(HalfScan::removals).collect();
     forget_copies(&removals, &segments, &mut journal, &quarantine)?;
     segments.redact_all(&removals)?;
-    segments.retain(Timestamp::now())?;
+    let mut ids = Ids::open(&options.folder)?;
+    let given = segments
+        .newest_id()
+        .max(segments.newest_aside())
+        .max(journal_last)
+        .max(given_before(&scans));
+    segments.fit_floors(ids.floor().max(given + 1));
     segments.publish();
+    match segments.retain(Timestamp::now()) {
+        Err(stopped @ LogError::Stopped { .. }) => return Err(stopped),
+        Err(error) => {
+            warn!(log, "retention could not be carried out; it is tried again"; "reason" => %error);
+        }
+        Ok(_) => {}
+    }
 
     let mut tags = Tags::open(&options.folder, &quarantine, &log)?;
     let marker = Marker::open(&options.folder, &quarantine, &log)?;
@@ -58,12 +72,6 @@ pub(super) fn open(options: EmbeddedOptions, log: Logger) -> Result<EmbeddedLog,
     let syncer = Syncer::start(work.run()?)?;
     journal.sync()?;
 
-    let mut ids = Ids::open(&options.folder)?;
-    let given = segments
-        .newest_id()
-        .max(segments.newest_aside())
-        .max(journal_last)
-        .max(given_before(&scans));
     let next_id = next_id(&mut ids, given, &options, &log)?;
     let newest = newest_group(&scans, &segments);
     for (age, scan) in scans.iter().enumerate() {

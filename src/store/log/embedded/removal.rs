@@ -29,6 +29,25 @@ impl EmbeddedLog {
     }
 }
 
+impl EmbeddedLog {
+    /// Overwrites a batch of what has expired in its room, in the order of a removal. `quarantine/` is left out: it is not the
+    /// log's memory, and retention of the whole log leaves it as it is too.
+    pub(super) fn overwrite_expired(&mut self) -> Result<(), LogError> {
+        let Some(batch) = self.segments.next_expired()? else {
+            return Ok(());
+        };
+        self.step("expired found");
+        self.journal.redact_all(&batch.ids)?;
+        self.sync_journal()?;
+        self.step("expired: journal");
+        self.tags.redact_all(&batch.ids)?;
+        self.step("expired: tags");
+        self.segments.overwrite_expired(&batch)?;
+        self.step("expired: segments");
+        Ok(())
+    }
+}
+
 /// Overwrites removed content everywhere but in the segments, which come last: they are where the content, by which the
 /// quarantine is searched, is looked up.
 pub(super) fn forget_copies(

@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
-use super::super::LogError;
+use super::super::{LogError, RoomRetention};
 use super::sync::SyncWork;
 use super::{Durability, EmbeddedLog};
+use crate::edge::wire::names::RoomName;
 use crate::edge::wire::timestamp::Timestamp;
 
 impl EmbeddedLog {
@@ -17,7 +18,18 @@ impl EmbeddedLog {
             self.sync_journal()?;
         }
         self.segments.retain(now)?;
-        Ok(())
+        self.overwrite_expired()
+    }
+
+    pub(super) fn retain_rooms(
+        &mut self,
+        rooms: &[(RoomName, RoomRetention)],
+    ) -> Result<(), LogError> {
+        self.refuse_if_stopped()?;
+        let now = Timestamp::now();
+        // What readers do not see yet could not be counted.
+        self.catch_up(now)?;
+        self.segments.set_room_retentions(rooms, now)
     }
 
     /// Does what earlier commits left undone. An error means that nothing may be accepted yet.

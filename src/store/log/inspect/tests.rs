@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::edge::wire::names::UserName;
 use crate::store::log::embedded::Durability;
-use crate::store::log::{EventKind, NewEvent};
+use crate::store::log::{EventKind, NewEvent, RoomRetention};
 
 fn options(folder: &Path) -> EmbeddedOptions {
     EmbeddedOptions {
@@ -210,4 +210,46 @@ fn reading_works_beside_a_writer() {
     let sizes = sizes(&folder).unwrap();
     assert_eq!(sizes.journal, 64 * 1024);
     assert!(sizes.text > 0 && sizes.total() > sizes.text + sizes.index);
+}
+
+#[test]
+fn what_has_expired_in_a_room_looks_like_what_was_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("log");
+    let mut store = fill(&folder);
+    let dev = RoomName::parse("dev").unwrap();
+    let newest = RoomRetention {
+        messages: 10,
+        ..RoomRetention::default()
+    };
+    store.set_room_retention(&dev, newest).unwrap();
+    for overwritten in [false, true] {
+        if overwritten {
+            store.maintain(Timestamp::now()).unwrap();
+        }
+        let opened = open_as_left(&options(&folder), &silent()).unwrap();
+        let figures = opened.figures().unwrap();
+        assert_eq!(
+            (figures.messages, figures.removed, figures.removals),
+            (209, 91, 1)
+        );
+        let page = opened.page(Some(&dev), 0, Timestamp::default()).unwrap();
+        assert_eq!((page.events.len(), page.events[0].id), (10, 272));
+        let page = opened.page(None, 0, Timestamp::default()).unwrap();
+        assert_eq!(page.events.len(), 209);
+        assert_eq!(audit(&folder, true, |_, _| {}).unwrap().faults_count, 0);
+    }
+    store.close().unwrap();
+    drop(store);
+    let clean = audited(&folder);
+    assert_eq!(
+        (clean.faults_count, clean.count(Check::Floors)),
+        (0, (1, 0))
+    );
+    assert_eq!(clean.records, 301);
+    flip(&folder.join("floors"), 30);
+    assert_eq!(audited(&folder).faults[0].check, Check::Floors);
+    // The next start says so and writes a new one.
+    open(&options(&folder), &silent()).unwrap();
+    assert_eq!(audited(&folder).faults_count, 0);
 }

@@ -105,6 +105,7 @@ impl Segments {
         for record in records {
             let event = &record.event;
             self.pending.rooms.insert(event.room.clone(), event.id);
+            self.rooms_kept.appended(record);
         }
         self.floor.appended(
             u64::from(next.messages - self.active.messages),

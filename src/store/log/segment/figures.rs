@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::super::LogError;
 use super::read::SegmentReader;
+use super::shared::Snapshot;
 use super::view::{Opened, RUN_ENTRIES_MAX};
 
 /// What a pass over the index counts; ids below the retention floor are left out.
@@ -13,7 +14,7 @@ pub(crate) struct Figures {
     pub(crate) records: u64,
     /// Messages that are served.
     pub(crate) messages: u64,
-    /// Messages whose content was overwritten.
+    /// Messages whose content was overwritten, or will be: they were removed or have expired in their room.
     pub(crate) removed: u64,
     /// Records that say that another one was removed.
     pub(crate) removals: u64,
@@ -45,7 +46,7 @@ impl SegmentReader {
             let mut from = opened.lower_bound(snapshot.floor)?;
             while from < segment.count {
                 let to = segment.count.min(from + RUN_ENTRIES_MAX);
-                figures.add(&opened, from, to)?;
+                figures.add(&snapshot, &opened, from, to)?;
                 from = to;
             }
         }
@@ -54,7 +55,13 @@ impl SegmentReader {
 }
 
 impl Figures {
-    fn add(&mut self, opened: &Opened<'_>, from: u32, to: u32) -> Result<(), LogError> {
+    fn add(
+        &mut self,
+        snapshot: &Snapshot,
+        opened: &Opened<'_>,
+        from: u32,
+        to: u32,
+    ) -> Result<(), LogError> {
         let run = opened.run(from, to)?;
         for n in from..to {
             let Some(entry) = run.entry(n) else {
@@ -71,7 +78,8 @@ impl Figures {
             self.times.1 = self.times.1.max(entry.time);
             let room = self.rooms.entry(entry.room_hash).or_default();
             room.1 = entry.id;
-            match (entry.is_message(), entry.is_removed()) {
+            let gone = entry.is_removed() || snapshot.expired_in_room(&entry);
+            match (entry.is_message(), gone) {
                 (false, _) => self.removals += 1,
                 (true, true) => self.removed += 1,
                 (true, false) => {

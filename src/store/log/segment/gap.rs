@@ -27,7 +27,8 @@ impl SegmentReader {
         newest: u64,
         after: u64,
     ) -> Result<Start, LogError> {
-        let gap = if after.saturating_add(1) >= snapshot.floor || newest <= after {
+        let floor = snapshot.floor_in(room_hash(room.as_str()));
+        let gap = if after.saturating_add(1) >= floor || newest <= after {
             None
         } else {
             self.expired_part(snapshot, room, newest, after)?
@@ -42,9 +43,10 @@ impl SegmentReader {
         newest: u64,
         since: u64,
     ) -> Result<Start, LogError> {
-        let first = self.first_entry(snapshot, room, snapshot.floor, since)?;
+        let hash = room_hash(room.as_str());
+        let first = self.first_entry(snapshot, room, snapshot.floor_in(hash), since)?;
         let after = first.map_or(snapshot.newest(), |entry| entry.id - 1);
-        let gap = if since <= snapshot.expired_time_max {
+        let gap = if since <= snapshot.expired_time_max_in(hash) {
             self.expired_part(snapshot, room, newest, 0)?
         } else {
             None
@@ -79,7 +81,7 @@ impl SegmentReader {
     ) -> Result<(Option<u64>, u64), LogError> {
         let (mut first, mut found) = (None, 0);
         let hash = room_hash(room.as_str());
-        let ids = snapshot.floor..before;
+        let ids = snapshot.floor_in(hash)..before;
         let end = (snapshot.position(before) + 1).min(snapshot.len());
         for n in (snapshot.position(ids.start)..end).rev() {
             if found >= count {
@@ -97,7 +99,7 @@ impl SegmentReader {
         Ok((first, found))
     }
 
-    /// If retention took events of the room behind `after`: the first id of it that was kept, or of any room.
+    /// If retention took events of the room behind `after`: the first id of it that was kept, or the first one that will be.
     fn expired_part(
         &self,
         snapshot: &Snapshot,
@@ -106,12 +108,13 @@ impl SegmentReader {
         after: u64,
     ) -> Result<Option<u64>, LogError> {
         // Every record knows the one before it in its room, so the first one kept knows of the last one gone.
-        let first = self.first_entry(snapshot, room, snapshot.floor, 0)?;
+        let floor = snapshot.floor_in(room_hash(room.as_str()));
+        let first = self.first_entry(snapshot, room, floor, 0)?;
         let (last_gone, first_kept) = match first {
             Some(entry) => (entry.prev, entry.id),
-            None => (newest, snapshot.floor),
+            None => (newest, floor),
         };
-        let gone = last_gone > after && last_gone != 0 && last_gone < snapshot.floor;
+        let gone = last_gone > after && last_gone != 0 && last_gone < floor;
         Ok(gone.then_some(first_kept))
     }
 }

@@ -10,8 +10,10 @@ mod bytes;
 mod candidates;
 mod chain;
 mod cut;
+mod expire;
 mod figures;
 mod files;
+mod floors;
 mod gap;
 mod index;
 mod open;
@@ -20,6 +22,7 @@ mod read;
 mod redact;
 mod restore;
 mod retain;
+mod room_retain;
 mod rooms;
 mod rooms_table;
 mod scan;
@@ -41,10 +44,12 @@ use append::Active;
 use files::Files;
 use index::Entry;
 use retain::Floor;
+use room_retain::RoomsKept;
 use shared::{Segment, Shared};
 use view::Opened;
 
 pub(crate) use figures::Figures;
+pub(crate) use floors::Expired;
 pub(crate) use index::room_hash;
 pub(crate) use read::SegmentReader;
 pub(crate) use sync::SyncJob;
@@ -104,6 +109,7 @@ pub(crate) struct Segments {
     pending: Pending,
     unsynced: sync::Unsynced,
     floor: Floor,
+    rooms_kept: RoomsKept,
     /// Set when what is in the active segment should not stay there with what comes.
     roll_next: bool,
     text_buffer: Vec<u8>,

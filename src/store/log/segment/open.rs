@@ -14,8 +14,10 @@ use super::cut::{cut_back, set_aside};
 use super::files::{
     Files, Part, io_error, make_folder, parse_name, part_path, remove, sync_folder,
 };
+use super::floors::{self, Floors, RoomFloors};
 use super::index::{ENTRY_BYTES, IndexHeader};
 use super::retain::Floor;
+use super::room_retain::RoomsKept;
 use super::rooms::RoomsFile;
 use super::scan::{Scanned, scan};
 use super::shared::{RoomIndex, Segment, Shared, State};
@@ -68,7 +70,7 @@ impl Segments {
         let files = Arc::new(found.files);
         let active = found.active.segment(found.rooms, &files);
         let all = || found.sealed.iter().chain(std::iter::once(&active));
-        let floor = Floor::below(all());
+        let mut floor = Floor::below(all());
         let first = all().next().map_or(1, |segment| segment.first_id);
         let expired_time_max = time_max_before(&options.folder, first).unwrap_or(0);
         let (rooms, rebuilt) = restore::rooms(
@@ -77,6 +79,17 @@ impl Segments {
             &active,
             derived_log(!read_only, log),
         )?;
+        let found_floors = floors::read(&options.folder);
+        let unreadable = found_floors.is_err();
+        let floors = found_floors.unwrap_or_else(|why| {
+            error!(log, "the floors of retention cannot be read; what had expired in rooms, or by age, and was not overwritten yet is served until retention finds it again";
+                "file" => %options.folder.join(floors::NAME).display(), "why" => why);
+            Floors::default()
+        });
+        let mut rooms_kept = RoomsKept::of(floors.rooms);
+        // One that cannot be read is replaced.
+        rooms_kept.progress = unreadable;
+        floor.known = floors.all;
         if rooms.len() > options.rooms_max {
             warn!(log, "the log holds more rooms than are allowed; no more are made";
                 "rooms" => rooms.len(), "allowed" => options.rooms_max);
@@ -88,6 +101,7 @@ impl Segments {
             rooms,
             floor: first,
             expired_time_max,
+            room_floors: RoomFloors::of(rooms_kept.floors()),
         };
         let shared = Arc::new(Shared::new(options.folder.clone(), log.clone(), state));
         let mut unsynced = Unsynced::default();
@@ -115,6 +129,7 @@ impl Segments {
             pending: Pending::default(),
             unsynced,
             floor,
+            rooms_kept,
             roll_next: false,
             text_buffer: Vec::new(),
             index_buffer: Vec::new(),

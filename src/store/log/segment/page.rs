@@ -27,6 +27,7 @@ struct Filling<'q> {
     room: Option<u64>,
     lowest: u64,
     highest: u64,
+    snapshot: &'q Snapshot,
     end: End,
     /// In the order of finding: falling where the newest come first.
     events: Vec<Event>,
@@ -68,11 +69,14 @@ impl SegmentReader {
         let snapshot = self.shared.snapshot();
         let removals = self.shared.removal_count();
         let highest = snapshot.newest().min(query.before.saturating_sub(1));
+        let room = query.room.as_ref().map(|room| room_hash(room.as_str()));
+        let floor = room.map_or(snapshot.floor, |room| snapshot.floor_in(room));
         let mut filling = Filling {
             query,
-            room: query.room.as_ref().map(|room| room_hash(room.as_str())),
-            lowest: query.after.saturating_add(1).max(snapshot.floor),
+            room,
+            lowest: query.after.saturating_add(1).max(floor),
             highest,
+            snapshot: &snapshot,
             end: if query.newest_first {
                 End::Back
             } else {
@@ -100,6 +104,10 @@ impl SegmentReader {
                 }
             }
             events = kept;
+        }
+        if let Some(floors) = self.shared.risen_since(&snapshot) {
+            let hash = |event: &Event| room_hash(event.room.as_str());
+            events.retain(|event| !floors.is_below(hash(event), event.id));
         }
         let whole = highest.max(query.after).min(snapshot.newest());
         let scanned_to = match stopped_at {
@@ -276,6 +284,7 @@ impl Filling<'_> {
         kind && (self.lowest..=self.highest).contains(&entry.id)
             && entry.time >= self.query.since.as_micros()
             && self.room.is_none_or(|room| room == entry.room_hash)
+            && !self.snapshot.expired_in_room(entry)
     }
 
     fn body_bytes(entry: &Entry) -> usize {

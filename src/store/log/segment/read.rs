@@ -128,6 +128,13 @@ impl LogReader for SegmentReader {
         self.shared.read().rooms.get(room).copied().unwrap_or(0)
     }
 
+    fn room_floor(&self, room: &RoomName) -> u64 {
+        let state = self.shared.read();
+        let rooms = state.room_floors.as_ref();
+        let own = rooms.map_or(0, |all| all.room(room_hash(room.as_str())).0);
+        state.floor.max(own)
+    }
+
     fn rooms_page(&self, after: Option<&RoomName>, count: usize) -> Vec<(RoomName, u64)> {
         let state = self.shared.read();
         let lowest = after.map_or(Bound::Unbounded, Bound::Excluded);
@@ -151,11 +158,18 @@ impl LogReader for SegmentReader {
             return Ok(None);
         };
         let found = opened.find(id)?.map(|(_, entry)| entry);
-        let Some(entry) = found.filter(|entry| entry.is_message() && !entry.is_removed()) else {
+        let served = |entry: &Entry| {
+            entry.is_message() && !entry.is_removed() && !snapshot.expired_in_room(entry)
+        };
+        let Some(entry) = found.filter(served) else {
             return Ok(None);
         };
         let record = opened.record(&entry)?;
         if self.removals_since(before) && self.is_removed(&snapshot, id)? {
+            return Ok(None);
+        }
+        let risen = self.shared.risen_since(&snapshot);
+        if risen.is_some_and(|floors| floors.expired(&entry)) {
             return Ok(None);
         }
         Ok(Some(record.event))

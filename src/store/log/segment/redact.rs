@@ -6,25 +6,26 @@ use std::sync::Arc;
 
 use super::super::LogError;
 use super::super::stored::REMOVED_FILL;
+use super::Segments;
 use super::files::{Files, Part, io_error, part_path, sync_error};
+use super::floors::RoomFloors;
 use super::index::{Entry, entry_at};
-use super::{Located, Segments};
 
 /// A segment's files, open to overwrite.
-enum Target {
+pub(super) enum Target {
     Active(Arc<Files>),
     Sealed { text: File, index: File },
 }
 
 impl Target {
-    fn text(&self) -> &File {
+    pub(super) fn text(&self) -> &File {
         match self {
             Self::Active(files) => &files.text,
             Self::Sealed { text, .. } => text,
         }
     }
 
-    fn index(&self) -> &File {
+    pub(super) fn index(&self) -> &File {
         match self {
             Self::Active(files) => &files.index,
             Self::Sealed { index, .. } => index,
@@ -50,7 +51,10 @@ impl Segments {
     }
 
     fn overwrite_and_sync(&self, ids: &[u64]) -> Result<Vec<bool>, LogError> {
-        let floor = self.shared.read().floor;
+        let (floor, room_floors) = {
+            let state = self.shared.read();
+            (state.floor, state.room_floors.clone())
+        };
         let mut targets: Vec<(u64, Target)> = Vec::new();
         let mut live = Vec::with_capacity(ids.len());
         for id in ids {
@@ -71,8 +75,10 @@ impl Segments {
                     targets.len() - 1
                 }
             };
-            self.overwrite(&targets[at].1, &located)?;
-            live.push(!located.entry.is_removed() && *id >= floor);
+            self.overwrite(&targets[at].1, first_id, located.number, located.entry)?;
+            let in_room = |all: &Arc<RoomFloors>| !all.expired(&located.entry);
+            let kept = *id >= floor && room_floors.as_ref().is_none_or(in_room);
+            live.push(!located.entry.is_removed() && kept);
         }
         for (first_id, target) in &targets {
             let sync = |file: &File, part| {
@@ -85,7 +91,7 @@ impl Segments {
         Ok(live)
     }
 
-    fn target(&self, first_id: u64) -> Result<Target, LogError> {
+    pub(super) fn target(&self, first_id: u64) -> Result<Target, LogError> {
         if first_id == self.active.first_id {
             return Ok(Target::Active(Arc::clone(&self.files)));
         }
@@ -103,13 +109,18 @@ impl Segments {
     }
 
     /// The flag comes first: a reader that meets overwritten content finds it.
-    fn overwrite(&self, target: &Target, located: &Located) -> Result<(), LogError> {
-        let (first_id, entry) = (located.segment.first_id, located.entry);
+    pub(super) fn overwrite(
+        &self,
+        target: &Target,
+        first_id: u64,
+        number: u32,
+        entry: Entry,
+    ) -> Result<(), LogError> {
         let path = |part| part_path(&self.options.folder, first_id, part);
         let removed: Entry = entry.removed();
         target
             .index()
-            .write_all_at(&removed.encode(), entry_at(located.number))
+            .write_all_at(&removed.encode(), entry_at(number))
             .map_err(|error| io_error("overwrite", &path(Part::Index))(error))?;
         let fill = vec![REMOVED_FILL; entry.content_bytes as usize];
         target

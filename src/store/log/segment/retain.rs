@@ -28,6 +28,11 @@ pub(super) struct Floor {
     bytes: u64,
     /// Time of the first entry above it, if it was looked at.
     next_time: Option<u64>,
+    /// First id above it, and the highest time below; readers may not know them yet.
+    pub(super) id: u64,
+    time_max: u64,
+    /// As `floors` has it from an earlier run: what is below has expired, whatever the limits say now.
+    pub(super) known: u64,
 }
 
 impl Floor {
@@ -61,20 +66,42 @@ impl Segments {
     /// The owner calls it after opening, before anything is served, and from time to time.
     pub(crate) fn retain(&mut self, now: Timestamp) -> Result<u64, LogError> {
         let age = u64::try_from(self.options.retain_age.as_micros()).unwrap_or(u64::MAX);
+        let due = self.rooms_kept.is_due(now);
         let cutoff = match age {
-            0 => 0,
-            age => now.as_micros().saturating_sub(age),
+            // Raised by age, the floor has to be written down first. By number and size it is found again, for nothing.
+            age if age > 0 && due => now.as_micros().saturating_sub(age),
+            _ => 0,
         };
         if age > 0 && self.active.count > 0 {
             let held = now.as_micros().saturating_sub(self.active.first_time);
             self.roll_next |= held > age / LINGER_PART;
         }
-        if self.over_limit() || cutoff > 0 && self.floor.next_time.is_none_or(|t| t < cutoff) {
+        let aged = cutoff > 0 && self.floor.next_time.is_none_or(|t| t < cutoff);
+        if self.over_limit() || aged || self.floor.known > 0 {
+            let before = self.floor.id;
             self.raise(cutoff)?;
+            self.rooms_kept.risen |= aged && self.floor.id > before;
         }
-        if !self.read_only {
-            self.delete_below()?;
+        if self.read_only {
+            self.publish_floor();
+            return Ok(self.shared.read().floor);
         }
+        let raised = match due {
+            true => self.raise_rooms(now),
+            false => Ok(()),
+        };
+        match self.write_risen(due) {
+            Ok(()) => self.publish_floor(),
+            Err(stopped @ LogError::Stopped { .. }) => return Err(stopped),
+            Err(error) => {
+                // On a full disk the floors cannot be written, and deleting is what helps. It needs no floor to last.
+                self.publish_whole_segments();
+                self.delete_below()?;
+                return Err(error);
+            }
+        }
+        self.delete_below()?;
+        raised?;
         Ok(self.shared.read().floor)
     }
 
@@ -112,10 +139,36 @@ impl Segments {
             }
         }
         let floor_id = floor_id.unwrap_or(self.newest_id() + 1);
-        let mut state = self.shared.write();
-        state.floor = state.floor.max(floor_id);
-        state.expired_time_max = state.expired_time_max.max(time_max);
+        self.floor.id = self.floor.id.max(floor_id);
+        self.floor.time_max = self.floor.time_max.max(time_max);
+        self.floor.known = 0;
         Ok(())
+    }
+
+    fn write_risen(&mut self, due: bool) -> Result<(), LogError> {
+        self.publish_floors()?;
+        if due && self.rooms_kept.progress {
+            self.write_floors()?;
+        }
+        Ok(())
+    }
+
+    /// Lets readers know the floor as far as the sealed segments below it go.
+    fn publish_whole_segments(&self) {
+        let mut state = self.shared.write();
+        let below = state.sealed.partition_point(|s| s.last_id < self.floor.id);
+        if let Some(last) = below.checked_sub(1).and_then(|n| state.sealed.get(n)) {
+            let (last_id, time_max) = (last.last_id, last.time_max);
+            state.floor = state.floor.max(last_id + 1);
+            state.expired_time_max = state.expired_time_max.max(time_max);
+        }
+    }
+
+    /// Lets readers know the floor.
+    pub(super) fn publish_floor(&self) {
+        let mut state = self.shared.write();
+        state.floor = state.floor.max(self.floor.id);
+        state.expired_time_max = state.expired_time_max.max(self.floor.time_max);
     }
 
     /// Passes the entries of one segment that have to go.
@@ -136,7 +189,7 @@ impl Segments {
                 let entry = run.entry(self.floor.entry);
                 let over = self.over_limit();
                 if let Some(entry) = entry {
-                    if !over && entry.time >= cutoff {
+                    if !over && entry.time >= cutoff && entry.id >= self.floor.known {
                         passed.floor_id = Some(entry.id);
                         self.floor.next_time = Some(entry.time);
                         return Ok(passed);
@@ -180,6 +233,7 @@ impl Segments {
             let Some(oldest) = oldest.filter(|segment| segment.last_id < floor) else {
                 break;
             };
+            self.rooms_kept.forget_count(oldest.last_id);
             // Content first. A text without sidecars cannot be told from damage; sidecars without a text are debris.
             for part in Part::ALL {
                 remove(&part_path(&self.options.folder, oldest.first_id, part))?;

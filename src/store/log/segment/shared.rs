@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 use slog::{Logger, warn};
 
 use super::files::Files;
+use super::floors::RoomFloors;
+use super::index::Entry;
 use super::rooms::Postings;
 use crate::edge::wire::names::RoomName;
 
@@ -64,6 +66,8 @@ pub(super) struct State {
     pub(super) floor: u64,
     /// Highest time of what has expired, in microseconds.
     pub(super) expired_time_max: u64,
+    /// Floors of single rooms, once there are any.
+    pub(super) room_floors: Option<Arc<RoomFloors>>,
 }
 
 impl State {
@@ -87,9 +91,31 @@ pub(super) struct Snapshot {
     pub(super) active: Arc<Segment>,
     pub(super) floor: u64,
     pub(super) expired_time_max: u64,
+    pub(super) room_floors: Option<Arc<RoomFloors>>,
+    /// [`Shared::floors_turn`] of it or of just before.
+    pub(super) floors_turn: u64,
 }
 
 impl Snapshot {
+    /// Ids of this room (by its hash) below it have expired, in the log or in the room.
+    pub(super) fn floor_in(&self, room: u64) -> u64 {
+        let own = self.room_floors.as_ref().map_or(0, |all| all.room(room).0);
+        self.floor.max(own)
+    }
+
+    /// Highest time of what has expired, in the log or in this room.
+    pub(super) fn expired_time_max_in(&self, room: u64) -> u64 {
+        let own = self.room_floors.as_ref().map_or(0, |all| all.room(room).1);
+        self.expired_time_max.max(own)
+    }
+
+    /// Whether the entry has expired in its room.
+    pub(super) fn expired_in_room(&self, entry: &Entry) -> bool {
+        self.room_floors
+            .as_ref()
+            .is_some_and(|all| all.expired(entry))
+    }
+
     pub(super) fn newest(&self) -> u64 {
         self.active.last_id
     }
@@ -123,6 +149,8 @@ pub(super) struct Shared {
     state: RwLock<State>,
     /// Odd while content is being overwritten; changes with every removal.
     removals: AtomicU64,
+    /// Changes after every rise of a room's floor.
+    floors_turn: AtomicU64,
     damage_logged: Mutex<HashSet<(u64, u32)>>,
     /// Held while derived files are written, which the writer's thread and the syncing one both may do.
     pub(super) derived: Mutex<TableState>,
@@ -144,6 +172,7 @@ impl Shared {
             log,
             state: RwLock::new(state),
             removals: AtomicU64::new(0),
+            floors_turn: AtomicU64::new(0),
             damage_logged: Mutex::default(),
             derived: Mutex::default(),
         }
@@ -159,13 +188,31 @@ impl Shared {
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
+        // First: a floor that rises in between is then seen as one that rose during the read.
+        let floors_turn = self.floors_turn.load(Ordering::SeqCst);
         let state = self.read();
         Snapshot {
             sealed: Arc::clone(&state.sealed),
             active: Arc::new(state.active.clone()),
             floor: state.floor,
             expired_time_max: state.expired_time_max,
+            room_floors: state.room_floors.clone(),
+            floors_turn,
         }
+    }
+
+    /// Lets readers know the rooms' floors. Those under way find out at their end.
+    pub(super) fn set_room_floors(&self, floors: Option<Arc<RoomFloors>>) {
+        self.write().room_floors = floors;
+        self.floors_turn.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// The rooms' floors of now if they have risen since `snapshot`: what was read may have expired and been overwritten meanwhile.
+    pub(super) fn risen_since(&self, snapshot: &Snapshot) -> Option<Arc<RoomFloors>> {
+        if self.floors_turn.load(Ordering::SeqCst) == snapshot.floors_turn {
+            return None;
+        }
+        self.read().room_floors.clone()
     }
 
     /// Begins or ends overwriting content.

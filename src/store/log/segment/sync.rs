@@ -161,6 +161,10 @@ impl Segments {
             return Ok(());
         }
         self.publish();
+        self.publish_floors()?;
+        if self.rooms_kept.progress {
+            self.write_floors()?;
+        }
         self.unsynced.table_due();
         match self.sync_handle() {
             Some(job) => job.run(),

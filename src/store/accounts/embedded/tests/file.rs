@@ -1,7 +1,7 @@
 //! The file itself: its mode, its form, and what is wrong with it.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -46,6 +46,27 @@ fn what_a_backup_left_open_is_closed() {
     fs::set_permissions(&file, fs::Permissions::from_mode(0o664)).unwrap();
     drop(home.open());
     assert_eq!(mode(&file), 0o600);
+}
+
+/// What an administrator makes in the server's folder is the server's. Nobody else can make a folder for somebody else, and then
+/// there is nothing to give away.
+#[test]
+fn the_file_belongs_to_whoever_has_the_folder() {
+    let home = Home::new();
+    let options = home.options();
+    fs::create_dir(&options.folder).unwrap();
+    let own = fs::metadata(&options.folder).unwrap().uid();
+    let owner = match chown(&options.folder, Some(65_534), Some(65_534)) {
+        Ok(()) => 65_534,
+        Err(_) => own,
+    };
+    let mut db = home.open();
+    add(&mut db, "alice");
+    for entry in fs::read_dir(&options.folder).unwrap() {
+        let path = entry.unwrap().path();
+        let found = fs::metadata(&path).unwrap().uid();
+        assert_eq!(found, owner, "{}", path.display());
+    }
 }
 
 #[test]

@@ -67,6 +67,26 @@ fn a_name_made_anew_between_two_looks_is_another_account() {
 }
 
 #[test]
+fn removals_are_not_remembered_for_ever() {
+    let home = Home::new();
+    let (mut server, mut other) = (home.open(), home.open());
+    other
+        .db
+        .execute_batch(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000)
+            INSERT INTO removed SELECT 'gone' || i, i FROM n;
+        UPDATE meta SET changes = 12000;",
+        )
+        .unwrap();
+    add(&mut other, "alice");
+    other.remove("alice", &at(2)).unwrap();
+    let changes = server.changes().unwrap();
+    assert_eq!(changes.len(), 10_000);
+    assert_eq!(keys(&changes).last(), Some(&"alice"));
+    assert!(server.changes().unwrap().is_empty());
+}
+
+#[test]
 fn who_waits_too_long_is_told_that_somebody_writes() {
     let home = Home::new();
     let (mut one, mut other) = (home.open(), home.open());

@@ -246,16 +246,15 @@ pub(super) fn claimed_generation(head: &[u8]) -> Option<u64> {
     (head.get(..4)? == GROUP_MAGIC && head.len() >= GROUP_HEADER_BYTES).then(|| u64_at(head, 8))
 }
 
-/// Where salt and content of record `id` stand in the payload of a group, and the content's bytes.
-pub(super) fn content_place(payload: &[u8], id: u64) -> Option<(usize, usize)> {
+/// Of every record in the payload of a group: its id, where its salt and content stand, and the content's bytes.
+pub(super) fn content_places(payload: &[u8]) -> impl Iterator<Item = (u64, usize, usize)> + '_ {
     let mut from = 0;
-    while let Some(place) = Place::read(payload, from) {
-        if u64_at(payload, place.from) == id {
-            return Some((place.checked().end, place.content));
-        }
+    std::iter::from_fn(move || {
+        let place = Place::read(payload, from)?;
         from = place.end();
-    }
-    None
+        let id = u64_at(payload, place.from);
+        Some((id, place.checked().end, place.content))
+    })
 }
 
 /// A tag's digest is written under the salt: whoever overwrites the salt has overwritten the digest, by which a guess of the

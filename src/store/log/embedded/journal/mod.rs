@@ -12,6 +12,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::super::LogError;
+use super::super::segment::Expired;
 use super::super::stored::Group;
 use super::files::{open_file, refused, sync_failed};
 use layout::{Encoder, FILE_HEADER_BYTES, FileHeader, GROUP_HEADER_BYTES, aligned};
@@ -60,7 +61,12 @@ pub(super) enum Fault {
 
 impl Journal {
     /// Opens both halves, creates what is missing, and reads what is there, the older half first.
-    pub(super) fn open(folder: &Path, bytes: u64) -> Result<(Self, [HalfScan; 2]), LogError> {
+    /// `expired` is what may be overwritten without a removal.
+    pub(super) fn open(
+        folder: &Path,
+        bytes: u64,
+        expired: &Expired,
+    ) -> Result<(Self, [HalfScan; 2]), LogError> {
         let half_bytes = (bytes.max(JOURNAL_BYTES_MIN) / 2).min(HALF_BYTES_MAX) / 4096 * 4096;
         let (first, mut first_scan) = Half::open(folder.join("journal-0"), half_bytes)?;
         let (second, mut second_scan) = Half::open(folder.join("journal-1"), half_bytes)?;
@@ -69,7 +75,7 @@ impl Journal {
             .flat_map(|scan| scan.removals())
             .collect();
         for scan in [&mut first_scan, &mut second_scan] {
-            scan.settle(&removed);
+            scan.settle(|room, id| removed.contains(&id) || expired.holds(room, id));
         }
         let mut journal = Self {
             active: usize::from(second.generation > first.generation),

@@ -5,17 +5,23 @@ use std::os::unix::fs::FileExt;
 
 use super::super::super::LogError;
 use super::super::files::refused;
-use super::layout::{GROUP_HEADER_BYTES, blank_bytes, claimed_bytes, content_place};
+use super::layout::{GROUP_HEADER_BYTES, blank_bytes, claimed_bytes, content_places};
 use super::{Half, Journal};
 
 static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 
 impl Journal {
-    /// Overwrites salt and content of record `id` wherever the journal still has them. Durable after [`Journal::sync`].
+    /// As [`Journal::redact_all`], of one record.
     pub(in super::super) fn redact(&mut self, id: u64) -> Result<(), LogError> {
+        self.redact_all(&[id])
+    }
+
+    /// Overwrites salt and content of these records (rising ids) wherever the journal still has them. Durable after
+    /// [`Journal::sync`].
+    pub(in super::super) fn redact_all(&mut self, ids: &[u64]) -> Result<(), LogError> {
         for half in &mut self.halves {
-            half.redact(id)?;
-            half.wipe_stale(id)?;
+            half.redact(ids)?;
+            half.wipe_stale(ids)?;
         }
         Ok(())
     }
@@ -36,35 +42,49 @@ impl Journal {
 }
 
 impl Half {
-    fn redact(&mut self, id: u64) -> Result<(), LogError> {
-        let behind = self.groups.partition_point(|(first, _)| *first <= id);
-        if behind == 0 || id > self.last_id {
-            return Ok(());
+    /// Every group is read once.
+    fn redact(&mut self, ids: &[u64]) -> Result<(), LogError> {
+        let mut rest = ids;
+        while let Some(id) = rest.first() {
+            let behind = self.groups.partition_point(|(first, _)| *first <= *id);
+            let next = self
+                .groups
+                .get(behind)
+                .map_or(u64::MAX, |(first, _)| *first);
+            let here = rest.partition_point(|id| *id < next).max(1);
+            let (ids, later) = rest.split_at(here);
+            rest = later;
+            if behind > 0 && *id <= self.last_id {
+                self.redact_in(self.groups[behind - 1].1, ids)?;
+            }
         }
-        let offset = self.groups[behind - 1].1;
+        Ok(())
+    }
+
+    fn redact_in(&mut self, offset: u64, ids: &[u64]) -> Result<(), LogError> {
         let mut head = [0; GROUP_HEADER_BYTES];
         self.read(&mut head, offset)?;
         let mut payload = vec![0; claimed_bytes(&head) - GROUP_HEADER_BYTES];
         let payload_at = offset + GROUP_HEADER_BYTES as u64;
         self.read(&mut payload, payload_at)?;
-        let Some((at, content)) = content_place(&payload, id) else {
-            return Ok(());
-        };
-        let blank = blank_bytes(content);
-        if payload[at..at + blank.len()] == blank {
-            return Ok(());
+        for (id, at, content) in content_places(&payload) {
+            let blank = blank_bytes(content);
+            if ids.binary_search(&id).is_err() || payload[at..at + blank.len()] == blank {
+                continue;
+            }
+            self.dirty = true;
+            self.file
+                .write_all_at(&blank, payload_at + at as u64)
+                .map_err(refused("overwriting removed content in", &self.path))?;
         }
-        self.dirty = true;
-        self.file
-            .write_all_at(&blank, payload_at + at as u64)
-            .map_err(refused("overwriting removed content in", &self.path))
+        Ok(())
     }
 
     /// A leftover may be cut off by a newer group at any byte, so it is not looked for: all leftovers go, once a turn at most,
-    /// and only if they may hold `id`.
-    fn wipe_stale(&mut self, id: u64) -> Result<(), LogError> {
+    /// and only if they may hold one of `ids`.
+    fn wipe_stale(&mut self, ids: &[u64]) -> Result<(), LogError> {
         let (low, high) = self.stale_ids;
-        if self.stale_to > self.end && (low..=high).contains(&id) {
+        if self.stale_to > self.end && ids.iter().any(|id| (low..=high).contains(id)) {
             self.zero(self.end..self.stale_to)?;
             (self.stale_to, self.stale_ids) = (0, (u64::MAX, 0));
         }

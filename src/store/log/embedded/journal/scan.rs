@@ -1,6 +1,5 @@
 //! Reading a half of the journal back: which groups in it are whole, what was torn, what is damaged. Nothing is changed here.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -12,6 +11,7 @@ use super::layout::{
     FILE_HEADER_BYTES, FileHeader, FoundGroup, GROUP_MAGIC, blank, claimed_bytes,
     claimed_generation, read_group,
 };
+use crate::edge::wire::names::RoomName;
 use crate::edge::wire::timestamp::Timestamp;
 use crate::store::log::TagMark;
 
@@ -22,7 +22,7 @@ pub(in super::super) struct FoundMeta {
     pub(super) end: usize,
     pub(in super::super) first_id: u64,
     pub(in super::super) last_id: u64,
-    doubtful: Vec<u64>,
+    doubtful: Vec<(u64, RoomName)>,
     removals: Vec<u64>,
     tags: Vec<(TagMark, u64, Timestamp)>,
 }
@@ -122,13 +122,17 @@ impl HalfScan {
                 tags.push((mark, record.event.id, record.event.time));
             }
         }
+        let doubtful = found.group.records.iter().map(|record| &record.event);
+        let doubtful = doubtful.filter(|event| found.doubtful.contains(&event.id));
         let id_of = |event: Option<&Event>| event.map_or(0, |event| event.id);
         self.groups.push(FoundMeta {
             offset,
             end: found.end,
             first_id: id_of(found.group.records.first().map(|record| &record.event)),
             last_id: id_of(found.group.records.last().map(|record| &record.event)),
-            doubtful: found.doubtful.clone(),
+            doubtful: doubtful
+                .map(|event| (event.id, event.room.clone()))
+                .collect(),
             removals,
             tags,
         });
@@ -138,13 +142,17 @@ impl HalfScan {
         self.cuts.push(Cut { range, damage });
     }
 
-    /// Decides about groups with content that does not fit its hash: a removal that was interrupted explains it, else the
+    /// Decides about groups with content that does not fit its hash: overwriting that was interrupted explains it, else the
     /// group is not whole.
-    pub(super) fn settle(&mut self, removed: &HashSet<u64>) {
+    pub(super) fn settle(&mut self, overwritten: impl Fn(&RoomName, u64) -> bool) {
         let last = self.groups.last().map_or(0, |group| group.offset);
         let groups = std::mem::take(&mut self.groups);
         for group in groups {
-            if group.doubtful.iter().all(|id| removed.contains(id)) {
+            let explained = group
+                .doubtful
+                .iter()
+                .all(|(id, room)| overwritten(room, *id));
+            if explained {
                 self.groups.push(group);
             } else {
                 let damage = group.offset < last;
@@ -182,11 +190,12 @@ impl HalfScan {
         &self.bytes[cut.range.clone()]
     }
 
-    /// Reads a group again, whole; what an interrupted removal left of a content is blanked.
+    /// Reads a group again, whole; what interrupted overwriting left of a content is blanked.
     pub(in super::super) fn group(&self, meta: &FoundMeta) -> Option<Group> {
         let mut group = read_group(&self.bytes, meta.offset)?.group;
         for record in &mut group.records {
-            if meta.doubtful.contains(&record.event.id) {
+            let id = record.event.id;
+            if meta.doubtful.iter().any(|(doubtful, _)| *doubtful == id) {
                 blank(record);
             }
         }

@@ -109,13 +109,16 @@ impl TagFile {
         Ok(first as u32)
     }
 
-    /// Replaces an entry and syncs. Should that be torn, this one entry is lost and no other.
+    /// Replaces an entry. Should that be torn, this one entry is lost and no other. Durable after [`TagFile::sync`].
     pub(super) fn replace(&mut self, number: u32, entry: &Tagged) -> Result<(), LogError> {
         let mut bytes = Vec::with_capacity(ENTRY_BYTES);
         encode(entry, &mut bytes);
         self.file
             .write_all_at(&bytes, place(number))
-            .map_err(refused("overwriting", &self.path))?;
+            .map_err(refused("overwriting", &self.path))
+    }
+
+    pub(super) fn sync(&self) -> Result<(), LogError> {
         self.file.sync_data().map_err(sync_failed(&self.path))
     }
 }

@@ -1,7 +1,7 @@
 //! Send-once tags of the last ten to fifteen minutes. In: marks of what was stored. Out: whether a mark is known.
 //!
 //! Generations of five minutes, each a map in memory and a file `tags/{n}.tags`; one is forgotten, whole, when its newest
-//! entry is ten minutes old. Files are appended to after a commit without a sync: until they are synced the journal has the tags.
+//! entry is ten minutes old. Ages go by a clock that nobody sets; the wall clock counts only over a restart. Files are appended to after a commit without a sync: until they are synced the journal has the tags.
 
 mod file;
 mod mark;
@@ -9,6 +9,7 @@ mod mark;
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use hashbrown::HashMap;
 use slog::{info, warn};
@@ -22,19 +23,53 @@ use file::{Found, TagFile};
 pub(super) use mark::Marker;
 
 /// A new generation is begun after this.
-const TURN_MICROS: u64 = 5 * 60 * 1_000_000;
+const TURN_MICROS: i64 = 5 * 60 * 1_000_000;
 /// A generation is forgotten this long after it was begun.
-const FORGET_MICROS: u64 = 15 * 60 * 1_000_000;
+const FORGET_MICROS: i64 = 15 * 60 * 1_000_000;
 /// A tag is remembered at least this long.
-const WINDOW_MICROS: u64 = FORGET_MICROS - TURN_MICROS;
+const WINDOW_MICROS: u64 = (FORGET_MICROS - TURN_MICROS) as u64;
 
 struct Generation {
+    /// By the wall clock, in microseconds.
     created: u64,
+    /// The same by [`Tags::uptime`]; `None` as long as nobody has told the time since it was read from its file.
+    begun: Option<i64>,
     file: TagFile,
     dirty: bool,
     entries: HashMap<u64, Tagged>,
     /// Id, key and number in the file, ids rising: finds the tag of a record that is removed.
     by_id: Vec<(u64, u64, u32)>,
+}
+
+impl Generation {
+    /// In microseconds.
+    fn age(&self, uptime: i64) -> i64 {
+        self.begun.map_or(0, |begun| uptime.saturating_sub(begun))
+    }
+
+    fn redact(&mut self, ids: &[u64]) -> Result<(), LogError> {
+        let mut replaced = false;
+        for id in ids {
+            let Ok(at) = self.by_id.binary_search_by_key(id, |(id, ..)| *id) else {
+                continue;
+            };
+            let (_, key, number) = self.by_id[at];
+            let known = self.entries.get_mut(&key);
+            if let Some(tag) = known.filter(|tag| tag.id == *id)
+                && tag.mark.digest != FORGOTTEN_DIGEST
+            {
+                let mut forgotten = *tag;
+                forgotten.mark.digest = FORGOTTEN_DIGEST;
+                self.file.replace(number, &forgotten)?;
+                *tag = forgotten;
+                replaced = true;
+            }
+        }
+        if replaced {
+            self.file.sync()?;
+        }
+        Ok(())
+    }
 }
 
 /// See the module.
@@ -46,6 +81,10 @@ pub(super) struct Tags {
     unwritten: Vec<Tagged>,
     next_number: u64,
     names_dirty: bool,
+    opened: Instant,
+    /// What tests add to the time gone by, in microseconds.
+    #[cfg(test)]
+    pub(super) later: i64,
     log: slog::Logger,
 }
 
@@ -63,6 +102,9 @@ impl Tags {
             unwritten: Vec::new(),
             next_number: 1,
             names_dirty: false,
+            opened: Instant::now(),
+            #[cfg(test)]
+            later: 0,
             log: log.clone(),
             folder,
         };
@@ -81,6 +123,7 @@ impl Tags {
                     }
                     tags.generations.push_back(Generation {
                         created: created.as_micros(),
+                        begun: None,
                         file,
                         dirty: true,
                         entries: entries.iter().map(|(_, t)| (t.mark.key, *t)).collect(),
@@ -115,11 +158,13 @@ impl Tags {
             }
         }
         if !missing.is_empty() {
-            let created = Timestamp::from_micros(newest.saturating_sub(TURN_MICROS));
+            let created = Timestamp::from_micros(newest.saturating_sub(TURN_MICROS as u64));
             let mut missing: Vec<Tagged> = missing.values().copied().collect();
             missing.sort_unstable_by_key(|tag| tag.id);
-            self.begin(created)?;
-            self.insert(&missing, created)?;
+            // How old that is, the first time that is told will say.
+            self.begin(created, None)?;
+            self.unwritten.extend_from_slice(&missing);
+            self.write()?;
         }
         Ok(missing.len())
     }
@@ -141,12 +186,9 @@ impl Tags {
 
     /// Forgets what is too old.
     pub(super) fn forget(&mut self, now: Timestamp) {
-        let now = now.as_micros();
-        for generation in &mut self.generations {
-            // A clock that was ahead and went back must not keep tags for ever.
-            generation.created = generation.created.min(now);
-        }
-        let old = |g: &Generation| now - g.created >= FORGET_MICROS;
+        self.tell_time(now);
+        let uptime = self.uptime();
+        let old = |g: &Generation| g.age(uptime) >= FORGET_MICROS;
         while self.generations.front().is_some_and(old) {
             let Some(gone) = self.generations.pop_front() else {
                 return;
@@ -159,22 +201,15 @@ impl Tags {
         }
     }
 
-    /// Forgets what was said in record `id`, durably, but not that it was said: sent again, it is answered as before.
+    /// As [`Tags::redact_all`], of one record.
     pub(super) fn redact(&mut self, id: u64) -> Result<(), LogError> {
+        self.redact_all(&[id])
+    }
+
+    /// Forgets what was said in these records, durably, but not that it was said: sent again, they are answered as before.
+    pub(super) fn redact_all(&mut self, ids: &[u64]) -> Result<(), LogError> {
         for generation in &mut self.generations {
-            let Ok(at) = generation.by_id.binary_search_by_key(&id, |(id, ..)| *id) else {
-                continue;
-            };
-            let (_, key, number) = generation.by_id[at];
-            let known = generation.entries.get_mut(&key);
-            if let Some(tag) = known.filter(|tag| tag.id == id)
-                && tag.mark.digest != FORGOTTEN_DIGEST
-            {
-                let mut forgotten = *tag;
-                forgotten.mark.digest = FORGOTTEN_DIGEST;
-                generation.file.replace(number, &forgotten)?;
-                *tag = forgotten;
-            }
+            generation.redact(ids)?;
         }
         Ok(())
     }
@@ -193,10 +228,35 @@ impl Tags {
         if self.unwritten.is_empty() {
             return Ok(());
         }
+        self.tell_time(now);
+        let uptime = self.uptime();
         let current = self.generations.back();
-        if current.is_none_or(|g| now.as_micros().saturating_sub(g.created) >= TURN_MICROS) {
-            self.begin(now)?;
+        if current.is_none_or(|generation| generation.age(uptime) >= TURN_MICROS) {
+            self.begin(now, Some(uptime))?;
         }
+        self.write()
+    }
+
+    /// Since the log was opened, in microseconds.
+    fn uptime(&self) -> i64 {
+        let uptime = i64::try_from(self.opened.elapsed().as_micros()).unwrap_or(i64::MAX);
+        #[cfg(test)]
+        let uptime = uptime + self.later;
+        uptime
+    }
+
+    /// How old what was read from files is, its wall clock says; one that was ahead says nothing.
+    fn tell_time(&mut self, now: Timestamp) {
+        let uptime = self.uptime();
+        for generation in self.generations.iter_mut().filter(|g| g.begun.is_none()) {
+            let age = now.as_micros().saturating_sub(generation.created);
+            let age = i64::try_from(age).unwrap_or(i64::MAX);
+            generation.begun = Some(uptime.saturating_sub(age));
+        }
+    }
+
+    /// Appends what is not in a file yet to the newest one.
+    fn write(&mut self) -> Result<(), LogError> {
         if let Some(current) = self.generations.back_mut() {
             let keyed = self.unwritten.iter().map(|tag| (tag.mark.key, *tag));
             current.entries.extend(keyed);
@@ -241,11 +301,12 @@ impl Tags {
         self.unwritten.is_empty()
     }
 
-    fn begin(&mut self, created: Timestamp) -> Result<(), LogError> {
+    fn begin(&mut self, created: Timestamp, begun: Option<i64>) -> Result<(), LogError> {
         let number = self.next_number;
         let path = self.folder.join(format!("{number}.tags"));
         self.generations.push_back(Generation {
             created: created.as_micros(),
+            begun,
             file: TagFile::create(path, created)?,
             dirty: true,
             entries: HashMap::new(),

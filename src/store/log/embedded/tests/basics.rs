@@ -113,6 +113,31 @@ fn repeated_sends_are_stored_once() {
 }
 
 #[test]
+fn tags_grow_old_by_a_clock_that_nobody_sets() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = open(folder.path());
+    let send = |log: &mut super::super::EmbeddedLog, seconds| {
+        let event = tagged(log, "t", "kept");
+        log.stage(event);
+        log.commit(at(seconds)).unwrap().outcomes[0]
+    };
+    let id = stored(send(&mut log, 10_000));
+    // The wall clock goes back and forth by hours.
+    for seconds in [5_000, 10_000, 20_000, 1, 10_001] {
+        let outcome = send(&mut log, seconds);
+        assert!(matches!(outcome, Outcome::Repeated { id: first, .. } if first == id));
+        log.maintain(at(seconds)).unwrap();
+    }
+    // It stands still, and the time goes by.
+    for (minutes, repeated) in [(9, true), (14, true), (16, false)] {
+        log.tags.later = minutes * 60_000_000;
+        let outcome = send(&mut log, 10_001);
+        let is_repeated = matches!(outcome, Outcome::Repeated { .. });
+        assert_eq!(is_repeated, repeated, "{minutes}");
+    }
+}
+
+#[test]
 fn tags_outlive_the_journal_and_are_forgotten_in_time() {
     let folder = tempfile::tempdir().unwrap();
     let mut log = open(folder.path());

@@ -2,6 +2,7 @@
 
 mod basics;
 mod crash;
+mod expiry;
 mod faults;
 mod model;
 mod power;

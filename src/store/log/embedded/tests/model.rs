@@ -2,8 +2,14 @@
 
 use proptest::prelude::*;
 
-use super::super::super::{LogStore, NewEvent, Outcome};
+use std::path::Path;
+
+use super::super::super::{LogStore, NewEvent, Outcome, RoomRetention};
+use super::super::EmbeddedLog;
 use super::support::*;
+use crate::edge::wire::timestamp::Timestamp;
+
+const ROOMS: [&str; 3] = ["lobby", "a", "b"];
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -14,6 +20,8 @@ enum Step {
     Crash,
     Close,
     Maintain,
+    /// Keep so many messages in a room, and let it be carried out.
+    Limit(u8, u64),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -28,6 +36,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Crash),
         1 => Just(Step::Close),
         2 => Just(Step::Maintain),
+        2 => (0u8..3, 0u64..6).prop_map(|(room, messages)| Step::Limit(room, messages)),
     ]
 }
 
@@ -37,13 +46,65 @@ struct Model {
     events: Vec<(u64, String, bool)>,
     /// Id and body; no body once that was removed: then every body is a repetition.
     tags: std::collections::HashMap<u8, (u64, Option<String>)>,
+    /// The room of every event, and whether it is a message.
+    rooms: Vec<(u8, bool)>,
+    /// Messages kept in a room, 0 = all.
+    limits: [u64; 3],
+    /// Events of a room before this place have expired.
+    floors: [usize; 3],
 }
 
 impl Model {
+    /// Takes the oldest of a room while it holds too many messages; returns their bodies.
+    fn expire(&mut self, room: u8) -> Vec<String> {
+        let limit = self.limits[usize::from(room)];
+        let from = self.floors[usize::from(room)];
+        let is_message = |(of, message): &(u8, bool)| *of == room && *message;
+        let mut messages = self.rooms[from..].iter().filter(|e| is_message(e)).count() as u64;
+        let mut gone = Vec::new();
+        for n in from..self.events.len() {
+            if limit == 0 || messages <= limit {
+                break;
+            }
+            if self.rooms[n].0 != room {
+                continue;
+            }
+            messages -= u64::from(self.rooms[n].1);
+            self.floors[usize::from(room)] = n + 1;
+            if std::mem::replace(&mut self.events[n].2, false) && self.rooms[n].1 {
+                gone.push(self.events[n].1.clone());
+            }
+            let id = self.events[n].0;
+            let tags = self.tags.values_mut();
+            tags.filter(|tag| tag.0 == id).for_each(|tag| tag.1 = None);
+        }
+        gone
+    }
+
     fn bodies(&self) -> Vec<(u64, String)> {
         let there = self.events.iter().filter(|(_, _, there)| *there);
         there.map(|(id, body, _)| (*id, body.clone())).collect()
     }
+}
+
+/// A second is gone: what has expired is served no more and in no file.
+fn expire(
+    log: &mut EmbeddedLog,
+    model: &mut Model,
+    folder: &Path,
+    moment: Timestamp,
+) -> Result<(), TestCaseError> {
+    log.maintain(moment).unwrap();
+    let gone: Vec<String> = (0..3).flat_map(|room| model.expire(room)).collect();
+    for body in gone {
+        let again = model
+            .bodies()
+            .iter()
+            .any(|(_, other)| other.contains(&body));
+        let left = files_with(folder, body.as_bytes());
+        prop_assert!(again || left.is_empty(), "{:?}", left);
+    }
+    Ok(())
 }
 
 proptest! {
@@ -53,7 +114,8 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let mut log = open(folder.path());
         let mut model = Model::default();
-        for step in steps {
+        for (moment, step) in steps.into_iter().enumerate() {
+            let moment = at(moment as u64);
             match step {
                 Step::Commit(events) => {
                     for (room, bytes, tag) in &events {
@@ -64,7 +126,7 @@ proptest! {
                         };
                         let event = match tag {
                             Some(tag) => tagged(&log, &tag.to_string(), &body),
-                            None => message(["lobby", "a", "b"][usize::from(*room)], &body),
+                            None => message(ROOMS[usize::from(*room)], &body),
                         };
                         log.stage(NewEvent { nonce: 9, ..event });
                     }
@@ -81,6 +143,8 @@ proptest! {
                             (None, Outcome::Stored { id, .. }) => {
                                 prop_assert!(model.events.last().is_none_or(|last| last.0 < id));
                                 model.events.push((id, body.clone(), true));
+                                let room = if tag.is_some() { 0 } else { *room };
+                                model.rooms.push((room, true));
                                 tag.map(|tag| model.tags.insert(tag, (id, Some(body))));
                             }
                             (Some((first, same)), Outcome::Repeated { id, .. }) => {
@@ -108,6 +172,7 @@ proptest! {
                         let tags = model.tags.values_mut();
                         tags.filter(|tag| tag.0 == id).for_each(|tag| tag.1 = None);
                         model.events.push((removed, format!("gone {id}"), true));
+                        model.rooms.push((model.rooms[index % count].0, false));
                         let left = files_with(folder.path(), body.as_bytes());
                         let again = model.bodies().iter().any(|(_, other)| other.contains(&body));
                         prop_assert!(again || left.is_empty(), "{:?}", left);
@@ -118,13 +183,21 @@ proptest! {
                 Step::Crash => {
                     drop(log);
                     log = open(folder.path());
+                    model.limits = [0; 3];
                 }
                 Step::Close => {
                     log.close().unwrap();
                     drop(log);
                     log = open(folder.path());
+                    model.limits = [0; 3];
                 }
-                Step::Maintain => log.maintain(at(0)).unwrap(),
+                Step::Limit(n, messages) => {
+                    let retention = RoomRetention { messages, ..RoomRetention::default() };
+                    log.set_room_retention(&room(ROOMS[usize::from(n)]), retention).unwrap();
+                    model.limits[usize::from(n)] = messages;
+                    expire(&mut log, &mut model, folder.path(), moment)?;
+                }
+                Step::Maintain => expire(&mut log, &mut model, folder.path(), moment)?,
             }
             prop_assert_eq!(bodies(&log), model.bodies());
         }

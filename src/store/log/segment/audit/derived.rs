@@ -1,9 +1,11 @@
-//! The files that are made from others: room postings of sealed segments, and the room table. Nothing is lost with them.
+//! The files beside the records: room postings of sealed segments and the room table, which are made from others, and the
+//! floors of retention.
 
 use std::path::Path;
 
 use super::super::super::LogError;
 use super::super::files::{Part, io_error, part_path};
+use super::super::floors as floors_file;
 use super::super::rooms::{Figures, Postings, RoomsFile};
 use super::super::rooms_table;
 use super::{Audit, Carried, Check};
@@ -81,6 +83,18 @@ fn agrees(file: &RoomsFile, postings: &Postings) -> std::io::Result<bool> {
         }
     }
     Ok(true)
+}
+
+/// Whether `floors` can be read. What it says is in no other file, so there is nothing to compare it with.
+pub(super) fn floors(folder: &Path, audit: &mut Audit) {
+    let path = folder.join(floors_file::NAME);
+    if !path.exists() {
+        return;
+    }
+    audit.checked(Check::Floors);
+    if let Err(why) = floors_file::read(folder) {
+        audit.fault(Check::Floors, &path, 0, None, why);
+    }
 }
 
 /// Compares `rooms.table` with the newest ids met.

@@ -77,6 +77,7 @@ pub(crate) fn audit(
         progress(done, total);
     }
     derived::room_table(folder, &mut audit, &carried);
+    derived::floors(folder, &mut audit);
     audit.ids.1 = carried.last_id;
     if let Some((group, link)) = carried.chain {
         (audit.group, audit.link) = (group, link);

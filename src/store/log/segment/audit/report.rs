@@ -28,11 +28,13 @@ pub(crate) enum Check {
     Postings,
     /// The table of rooms.
     RoomTable,
+    /// The floors of retention.
+    Floors,
 }
 
 impl Check {
     /// All of them, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Segments,
         Self::Entries,
         Self::Lines,
@@ -42,6 +44,7 @@ impl Check {
         Self::Chain,
         Self::Postings,
         Self::RoomTable,
+        Self::Floors,
     ];
 
     /// For people.
@@ -56,6 +59,7 @@ impl Check {
             Self::Chain => "chain links",
             Self::Postings => "room postings",
             Self::RoomTable => "room table",
+            Self::Floors => "floors of retention",
         }
     }
 

@@ -5,4 +5,5 @@ mod beside;
 mod damage;
 mod model;
 mod removal;
+mod rooms;
 mod support;

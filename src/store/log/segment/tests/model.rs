@@ -3,7 +3,11 @@
 
 use proptest::prelude::*;
 
-use super::super::super::{Event, EventKind, From, LogReader, Page, PageQuery, Start};
+use std::time::Duration;
+
+use super::super::super::{
+    Event, EventKind, From, LogReader, Page, PageQuery, RoomRetention, Start,
+};
 use super::super::{SegmentOptions, Segments};
 use super::support::*;
 use crate::edge::wire::timestamp::Timestamp;
@@ -18,6 +22,10 @@ enum Step {
     Remove(prop::sample::Index),
     Sync,
     Retain,
+    /// Give a room a retention: messages, age in milliseconds; or none.
+    Limit(usize, u64, u64),
+    /// Overwrite a batch of what has expired in rooms.
+    Overwrite,
     /// Reopen, after a clean stop or not, with nothing known to be synced or everything.
     Reopen(bool, bool),
 }
@@ -43,10 +51,16 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         12 => prop::collection::vec(event, 1..6).prop_map(Step::Append),
         3 => any::<prop::sample::Index>().prop_map(Step::Remove),
         2 => Just(Step::Sync),
-        2 => Just(Step::Retain),
+        3 => Just(Step::Retain),
+        2 => (0usize..3, limit(12), limit(60_000)).prop_map(|(r, n, age)| Step::Limit(r, n, age)),
+        1 => Just(Step::Overwrite),
         1 => any::<(bool, bool)>().prop_map(|(clean, synced)| Step::Reopen(clean, synced)),
     ];
     prop::collection::vec(step, 1..60)
+}
+
+fn limit(max: u64) -> impl Strategy<Value = u64> {
+    prop_oneof![Just(0), 1..max]
 }
 
 fn asks() -> impl Strategy<Value = Vec<Ask>> {
@@ -91,6 +105,7 @@ struct Model {
     /// Event, and whether its content was removed.
     events: Vec<(Event, bool)>,
     floor: u64,
+    room_floors: [u64; 3],
 }
 
 impl Model {
@@ -107,7 +122,34 @@ impl Model {
     fn kept(&self) -> impl DoubleEndedIterator<Item = &(Event, bool)> {
         self.events
             .iter()
-            .filter(|(event, _)| event.id >= self.floor)
+            .filter(|(event, _)| event.id >= self.floor_of(event.room.as_str()))
+    }
+
+    fn floor_of(&self, room: &str) -> u64 {
+        let n = ROOMS.iter().position(|name| *name == room).unwrap();
+        self.floor.max(self.room_floors[n])
+    }
+
+    /// Passes the oldest events of a room while there are too many messages or they are too old.
+    fn expire(&mut self, n: usize, retention: RoomRetention, now: u64) {
+        let age = retention.age.as_micros() as u64;
+        let cutoff = if age == 0 { 0 } else { now.saturating_sub(age) };
+        let in_room = |e: &&(Event, bool)| e.0.room.as_str() == ROOMS[n];
+        let is_message = |e: &Event| matches!(e.kind, EventKind::Message(_));
+        let events: Vec<_> = self.events.iter().filter(in_room).collect();
+        let above = events.iter().filter(|e| e.0.id >= self.room_floors[n]);
+        let mut messages = above.clone().filter(|e| is_message(&e.0)).count() as u64;
+        let mut floor = self.room_floors[n];
+        for (event, _) in above {
+            let over = retention.messages > 0 && messages > retention.messages;
+            if !over && event.time.as_micros() >= cutoff {
+                floor = floor.max(event.id);
+                break;
+            }
+            messages -= u64::from(is_message(event));
+            floor = event.id + 1;
+        }
+        self.room_floors[n] = floor;
     }
 
     fn page(&self, query: &PageQuery) -> Vec<Event> {
@@ -154,12 +196,13 @@ impl Model {
     fn room_expired(&self, room: &str, after: u64) -> bool {
         self.events
             .iter()
-            .any(|(e, _)| e.room.as_str() == room && e.id < self.floor && e.id > after)
+            .any(|(e, _)| e.room.as_str() == room && e.id < self.floor_of(room) && e.id > after)
     }
 
     /// What a gap points to: the room's first id kept, or the log's.
     fn first_kept(&self, room: &str) -> u64 {
-        self.in_room(room).first().map_or(self.floor, |(e, _)| e.id)
+        let kept = self.in_room(room);
+        kept.first().map_or(self.floor_of(room), |(e, _)| e.id)
     }
 
     fn messages(&self, room: &str) -> Vec<u64> {
@@ -193,6 +236,8 @@ struct World {
     options: SegmentOptions,
     segments: Option<Segments>,
     model: Model,
+    limits: [RoomRetention; 3],
+    now: u64,
 }
 
 impl World {
@@ -214,6 +259,8 @@ impl World {
             options,
             segments: Some(segments),
             model,
+            limits: Default::default(),
+            now: 0,
         }
     }
 
@@ -245,6 +292,21 @@ impl World {
                 }
             }
             Step::Retain => self.retain(),
+            Step::Limit(n, messages, age) => {
+                let age = Duration::from_millis(age);
+                self.limits[n] = RoomRetention { age, messages };
+                self.now = self.now.max(self.model.newest_time());
+                let (now, setting) = (Timestamp::from_micros(self.now), self.limits[n]);
+                let rooms = [(room(ROOMS[n]), setting)];
+                self.segments().set_room_retentions(&rooms, now).unwrap();
+                self.model.expire(n, setting, self.now);
+            }
+            Step::Overwrite => {
+                let segments = self.segments();
+                if let Some(batch) = segments.next_expired().unwrap() {
+                    segments.overwrite_expired(&batch).unwrap();
+                }
+            }
             Step::Reopen(clean, synced) => {
                 if clean {
                     self.segments().close().unwrap();
@@ -253,6 +315,7 @@ impl World {
                 let journal = if synced { ALL_SYNCED } else { NO_JOURNAL };
                 let opened = Segments::open(self.options.clone(), journal, &log()).unwrap();
                 self.segments = Some(opened);
+                self.limits = Default::default();
                 self.retain();
                 assert!(!self.folder.path().join("quarantine").exists());
             }
@@ -266,7 +329,7 @@ impl World {
         let at = place.index(self.model.events.len());
         let (target, removed) = self.model.events[at].clone();
         let live = matches!(target.kind, EventKind::Message(_)) && !removed;
-        let live = live && target.id >= self.model.floor;
+        let live = live && target.id >= self.model.floor_of(target.room.as_str());
         if !live {
             assert!(!self.segments().redact(target.id).unwrap());
             return;
@@ -283,7 +346,13 @@ impl World {
     }
 
     fn retain(&mut self) {
-        let floor = self.segments().retain(Timestamp::from_micros(0)).unwrap();
+        // A second is gone since the last look, else rooms are not looked at.
+        self.now = (self.now + 1_000_000).max(self.model.newest_time());
+        let now = Timestamp::from_micros(self.now);
+        let floor = self.segments().retain(now).unwrap();
+        for n in 0..ROOMS.len() {
+            self.model.expire(n, self.limits[n], self.now);
+        }
         let (mut messages, mut bytes) = (0, 0);
         let mut expected = self.model.newest() + 1;
         for (event, _) in self.model.events.iter().rev() {

@@ -1,0 +1,138 @@
+//! Whether a room is there: for a room without a policy, the log and all fan-outs have to be asked.
+//!
+//! Who may not know of a room is answered after the same look as for one that is not there.
+
+use actix::{AsyncContext, Context, Handler, Message};
+
+use crate::edge::wire::gc2::range::JoinFrom;
+use crate::edge::wire::gc2::refusal::ErrorCode;
+use crate::edge::wire::gc2::reply;
+use crate::edge::wire::names::{RoomName, Tag};
+use crate::hub::registry::Wish;
+use crate::hub::room::HasMembers;
+use crate::hub::rules::access::NO_SUCH_ROOM;
+use crate::hub::rules::room_change::Change;
+use crate::hub::shard::Links;
+
+use super::room_change::Then;
+use super::{Busy, Client};
+
+/// A look under way.
+pub(super) struct Look {
+    tag: Tag,
+    room: RoomName,
+    ticket: u32,
+    then: AfterLook,
+}
+
+/// What the look is for.
+pub(super) enum AfterLook {
+    /// To answer that there is no such room, whatever is found.
+    NotFound,
+    /// To answer that nothing was found in the room, if it is there.
+    Nothing,
+    /// To join it, or begin it.
+    Join(JoinFrom),
+    /// To change it.
+    Change(Change),
+}
+
+impl Client {
+    /// Whether the room is there without a look: it has a policy, is the lobby, or this client is in it.
+    pub(super) fn is_surely_there(&self, room: &RoomName) -> bool {
+        room.is_lobby()
+            || self.shard.policies.has(room.as_str())
+            || self.rooms.find(room.as_str()).is_some()
+    }
+
+    pub(super) fn look_for(
+        &mut self,
+        tag: Tag,
+        room: RoomName,
+        then: AfterLook,
+        ctx: &mut Context<Self>,
+    ) {
+        let ticket = self.next_ticket();
+        let (links, client) = (self.shard.links().clone(), ctx.address());
+        let wanted = room.clone();
+        self.busy = Some(Box::new(Busy::Look(Look {
+            tag,
+            room,
+            ticket,
+            then,
+        })));
+        actix_rt::spawn(async move {
+            let is_there = is_there(&links, &wanted).await;
+            client.do_send(RoomLooked { ticket, is_there });
+        });
+    }
+
+    fn take_look(&mut self, looked: &RoomLooked, ctx: &mut Context<Self>) {
+        let is_awaited =
+            matches!(self.busy.as_deref(), Some(Busy::Look(look)) if look.ticket == looked.ticket);
+        if !is_awaited {
+            return;
+        }
+        let Some(Busy::Look(look)) = self.busy.take().map(|busy| *busy) else {
+            return;
+        };
+        let tag = look.tag.as_str();
+        let Some(is_there) = looked.is_there else {
+            let text = "looking for the room failed; try again";
+            self.refuse(tag, ErrorCode::Unavailable, text);
+            return;
+        };
+        match look.then {
+            AfterLook::Nothing if is_there => self.reply(|out| reply::ok_number(out, tag, 0)),
+            AfterLook::NotFound | AfterLook::Nothing => {
+                self.refuse(tag, ErrorCode::NotFound, NO_SUCH_ROOM);
+            }
+            AfterLook::Join(from) if is_there => self.begin_join(look.tag, look.room, from, ctx),
+            AfterLook::Join(from) => {
+                let then = Then::Join(from);
+                self.ask_registry(look.tag, look.room, false, Wish::Begin, then);
+            }
+            AfterLook::Change(change) => {
+                let wish = Wish::Change(change);
+                self.ask_registry(look.tag, look.room, is_there, wish, Then::Answer);
+            }
+        }
+    }
+}
+
+/// Whether the log knows the room or anybody is in it; `None` if the log could not be asked.
+pub(super) async fn is_there(links: &Links, room: &RoomName) -> Option<bool> {
+    let (sender, known) = tokio::sync::oneshot::channel();
+    let wanted = room.clone();
+    links.reads.run(
+        move |reader| reader.room_newest(&wanted) > 0,
+        move |known| {
+            let _ = sender.send(known);
+        },
+    );
+    if known.await.ok()?? {
+        return Some(true);
+    }
+    for shard in links.rooms.iter() {
+        if shard.send(HasMembers(room.clone())).await == Ok(true) {
+            return Some(true);
+        }
+    }
+    Some(false)
+}
+
+/// Whether a room is there.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct RoomLooked {
+    ticket: u32,
+    is_there: Option<bool>,
+}
+
+impl Handler<RoomLooked> for Client {
+    type Result = ();
+
+    fn handle(&mut self, looked: RoomLooked, ctx: &mut Context<Self>) {
+        self.take_look(&looked, ctx);
+    }
+}

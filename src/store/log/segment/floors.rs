@@ -1,0 +1,193 @@
+//! The `floors` file: how far retention has gone, in the whole log and in every room that has a retention of its own.
+//! In: floors that have risen. Out: the same after any crash. What has expired once stays expired, whatever clock and settings say.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::super::LogError;
+use super::bytes::{VERSION, u32_at, u64_at};
+use super::files::{replace, sync_folder};
+use super::index::{Entry, room_hash};
+use crate::edge::wire::names::RoomName;
+
+const MAGIC: &[u8; 8] = b"GCFLOR01";
+const HEAD_BYTES: usize = 24;
+/// Bytes of a room before its name.
+const ROOM_FIXED_BYTES: usize = 25;
+pub(super) const NAME: &str = "floors";
+
+/// How far retention has gone in one room.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct RoomFloor {
+    /// The room's records with a lower id have expired; 0 = none has.
+    pub(super) id: u64,
+    /// Highest time of what has expired, in microseconds.
+    pub(super) time_max: u64,
+    /// The room's records below this id are overwritten in every file; at most `id`.
+    pub(super) overwritten: u64,
+}
+
+/// What the file says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Floors {
+    /// Ids below it have expired in all rooms.
+    pub(super) all: u64,
+    pub(super) rooms: HashMap<RoomName, RoomFloor>,
+}
+
+/// Replaces the file; durable when this returns. Rooms in which nothing has expired are left out.
+pub(super) fn write<'a>(
+    folder: &Path,
+    all: u64,
+    rooms: impl Iterator<Item = (&'a RoomName, RoomFloor)>,
+) -> Result<(), LogError> {
+    let mut bytes = vec![0; HEAD_BYTES];
+    let mut count = 0u32;
+    for (room, floor) in rooms.filter(|(_, floor)| floor.id > 0) {
+        count += 1;
+        for field in [floor.id, floor.time_max, floor.overwritten] {
+            bytes.extend_from_slice(&field.to_le_bytes());
+        }
+        // Names are at most 64 bytes by their grammar.
+        bytes.push(room.as_str().len() as u8);
+        bytes.extend_from_slice(room.as_str().as_bytes());
+    }
+    bytes[..8].copy_from_slice(MAGIC);
+    bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
+    bytes[12..16].copy_from_slice(&count.to_le_bytes());
+    bytes[16..24].copy_from_slice(&all.to_le_bytes());
+    let crc = crc32fast::hash(&bytes);
+    bytes.extend_from_slice(&crc.to_le_bytes());
+    replace(&folder.join(NAME), &bytes)?;
+    sync_folder(folder)
+}
+
+/// Reads the file; `Err` says why it cannot be used. Without a file nothing has expired by room or age.
+pub(super) fn read(folder: &Path) -> Result<Floors, &'static str> {
+    let bytes = match std::fs::read(folder.join(NAME)) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Floors::default()),
+        Err(_) => return Err("it cannot be read"),
+    };
+    let Some(length) = bytes.len().checked_sub(4).filter(|n| *n >= HEAD_BYTES) else {
+        return Err("it is too short");
+    };
+    if bytes[..8] != *MAGIC || u32_at(&bytes, 8) != VERSION {
+        return Err("it is of another kind or version");
+    }
+    if crc32fast::hash(&bytes[..length]) != u32_at(&bytes, length) {
+        return Err("its checksum does not fit");
+    }
+    let mut floors = Floors {
+        all: u64_at(&bytes, 16),
+        rooms: HashMap::new(),
+    };
+    let mut rest = &bytes[HEAD_BYTES..length];
+    while !rest.is_empty() {
+        let (fixed, name) = rest
+            .split_at_checked(ROOM_FIXED_BYTES)
+            .and_then(|(fixed, tail)| {
+                let (name, tail) = tail.split_at_checked(usize::from(fixed[24]))?;
+                rest = tail;
+                Some((fixed, name))
+            })
+            .ok_or("it ends in the middle of a room")?;
+        let room = std::str::from_utf8(name)
+            .ok()
+            .and_then(|name| RoomName::parse(name).ok())
+            .ok_or("it holds what is no room name")?;
+        let floor = RoomFloor {
+            id: u64_at(fixed, 0),
+            time_max: u64_at(fixed, 8),
+            overwritten: u64_at(fixed, 16),
+        };
+        floors.rooms.insert(room, floor);
+    }
+    Ok(floors)
+}
+
+/// What the file in a log's folder says of single records. A file that cannot be used says nothing; opening the segments says so.
+pub(crate) struct Expired(Floors);
+
+impl Expired {
+    /// Reads it.
+    pub(crate) fn read(folder: &Path) -> Self {
+        Self(read(folder).unwrap_or_default())
+    }
+
+    /// Whether the record has expired in its room, so that its content may be overwritten, by half too.
+    pub(crate) fn holds(&self, room: &RoomName, id: u64) -> bool {
+        self.0.rooms.get(room).is_some_and(|floor| id < floor.id)
+    }
+}
+
+/// The rooms' floors as readers look them up. There are none as long as no room has had anything expire.
+#[derive(Debug)]
+pub(super) struct RoomFloors {
+    /// By the hash of the name: id, and highest time below it. Two rooms of one hash share the higher floor.
+    rooms: HashMap<u64, (u64, u64)>,
+    highest: u64,
+}
+
+impl RoomFloors {
+    pub(super) fn of<'a>(
+        rooms: impl Iterator<Item = (&'a RoomName, RoomFloor)>,
+    ) -> Option<Arc<Self>> {
+        let mut floors = Self {
+            rooms: HashMap::new(),
+            highest: 0,
+        };
+        for (room, floor) in rooms.filter(|(_, floor)| floor.id > 0) {
+            let known = floors.rooms.entry(room_hash(room.as_str())).or_default();
+            *known = (known.0.max(floor.id), known.1.max(floor.time_max));
+            floors.highest = floors.highest.max(floor.id);
+        }
+        (floors.highest > 0).then(|| Arc::new(floors))
+    }
+
+    /// Id and highest expired time of a room, by its hash.
+    pub(super) fn room(&self, hash: u64) -> (u64, u64) {
+        self.rooms.get(&hash).copied().unwrap_or_default()
+    }
+
+    pub(super) fn expired(&self, entry: &Entry) -> bool {
+        self.is_below(entry.room_hash, entry.id)
+    }
+
+    pub(super) fn is_below(&self, room: u64, id: u64) -> bool {
+        id < self.highest && id < self.room(room).0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read_and_every_flipped_bit_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(read(folder.path()), Ok(Floors::default()));
+        let floor = |id| RoomFloor {
+            id,
+            time_max: id * 10,
+            overwritten: id / 2,
+        };
+        let rooms = [("dev", 7), ("lobby", 0), ("x", u64::MAX / 20)];
+        let rooms = rooms.map(|(name, id)| (RoomName::parse(name).unwrap(), floor(id)));
+        write(folder.path(), 5, rooms.iter().map(|(r, f)| (r, *f))).unwrap();
+        let found = read(folder.path()).unwrap();
+        assert_eq!((found.all, found.rooms.len()), (5, 2));
+        assert!(rooms.iter().all(|(r, f)| f.id == 0 || found.rooms[r] == *f));
+        let path = folder.path().join(NAME);
+        let whole = std::fs::read(&path).unwrap();
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 4;
+            std::fs::write(&path, &bytes).unwrap();
+            assert!(read(folder.path()).is_err(), "{at}");
+            std::fs::write(&path, &whole[..at]).unwrap();
+            assert!(read(folder.path()).is_err(), "cut at {at}");
+        }
+    }
+}
