@@ -184,6 +184,33 @@ fn the_connections_that_are_allowed_change() {
 }
 
 #[test]
+fn rates_hold_for_whoever_is_not_exempt_any_more() {
+    let server = Server::start();
+    let mut clients = everywhere(&server);
+    let flood = |client: &mut Gc2| {
+        for _ in 0..5 {
+            client.send("PING;p;hurry");
+        }
+    };
+    flood(&mut clients[0]);
+    for _ in 0..5 {
+        clients[0].until("PONG;p;");
+    }
+    change(
+        &server,
+        "[limits]\nexempt = []\ncommands_per_second = 1\ncommands_burst = 2\n",
+    );
+    for client in &mut clients {
+        flood(client);
+        client.until("ERR;p;rate-limited;");
+    }
+    change(&server, "");
+    for client in &mut clients {
+        client.check_alive();
+    }
+}
+
+#[test]
 fn the_log_changes_its_level() {
     let mut server = Server::builder()
         .local_toml("[logging]\nlevel = \"error\"\n")
