@@ -101,10 +101,25 @@ fn the_configuration_tells_where_the_server_is() {
         "{}",
         ran.out
     );
-    write(&server, "[server]\nnmae = \"x\"\n");
-    let ran = gencomm(server.home(), &["reload"]);
+    // Wrong, and still enough to find it: both have to say so.
+    for text in [
+        format!("{data}nmae = \"x\"\n"),
+        "[server]\nnmae = \"x\"\n".to_owned(),
+    ] {
+        write(&server, &text);
+        let ran = gencomm(server.home(), &["reload"]);
+        assert_eq!(ran.code, Some(1), "{}", ran.out);
+        for part in ["the server goes on with", "server.nmae", "server.name"] {
+            assert!(ran.err.contains(part), "no {part:?} in {:?}", ran.err);
+        }
+    }
+    server.wait_for_log("why: server.nmae in ");
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(elsewhere.path().join("config")).expect("a folder");
+    std::fs::write(elsewhere.path().join("config/local.toml"), "[server\n").expect("written");
+    let ran = gencomm(elsewhere.path(), &["reload"]);
     assert_eq!(ran.code, Some(1), "{}", ran.out);
-    for part in ["the server was not asked", "server.nmae", "server.name"] {
+    for part in ["no server was asked", "local.toml line 1"] {
         assert!(ran.err.contains(part), "no {part:?} in {:?}", ran.err);
     }
 }
