@@ -7,24 +7,30 @@ use std::path::Path;
 use super::args::{Cli, ReloadArgs};
 use super::log::configuration;
 use super::output::{Failure, stdout};
+use crate::ops::config::{data_dir_hint, process_environment};
 use crate::ops::control::ask::{AskError, ask};
 use crate::store::log::inspect;
 
 /// Asks the server of the data folder that the options or the configuration name.
 pub fn run(cli: &Cli, args: &ReloadArgs) -> Result<(), Failure> {
-    let folder = match &args.data {
-        Some(folder) => folder.clone(),
-        // The server reads its own; this tells where it is.
+    // The server reads its own; this tells where it is.
+    let (folder, wrong) = match &args.data {
+        Some(folder) => (folder.clone(), None),
         None => match configuration(cli) {
-            Ok(config) => config.server.data_dir,
-            Err(error) => {
-                return Err(Failure::Failed(format!(
-                    "the server was not asked and goes on as it was, since the configuration is wrong:\n{error}"
-                )));
+            Ok(config) => (config.server.data_dir, None),
+            // A server that is there has to hear of it too: it tells, and logs, what keeps it as it was.
+            Err(wrong) => {
+                let hint = data_dir_hint(cli.config_dir(), &process_environment());
+                (hint, Some(wrong))
             }
         },
     };
-    let answer = ask(&folder, "reload").map_err(|error| unanswered(cli, &folder, error))?;
+    let answer = ask(&folder, "reload").map_err(|error| match wrong {
+        None => unanswered(cli, &folder, error),
+        Some(wrong) => Failure::Failed(format!(
+            "no server was asked, since the configuration is wrong:\n{wrong}"
+        )),
+    })?;
     if !answer.is_ok {
         let problems = answer.lines.join("\n");
         return Err(Failure::Failed(format!(

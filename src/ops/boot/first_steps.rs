@@ -15,29 +15,78 @@ pub(super) fn tell(
     folder: &Path,
     accounts: &mut dyn Accounts,
 ) -> Result<(), AccountsError> {
-    let is_public = !config.listen.main.ip().to_canonical().is_loopback();
-    let admins = if is_public { accounts.admins()? } else { 1 };
-    let closed =
-        config.auth.guests == Guests::Never && config.auth.registration == Registration::Closed;
-    let nobody = closed && accounts.list(None, 1)?.is_empty();
-    // The short form finds the folder if that is where it is looked for by itself.
-    let command = match config.server.data_dir == Config::built_in().server.data_dir {
-        true => "gencomm user add NAME --role admin".to_owned(),
-        false => format!(
-            "gencomm user add NAME --role admin --data {}",
-            folder.display()
-        ),
-    };
-    if nobody {
+    let has_admin = accounts.admins()? > 0;
+    let has_account = has_admin || !accounts.list(None, 1)?.is_empty();
+    if let Some(what) = missing(config, has_account, has_admin) {
         warn!(
             log,
-            "nobody can log in: there is no account, no guest is let in and registration is closed; \
-            make the first account with: {}",
-            command
+            "{}; make the first one with: {}",
+            what,
+            command(config, folder)
         );
-    } else if admins == 0 {
-        warn!(log, "there is no admin account, and the server is open to the network; \
-            make the first one with: {}", command; "listen_main" => %config.listen.main);
     }
     Ok(())
+}
+
+/// What is wrong with who there is.
+fn missing(config: &Config, has_account: bool, has_admin: bool) -> Option<&'static str> {
+    let auth = &config.auth;
+    let is_closed = auth.guests == Guests::Never && auth.registration == Registration::Closed;
+    let is_public = !config.listen.main.ip().to_canonical().is_loopback();
+    if is_closed && !has_account {
+        return Some(
+            "nobody can log in: there is no account, auth.guests is \"never\" and auth.registration \"closed\"",
+        );
+    }
+    (is_public && !has_admin)
+        .then_some("there is no admin account, and the network reaches this server")
+}
+
+/// What makes an admin of this server, wherever its data is.
+fn command(config: &Config, folder: &Path) -> String {
+    const SHORT: &str = "gencomm user add NAME --role admin";
+    match config.server.data_dir == Config::built_in().server.data_dir {
+        true => SHORT.to_owned(),
+        false => format!("{SHORT} --data {}", folder.display()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_admin_is_missed_where_strangers_come_or_nobody_can() {
+        let mut config = Config::built_in();
+        let says = |config: &Config, accounts, admins, what: Option<&str>| {
+            let said = missing(config, accounts, admins);
+            assert_eq!(said.is_some(), what.is_some(), "{said:?}");
+            assert!(said.unwrap_or_default().contains(what.unwrap_or_default()));
+        };
+        says(&config, false, false, None);
+        config.listen.main = "[::]:10740".parse().unwrap();
+        says(&config, false, false, Some("no admin"));
+        says(&config, true, false, Some("no admin"));
+        says(&config, true, true, None);
+        config.auth.guests = Guests::Never;
+        says(&config, false, false, Some("nobody can log in"));
+        config.listen.main = "127.0.0.1:10740".parse().unwrap();
+        says(&config, false, false, Some("nobody can log in"));
+        says(&config, true, false, None);
+        config.auth.registration = Registration::Open;
+        says(&config, false, false, None);
+    }
+
+    #[test]
+    fn the_command_finds_the_data() {
+        let mut config = Config::built_in();
+        let folder = Path::new("/srv/chat");
+        assert_eq!(
+            command(&config, folder),
+            "gencomm user add NAME --role admin"
+        );
+        config.server.data_dir = "chat".into();
+        let told = "gencomm user add NAME --role admin --data /srv/chat";
+        assert_eq!(command(&config, folder), told);
+    }
 }

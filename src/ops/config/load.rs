@@ -4,7 +4,7 @@
 //! going after a mistake, so that one run shows them all.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -83,6 +83,19 @@ impl Loaded {
             }
         }
     }
+}
+
+/// `server.data_dir` as far as it can be told from layers that may be wrong otherwise.
+pub fn data_dir_hint(dir: &Path, environment: &Environment) -> PathBuf {
+    let variable = environment.get(OsStr::new("GENCOMM__SERVER__DATA_DIR"));
+    let in_file = |name: &&str| {
+        let table = read_table(&dir.join(name)).ok().flatten()?;
+        let value = table.get("server")?.get("data_dir")?.as_str()?;
+        Some(PathBuf::from(value))
+    };
+    let told = variable.map(PathBuf::from);
+    told.or_else(|| FILE_NAMES.iter().rev().find_map(in_file))
+        .unwrap_or_else(|| Config::built_in().server.data_dir)
 }
 
 /// The embedded text as a table: every key with its default.

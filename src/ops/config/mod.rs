@@ -23,7 +23,7 @@ use serde::Deserialize;
 pub use change::{Change, Changes, changes};
 pub use error::{ConfigError, Problem};
 pub use keys::{KEYS, Key, Takes};
-pub use load::{Environment, Loaded, process_environment};
+pub use load::{Environment, Loaded, data_dir_hint, process_environment};
 pub use sections::{
     Auth, Backend, Durability, Guests, Heartbeat, Legacy, Level, Limits, Listen, LogFormat,
     Logging, Plaintext, Registration, Rooms, Server, Storage, Tls,

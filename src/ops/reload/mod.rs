@@ -187,8 +187,6 @@ impl Reloader {
         if is_louder {
             self.levels.set(&config.logging);
         }
-        self.tell(by, &changes);
-        self.levels.set(&config.logging);
         let max = connections_max(&config, self.listeners.descriptors);
         self.listeners.connections.set_max(max);
         self.in_force.send_replace(config.clone());
@@ -196,6 +194,8 @@ impl Reloader {
         let told = keepers.map(|keeper| keeper.send(UseConfig(config.clone())));
         // Awaited, so that who asked finds it in force. An actor that has ended needs none.
         join_all(told).await;
+        self.tell(by, &changes);
+        self.levels.set(&config.logging);
 
         let mut lines: Vec<String> = changes.iter().map(line).collect();
         if lines.is_empty() {
