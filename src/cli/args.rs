@@ -63,6 +63,9 @@ pub enum Command {
         after_help = "Examples:\n  gencomm reload\n  gencomm reload --config /etc/gencomm\n  gencomm reload --data /var/lib/gencomm"
     )]
     Reload(ReloadArgs),
+    /// Tell how often a running server has met each of its limits
+    #[command(after_help = "Examples:\n  gencomm counters\n  gencomm counters --json")]
+    Counters(CountersArgs),
     /// Talk in a room
     ///
     /// Enter starts a new line; Alt+Enter (or Esc, then Enter) sends. Ctrl-D or /quit leaves, /help tells the rest.
@@ -132,6 +135,17 @@ pub enum Command {
 /// `serve` takes everything from the configuration.
 #[derive(Debug, Args)]
 pub struct ServeArgs {}
+
+/// Options of `counters`.
+#[derive(Debug, Args)]
+pub struct CountersArgs {
+    /// The data folder of the server [default: server.data_dir of the configuration]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// As one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Options of `reload`.
 #[derive(Debug, Args)]

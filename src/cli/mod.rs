@@ -9,6 +9,7 @@ pub mod certs;
 pub mod chat;
 pub mod client;
 pub mod config;
+pub mod counters;
 pub mod doctor;
 pub mod input;
 pub mod log;
@@ -17,6 +18,7 @@ pub mod output;
 pub mod passwd;
 pub mod register;
 pub mod reload;
+mod running;
 pub mod secrets;
 pub mod send;
 pub mod serve;
@@ -53,6 +55,7 @@ fn dispatch(cli: &Cli) -> u8 {
         Command::Register(args) => register::run(cli, args),
         Command::Passwd(args) => passwd::run(cli, args),
         Command::Serve(_) => serve::run(dir),
+        Command::Counters(args) => counters::run(cli, args),
         Command::Reload(args) => reload::run(cli, args),
         Command::Config(args) => {
             return match args.action {

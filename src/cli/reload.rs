@@ -2,14 +2,13 @@
 //! configuration is wrong or no server runs there.
 
 use std::io::Write;
-use std::path::Path;
 
 use super::args::{Cli, ReloadArgs};
 use super::log::configuration;
 use super::output::{Failure, stdout};
+use super::running::unanswered;
 use crate::ops::config::{data_dir_hint, process_environment};
-use crate::ops::control::ask::{AskError, ask};
-use crate::store::log::inspect;
+use crate::ops::control::ask::ask;
 
 /// Asks the server of the data folder that the options or the configuration name.
 pub fn run(cli: &Cli, args: &ReloadArgs) -> Result<(), Failure> {
@@ -26,7 +25,9 @@ pub fn run(cli: &Cli, args: &ReloadArgs) -> Result<(), Failure> {
         },
     };
     let answer = ask(&folder, "reload").map_err(|error| match wrong {
-        None => unanswered(cli, &folder, error),
+        None => unanswered(cli, &folder, error, |pid| {
+            format!("; `kill -HUP {pid}` has it read its configuration as well")
+        }),
         Some(wrong) => Failure::Failed(format!(
             "no server was asked, since the configuration is wrong:\n{wrong}"
         )),
@@ -42,23 +43,4 @@ pub fn run(cli: &Cli, args: &ReloadArgs) -> Result<(), Failure> {
         writeln!(out, "{line}")?;
     }
     Ok(out.flush()?)
-}
-
-fn unanswered(cli: &Cli, folder: &Path, error: AskError) -> Failure {
-    let shown = folder.display();
-    let holder = inspect::holder(&folder.join("log")).ok().flatten();
-    let text = match (error, holder) {
-        (AskError::Nobody, None) => format!(
-            "no server runs on {shown}; `gencomm serve --config {}` starts one. A server with another data folder is found with --data DIR",
-            cli.config_dir().display()
-        ),
-        (error, Some(holder)) => {
-            let pid = holder.pid.map_or("PID".to_owned(), |pid| pid.to_string());
-            format!(
-                "{holder} serves {shown}, but {error}; `kill -HUP {pid}` has it read its configuration as well"
-            )
-        }
-        (error, None) => format!("the server of {shown} could not be asked: {error}"),
-    };
-    Failure::Failed(text)
 }

@@ -23,10 +23,11 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use crate::edge::tls::certificate::CertificateError;
 use crate::hub::auth::AuthError;
+use crate::hub::counters::Counters;
 use crate::hub::log::MessageLog;
 use crate::hub::messages::UseConfig;
 use crate::hub::session::{ConnectionCount, SessionSupervisor};
-use crate::ops::control::{self, Verbs};
+use crate::ops::control::{self, Answer, Verbs};
 use crate::ops::reload::{Certificate, Listeners, Reload, Source};
 use crate::ops::{shutdown, sys};
 use crate::store::accounts::AccountsError;
@@ -93,6 +94,7 @@ pub(in crate::ops) struct Running {
     /// Everybody who keeps a configuration.
     pub keepers: Vec<Recipient<UseConfig>>,
     pub connections: Arc<ConnectionCount>,
+    pub counters: Arc<Counters>,
     pub shards: Vec<Arbiter>,
     pub log_thread: Arbiter,
     pub auth_thread: Arbiter,
@@ -139,7 +141,7 @@ pub fn run(source: Source, log: &Logger, ready: impl FnOnce(&Addresses)) -> Resu
         // Whoever reads READY may send a signal at once, or a request.
         let signals = shutdown::Signals::listen()?;
         reload.follow_hangups()?;
-        let control = open_control(&folder, &reload, log);
+        let control = open_control(&folder, &reload, running.counters.clone(), log);
         ready(&addresses);
         let ended = shutdown::wait_for_end(log, signals, &mut faults).await;
         // Before the log is given free: the next server's socket is not to be removed.
@@ -158,11 +160,23 @@ pub fn run(source: Source, log: &Logger, ready: impl FnOnce(&Addresses)) -> Resu
 }
 
 /// What runs without it: everything but the commands that use it.
-fn open_control(folder: &Path, reload: &Reload, log: &Logger) -> Option<control::Control> {
+fn open_control(
+    folder: &Path,
+    reload: &Reload,
+    counters: Arc<Counters>,
+    log: &Logger,
+) -> Option<control::Control> {
     let reload = reload.clone();
     let verbs = Verbs::default().on("reload", move || {
         let reload = reload.clone();
         async move { reload.ask("gencomm reload").await }
+    });
+    let verbs = verbs.on("counters", move || {
+        let figures = counters.all().into_iter();
+        let lines = figures
+            .map(|(name, count)| format!("{name} {count}"))
+            .collect();
+        async move { Answer::ok(lines) }
     });
     let opened = control::open(folder, verbs, log.new(o!("actor" => "control")));
     match opened {

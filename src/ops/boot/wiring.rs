@@ -202,6 +202,7 @@ pub(super) async fn start(
         sessions,
         keepers,
         connections,
+        counters,
         shards,
         log_thread,
         auth_thread,
