@@ -25,6 +25,12 @@ pub struct HashPool {
 /// No room in the queue: the job, which has not run.
 pub struct PoolFull(pub(super) Job);
 
+impl std::fmt::Debug for PoolFull {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PoolFull")
+    }
+}
+
 impl HashPool {
     /// Starts `threads` threads with room for `queue` jobs.
     pub fn start(threads: usize, queue: usize, log: &Logger) -> std::io::Result<Self> {

@@ -9,6 +9,7 @@ mod changes;
 mod gate;
 mod hash_pool;
 mod messages;
+mod passwd;
 mod passwords;
 mod present;
 mod steps;
