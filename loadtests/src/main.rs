@@ -1,10 +1,13 @@
 //! Concurrency benchmarks: starts the real server, drives it over real sockets, checks every delivery, prints what it cost.
 //!
-//! `scenario/` holds one file per workload, `driver/` one per protocol. Everything between is shared: `swarm` drives the sockets,
-//! `check` looks for loss, order and doubles, `server` starts and stops, `proc` measures, `report` shows.
+//! `scenario/` holds one file per workload, `driver/` one per protocol. Everything between is shared: `swarm` drives the members of rooms,
+//! `check` looks for loss, order and doubles, `crowd` drives other sockets, `people` makes accounts, `server` starts and stops, `proc` measures,
+//! `report` shows.
 
 mod check;
+mod crowd;
 mod driver;
+mod people;
 mod proc;
 mod report;
 mod scenario;

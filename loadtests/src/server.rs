@@ -56,15 +56,43 @@ impl Server {
                 process: Process(*process),
                 own: None,
             }),
-            Source::Binary { path, data } => Self::launch(path, data, durability),
+            Source::Binary { path, data } => Self::launch(path, data, durability, &[], |_| Ok(())),
         }
     }
 
-    fn launch(binary: &Path, data: &Path, durability: &str) -> Result<Self> {
+    /// Starts a server with the given durability and other settings (names as in the environment, without `GENCOMM__`), after `prepare`
+    /// has put into its data folder what shall be there.
+    pub(crate) fn start_prepared(
+        source: &Source,
+        durability: &str,
+        settings: &[(&str, String)],
+        prepare: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<Self> {
+        match source {
+            Source::Running { .. } => {
+                bail!(
+                    "this workload brings accounts and settings of its own; it cannot use --server"
+                )
+            }
+            Source::Binary { path, data } => {
+                Self::launch(path, data, durability, settings, prepare)
+            }
+        }
+    }
+
+    fn launch(
+        binary: &Path,
+        data: &Path,
+        durability: &str,
+        settings: &[(&str, String)],
+        prepare: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<Self> {
         std::fs::create_dir_all(data).with_context(|| data.display().to_string())?;
         let folder = TempDir::with_prefix_in("loadtest-", data)
             .with_context(|| format!("no folder for the log can be made in {}", data.display()))?;
         let log = File::create(folder.path().join("server.log"))?;
+        let data = folder.path().join("data");
+        prepare(&data)?;
         let mut command = Command::new(binary);
         // What the caller's environment says about the server is not what the report would say.
         for (name, _) in std::env::vars_os().filter(|(name, _)| is_setting(name)) {
@@ -73,10 +101,15 @@ impl Server {
         let child = command
             .args(["serve", "--config"])
             .arg(folder.path())
-            .env("GENCOMM__SERVER__DATA_DIR", folder.path().join("data"))
+            .env("GENCOMM__SERVER__DATA_DIR", data)
             .env("GENCOMM__LISTEN__MAIN", "127.0.0.1:0")
             .env("GENCOMM__LEGACY__ENABLED", "false")
             .env("GENCOMM__STORAGE__DURABILITY", durability)
+            .envs(
+                settings
+                    .iter()
+                    .map(|(name, value)| (format!("GENCOMM__{name}"), value)),
+            )
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)

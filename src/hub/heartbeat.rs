@@ -15,7 +15,10 @@ use super::shard::Shard;
 
 /// The shortest and longest time between two looks at everybody.
 const TICK_MIN: Duration = Duration::from_millis(5);
-const TICK_MAX: Duration = Duration::from_secs(1);
+const TICK_MAX: Duration = Duration::from_millis(500);
+/// Clients that get an order in one look. Those who came together are due together, and everybody else of the thread would wait until each
+/// of them has done what it was told.
+const ORDERS_MAX: u32 = 100;
 /// How long a client that is leaving may take to get its last lines.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -46,15 +49,25 @@ impl Heartbeat {
         let (now, limits) = (self.shard.now(), self.limits());
         // Other shards make room in the log's queue too; nobody may wait for that longer than a tick.
         self.shard.wake_waiting();
-        self.shard.each_seat(|seat| self.look_at(seat, limits, now));
-        self.wait(ctx);
+        let mut orders = 0;
+        self.shard.each_seat(|seat| {
+            if orders < ORDERS_MAX && seat.eviction().is_none() {
+                self.look_at(seat, limits, now);
+                orders += u32::from(seat.has_order());
+            }
+        });
+        // Who was not looked at is after a moment.
+        let pause = match orders < ORDERS_MAX {
+            true => self.pause(),
+            false => TICK_MIN,
+        };
+        ctx.run_later(pause, Self::tick);
     }
 
-    fn wait(&self, ctx: &mut Context<Self>) {
+    fn pause(&self) -> Duration {
         let limits = self.limits();
         let shortest = limits.interval.min(limits.timeout).min(limits.log_in);
-        let pause = (shortest / 4).clamp(TICK_MIN, TICK_MAX);
-        ctx.run_later(pause, Self::tick);
+        (shortest / 4).clamp(TICK_MIN, TICK_MAX)
     }
 
     fn look_at(&self, seat: &Rc<Seat>, limits: BeatLimits, now: Duration) {
@@ -80,7 +93,7 @@ impl Heartbeat {
             asked_at: seat.asked_at(),
             has_unsent: seat.has_unsent(),
             is_known: seat.is_known(),
-            since: seat.since,
+            since: seat.since(),
         };
         match judge(vitals, limits, now) {
             Verdict::Leave => {}
@@ -121,7 +134,7 @@ impl Actor for Heartbeat {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.wait(ctx);
+        ctx.run_later(self.pause(), Self::tick);
     }
 }
 

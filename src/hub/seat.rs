@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -27,22 +28,23 @@ pub struct Seat {
     pub client: ClientRef,
     /// Its socket, for questions to the kernel; -1 where it has none of its own.
     pub socket: RawFd,
-    /// When it connected, on the shard's clock.
-    pub since: Duration,
+    /// When it connected, or began to leave.
+    since: Cell<Moment>,
     peer: Cell<SocketAddr>,
-    waker: RefCell<Option<Waker>>,
-    news: RefCell<Vec<u32>>,
-    answers: RefCell<Vec<Answer>>,
-    rare: RefCell<Option<Box<Rare>>>,
+    waker: Cell<Option<Waker>>,
+    news: Cell<Vec<u32>>,
+    answers: Cell<Vec<Answer>>,
+    rare: Cell<Option<Box<Rare>>>,
     waits_for_log: Cell<bool>,
-    identity: RefCell<Option<Identity>>,
-    heard_at: Cell<Duration>,
-    asked_at: Cell<Option<Duration>>,
+    /// Boxed: who is not logged in has none.
+    identity: RefCell<Option<Box<Identity>>>,
+    heard_at: Cell<Moment>,
+    asked_at: Cell<Option<Moment>>,
     ask: Cell<bool>,
     evict: Cell<Option<EvictReason>>,
     rejoin: Cell<bool>,
     has_unsent: Cell<bool>,
-    closing_since: Cell<Option<Duration>>,
+    is_closing: Cell<bool>,
     is_half_closed: Cell<bool>,
     is_unread: Cell<bool>,
     is_counted: Cell<bool>,
@@ -85,6 +87,21 @@ impl Rare {
     }
 }
 
+/// A moment on the shard's clock, in microseconds and one more: half as large as a [`Duration`], and none costs nothing.
+#[derive(Debug, Clone, Copy)]
+struct Moment(NonZeroU64);
+
+impl Moment {
+    fn of(clock: Duration) -> Self {
+        let micros = u64::try_from(clock.as_micros()).unwrap_or(u64::MAX);
+        Self(NonZeroU64::MIN.saturating_add(micros))
+    }
+
+    fn on_clock(self) -> Duration {
+        Duration::from_micros(self.0.get() - 1)
+    }
+}
+
 /// Room numbers for which an idle seat keeps memory.
 const KEPT_NEWS: usize = 4;
 
@@ -97,21 +114,21 @@ impl Seat {
         Rc::new(Self {
             client,
             socket,
-            since: now,
+            since: Cell::new(Moment::of(now)),
             peer: Cell::new(peer),
-            waker: RefCell::default(),
-            news: RefCell::default(),
-            answers: RefCell::default(),
-            rare: RefCell::default(),
+            waker: Cell::default(),
+            news: Cell::default(),
+            answers: Cell::default(),
+            rare: Cell::default(),
             waits_for_log: Cell::default(),
             identity: RefCell::default(),
-            heard_at: Cell::new(now),
+            heard_at: Cell::new(Moment::of(now)),
             asked_at: Cell::default(),
             ask: Cell::default(),
             evict: Cell::default(),
             rejoin: Cell::default(),
             has_unsent: Cell::default(),
-            closing_since: Cell::default(),
+            is_closing: Cell::default(),
             is_half_closed: Cell::default(),
             is_unread: Cell::default(),
             is_counted: Cell::default(),
@@ -119,6 +136,11 @@ impl Seat {
             wants_presence: Cell::default(),
             body_form: Cell::default(),
         })
+    }
+
+    /// When it connected, on the shard's clock; of one that leaves, since when it does.
+    pub fn since(&self) -> Duration {
+        self.since.get().on_clock()
     }
 
     /// Where it connects from.
@@ -133,53 +155,53 @@ impl Seat {
 
     /// Remembers how to wake the client; called from its own poll.
     pub fn keep_waker(&self, waker: &Waker) {
-        let mut kept = self.waker.borrow_mut();
-        if !kept.as_ref().is_some_and(|kept| kept.will_wake(waker)) {
-            *kept = Some(waker.clone());
-        }
+        let kept = self.waker.take();
+        let kept = kept.filter(|kept| kept.will_wake(waker));
+        self.waker.set(kept.or_else(|| Some(waker.clone())));
     }
 
     /// Lets the client run.
     pub fn wake(&self) {
-        if let Some(waker) = &*self.waker.borrow() {
+        if let Some(waker) = self.waker.take() {
             waker.wake_by_ref();
+            self.waker.set(Some(waker));
         }
     }
 
     /// A room has news; `membership` is the client's own number for it.
     pub fn leave_news(&self, membership: u32) {
-        self.news.borrow_mut().push(membership);
+        let mut news = self.news.take();
+        news.push(membership);
+        self.news.set(news);
         self.wake();
     }
 
     /// Takes the number of a room with news.
     pub fn take_news(&self) -> Option<u32> {
-        let mut news = self.news.borrow_mut();
+        let mut news = self.news.take();
         let number = news.pop();
-        if news.is_empty() && news.capacity() > KEPT_NEWS {
-            *news = Vec::new();
+        if !news.is_empty() || news.capacity() <= KEPT_NEWS {
+            self.news.set(news);
         }
         number
     }
 
     /// The log answered.
     pub fn leave_answer(&self, answer: Answer) {
-        self.answers.borrow_mut().push(answer);
+        let mut answers = self.answers.take();
+        answers.push(answer);
+        self.answers.set(answers);
         self.wake();
     }
 
     /// Takes the log's answers.
     pub fn take_answers(&self) -> Vec<Answer> {
-        std::mem::take(&mut *self.answers.borrow_mut())
+        self.answers.take()
     }
 
     /// A room let the client in.
     pub fn leave_joined(&self, joined: JoinedRoom) {
-        self.rare
-            .borrow_mut()
-            .get_or_insert_default()
-            .joined
-            .push(joined);
+        self.with_rare(|rare| rare.joined.push(joined));
         self.wake();
     }
 
@@ -191,8 +213,7 @@ impl Seat {
 
     /// A room did not let the client in.
     pub fn leave_refused(&self, refused: JoinRefused) {
-        let mut rare = self.rare.borrow_mut();
-        rare.get_or_insert_default().refused.push(refused);
+        self.with_rare(|rare| rare.refused.push(refused));
         self.wake();
     }
 
@@ -204,8 +225,7 @@ impl Seat {
 
     /// Orders the client out of a room, whether it is in it or about to read of it.
     pub fn order_out(&self, room: &RoomName, reason: &Arc<str>) {
-        let mut rare = self.rare.borrow_mut();
-        put(&mut rare.get_or_insert_default().outs, room, reason.clone());
+        self.with_rare(|rare| put(&mut rare.outs, room, reason.clone()));
         self.wake();
     }
 
@@ -217,8 +237,7 @@ impl Seat {
 
     /// A room has another topic: its TOPIC line.
     pub fn leave_topic(&self, room: &RoomName, line: &Arc<[u8]>) {
-        let mut rare = self.rare.borrow_mut();
-        put(&mut rare.get_or_insert_default().topics, room, line.clone());
+        self.with_rare(|rare| put(&mut rare.topics, room, line.clone()));
         self.wake();
     }
 
@@ -230,7 +249,7 @@ impl Seat {
 
     /// The registry answered. A client asks it one thing at a time.
     pub fn leave_change(&self, answer: ChangeAnswer) {
-        self.rare.borrow_mut().get_or_insert_default().change = Some(answer);
+        self.with_rare(|rare| rare.change = Some(answer));
         self.wake();
     }
 
@@ -241,7 +260,7 @@ impl Seat {
 
     /// The log-in was decided.
     pub fn leave_log_in(&self, result: LogInResult) {
-        self.rare.borrow_mut().get_or_insert_default().log_in = Some(result);
+        self.with_rare(|rare| rare.log_in = Some(result));
         self.wake();
     }
 
@@ -260,12 +279,12 @@ impl Seat {
         if !self.wants_presence.get() {
             return;
         }
-        let mut rare = self.rare.borrow_mut();
-        let notes = &mut rare.get_or_insert_default().notes;
-        if notes.len() + lines.len() <= NOTES_BYTES_MAX {
-            notes.extend_from_slice(lines);
-            self.wake();
-        }
+        self.with_rare(|rare| {
+            if rare.notes.len() + lines.len() <= NOTES_BYTES_MAX {
+                rare.notes.extend_from_slice(lines);
+                self.wake();
+            }
+        });
     }
 
     /// Takes the presence lines.
@@ -274,19 +293,26 @@ impl Seat {
             .unwrap_or_default()
     }
 
+    /// Leaves a part.
+    fn with_rare(&self, leave: impl FnOnce(&mut Rare)) {
+        let mut rare = self.rare.take().unwrap_or_default();
+        leave(&mut rare);
+        self.rare.set(Some(rare));
+    }
+
     /// Takes a part, and gives the memory back once all is taken.
     fn take_rare<T>(&self, take: impl FnOnce(&mut Rare) -> T) -> Option<T> {
-        let mut rare = self.rare.borrow_mut();
-        let taken = take(rare.as_mut()?);
-        if rare.as_ref().is_some_and(|rare| rare.is_empty()) {
-            *rare = None;
+        let mut rare = self.rare.take()?;
+        let taken = take(&mut rare);
+        if !rare.is_empty() {
+            self.rare.set(Some(rare));
         }
         Some(taken)
     }
 
     /// Orders the client to send a `PING`.
     pub fn order_ping(&self, now: Duration) {
-        self.asked_at.set(Some(now));
+        self.asked_at.set(Some(Moment::of(now)));
         self.ask.set(true);
         self.wake();
     }
@@ -294,6 +320,11 @@ impl Seat {
     /// Takes the order to send a `PING`.
     pub fn take_ping_order(&self) -> bool {
         self.ask.take()
+    }
+
+    /// Whether it has an order that it has not taken yet.
+    pub fn has_order(&self) -> bool {
+        self.ask.get() || self.evict.get().is_some()
     }
 
     /// Orders the client to go.
@@ -322,24 +353,24 @@ impl Seat {
 
     /// The client said something.
     pub fn heard(&self, now: Duration) {
-        self.heard_at.set(now);
+        self.heard_at.set(Moment::of(now));
         self.asked_at.set(None);
     }
 
     /// When the client last said something.
     pub fn heard_at(&self) -> Duration {
-        self.heard_at.get()
+        self.heard_at.get().on_clock()
     }
 
     /// When a `PING` was ordered that nothing has answered.
     pub fn asked_at(&self) -> Option<Duration> {
-        self.asked_at.get()
+        self.asked_at.get().map(Moment::on_clock)
     }
 
     /// Its bytes are out: what was asked before counts from now.
     pub fn restart_question(&self, now: Duration) {
         if self.asked_at.get().is_some() {
-            self.asked_at.set(Some(now));
+            self.asked_at.set(Some(Moment::of(now)));
         }
     }
 
@@ -355,14 +386,14 @@ impl Seat {
 
     /// It ends once its last lines are written.
     pub fn set_closing(&self, now: Duration) {
-        if self.closing_since.get().is_none() {
-            self.closing_since.set(Some(now));
+        if !self.is_closing.replace(true) {
+            self.since.set(Moment::of(now));
         }
     }
 
     /// Since when it is about to end.
     pub fn closing_since(&self) -> Option<Duration> {
-        self.closing_since.get()
+        self.is_closing.get().then(|| self.since())
     }
 
     /// It sends nothing more, but still listens.
@@ -425,7 +456,7 @@ impl Seat {
 
     /// Who it is; `None` before its log-in.
     pub fn identity(&self) -> Option<Identity> {
-        self.identity.borrow().clone()
+        self.identity.borrow().as_deref().cloned()
     }
 
     /// Its name and account; `None` before its log-in.
@@ -445,7 +476,7 @@ impl Seat {
 
     /// Calls `ask` with who it is, if it is someone.
     pub fn with_identity<T>(&self, ask: impl FnOnce(&Identity) -> T) -> Option<T> {
-        self.identity.borrow().as_ref().map(ask)
+        self.identity.borrow().as_deref().map(ask)
     }
 
     /// Whether it wants to hear who comes and goes.
@@ -460,7 +491,7 @@ impl Seat {
 
     /// It is someone now. An original client is someone else with each new name in its messages.
     pub fn set_identity(&self, identity: Identity) {
-        *self.identity.borrow_mut() = Some(identity);
+        *self.identity.borrow_mut() = Some(Box::new(identity));
     }
 }
 

@@ -109,7 +109,7 @@ fn one<D: Driver + Copy>(
 }
 
 /// Resident memory, once it stays what it is.
-fn settled(server: Process, mut meanwhile: impl FnMut() -> Result<()>) -> Result<u64> {
+pub(super) fn settled(server: Process, mut meanwhile: impl FnMut() -> Result<()>) -> Result<u64> {
     let deadline = Instant::now() + SETTLE_DEADLINE;
     let (mut last, mut same) = (server.resident_kib()?, 0);
     while same < LOOKS && Instant::now() < deadline {

@@ -4,6 +4,8 @@ mod durable;
 mod fanout;
 mod idle;
 mod latency;
+mod resume;
+mod siege;
 mod single;
 
 use std::time::{Duration, Instant};
@@ -36,6 +38,10 @@ pub(crate) enum Scenario {
     Single(single::Options),
     /// A steady rate of messages: delay from the intended moment of sending
     Latency(latency::Options),
+    /// Everybody comes back at once with a resume token: CPU per log-in
+    Resume(resume::Options),
+    /// Sockets that say nothing and a flood of wrong passwords: what a client notices of it
+    Siege(siege::Options),
     /// All of them, one after the other
     All,
 }
@@ -58,9 +64,13 @@ impl Scenario {
             Self::Durable(options) => durable::run(bench, options),
             Self::Single(options) => single::run(bench, options),
             Self::Latency(options) => latency::run(bench, options),
+            Self::Resume(options) => resume::run(bench, options),
+            Self::Siege(options) => siege::run(bench, options),
             Self::All => {
                 let mut rows = Vec::new();
-                for name in ["idle", "fanout", "single", "latency", "durable"] {
+                for name in [
+                    "idle", "fanout", "single", "latency", "durable", "resume", "siege",
+                ] {
                     rows.extend(Self::with_defaults(name)?.run(bench)?);
                 }
                 Ok(rows)
@@ -85,6 +95,16 @@ impl<D: Driver + Copy> Bench<D> {
         }
     }
 
+    /// That this process may have so many connections.
+    fn ensure_descriptors(&self, count: usize) -> Result<()> {
+        let most = self.descriptors.saturating_sub(DESCRIPTORS_RESERVED);
+        ensure!(
+            count as u64 <= most,
+            "{count} clients are more than the {most} that the descriptor limit leaves; raise it (ulimit -Hn)"
+        );
+        Ok(())
+    }
+
     /// Lets `count` members in, the `i`th into room `room(i)`.
     fn swarm(
         &self,
@@ -93,11 +113,7 @@ impl<D: Driver + Copy> Bench<D> {
         body_bytes: usize,
         room: impl Fn(usize) -> usize,
     ) -> Result<Swarm<D>> {
-        let most = self.descriptors.saturating_sub(DESCRIPTORS_RESERVED);
-        ensure!(
-            count as u64 <= most,
-            "{count} clients are more than the {most} that the descriptor limit leaves; raise it (ulimit -Hn)"
-        );
+        self.ensure_descriptors(count)?;
         let mut swarm = Swarm::new(self.driver, server.address)?;
         let bar = progress("log-ins", count as u64);
         let deadline = Instant::now() + ENTER_DEADLINE;

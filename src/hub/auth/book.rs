@@ -12,10 +12,12 @@ use crate::edge::wire::names::UserName;
 use crate::edge::wire::timestamp::Timestamp;
 use crate::store::accounts::secret::resume;
 use crate::store::accounts::skeleton::skeleton;
-use crate::store::accounts::{Account, Accounts, AccountsError, Changed, What};
+use crate::store::accounts::{Account, Accounts, AccountsError, Changed, PAGE_MAX, What};
 
 /// Accounts kept in memory; beyond that all are read anew.
 const CACHED_MAX: usize = 100_000;
+/// Accounts that came back and had to be looked up one by one, after which others are read along with them.
+const LOOK_UPS_BEFORE_READING_ALONG: u32 = 32;
 
 /// The names that are taken, and those that look like them, for whoever must not let them be used by others.
 ///
@@ -57,10 +59,23 @@ impl Registered {
     }
 }
 
+/// How far the accounts were read along with those that somebody asked for.
+///
+/// After a restart everybody comes back within seconds, and looking each one up costs ten times as much as reading it in a row. So, once a
+/// few have come, each that is not in memory brings the next page with it, until all are there: no log-in waits for more than a page.
+#[derive(Debug, Default)]
+struct ReadAlong {
+    look_ups: u32,
+    /// The last account that was read.
+    after: Option<Arc<str>>,
+    is_over: bool,
+}
+
 /// See the module.
 pub(super) struct Book {
     pub(super) store: Box<dyn Accounts>,
-    cached: HashMap<Arc<str>, Option<Account>>,
+    cached: HashMap<Arc<str>, Account>,
+    read_along: ReadAlong,
     registered: Arc<Registered>,
     secret: [u8; 32],
 }
@@ -79,6 +94,7 @@ impl Book {
         Ok(Self {
             store,
             cached: HashMap::new(),
+            read_along: ReadAlong::default(),
             registered,
             secret,
         })
@@ -92,7 +108,7 @@ impl Book {
     /// The account with this key.
     pub(super) fn account(&mut self, account: &Arc<str>) -> Result<Option<Account>, AccountsError> {
         if let Some(known) = self.cached.get(account) {
-            return Ok(known.clone());
+            return Ok(Some(known.clone()));
         }
         let found = self.store.account(account)?;
         // Names that have no account are not kept: anybody can invent them.
@@ -100,9 +116,28 @@ impl Book {
             if self.cached.len() >= CACHED_MAX {
                 self.cached.clear();
             }
-            self.cached.insert(account.clone(), Some(found.clone()));
+            self.cached.insert(account.clone(), found.clone());
         }
         Ok(found)
+    }
+
+    /// Reads more accounts into memory, if many come that are not there and there is room for all.
+    fn read_along(&mut self) -> Result<(), AccountsError> {
+        let along = &mut self.read_along;
+        if along.is_over {
+            return Ok(());
+        }
+        if along.look_ups < LOOK_UPS_BEFORE_READING_ALONG {
+            along.look_ups += 1;
+            return Ok(());
+        }
+        let page = self.store.list(along.after.as_deref(), PAGE_MAX)?;
+        along.is_over = page.len() < PAGE_MAX || self.cached.len() + 2 * PAGE_MAX > CACHED_MAX;
+        along.after = page.last().map(|account| account.account.clone());
+        for account in page {
+            self.cached.insert(account.account.clone(), account);
+        }
+        Ok(())
     }
 
     /// The account that a guest's name is, or looks like.
@@ -133,7 +168,11 @@ impl Book {
         if now.as_micros() >= end {
             return Ok(None);
         }
-        let account = self.account(&opened.name.account())?;
+        let key = opened.name.account();
+        if !self.cached.contains_key(&key) {
+            self.read_along()?;
+        }
+        let account = self.account(&key)?;
         Ok(account.filter(|account| account.epoch == opened.epoch))
     }
 
@@ -164,5 +203,73 @@ impl Book {
     /// An account was made here.
     pub(super) fn added(&self, name: &UserName) {
         self.registered.add(&skeleton(name.as_str()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::accounts::embedded::{EmbeddedAccounts, EmbeddedOptions};
+    use crate::store::accounts::{AuditEntry, NewAccount, Role, Secrets, State};
+
+    const LIFE: Duration = Duration::from_secs(60);
+
+    fn act() -> AuditEntry {
+        AuditEntry {
+            time: Timestamp::now(),
+            actor: "cli:test".to_owned(),
+            address: None,
+            action: "user.test".into(),
+            room: None,
+            subject: None,
+            detail: String::new(),
+        }
+    }
+
+    fn add(store: &mut EmbeddedAccounts, name: &str) -> Account {
+        let new = NewAccount {
+            name: UserName::parse(name).unwrap(),
+            role: Role::Member,
+            secrets: Secrets::default(),
+            invite: None,
+            allow_lookalike: true,
+        };
+        store.add(&new, &act()).unwrap()
+    }
+
+    #[test]
+    fn who_was_read_along_is_let_in_by_what_the_accounts_are_now() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = EmbeddedOptions::new(folder.path());
+        let mut others = EmbeddedAccounts::open(&options).unwrap();
+        let count = LOOK_UPS_BEFORE_READING_ALONG as usize + 8;
+        let people: Vec<_> = (0..count)
+            .map(|number| add(&mut others, &format!("person-{number}")))
+            .collect();
+        let store = Box::new(EmbeddedAccounts::open(&options).unwrap());
+        let mut book = Book::open(store, Arc::default()).unwrap();
+        let now = Timestamp::now();
+        let tokens: Vec<_> = people.iter().map(|who| book.mint(who, now)).collect();
+        let few = LOOK_UPS_BEFORE_READING_ALONG as usize;
+        for (number, token) in tokens.iter().enumerate().take(few + 1) {
+            assert_eq!(book.cached.len(), number);
+            let back = book.resume(token, LIFE, now).unwrap();
+            assert_eq!(back.as_ref(), Some(&people[number]));
+        }
+        assert_eq!(book.cached.len(), count);
+        // Nobody of these has come yet.
+        let [gone, suspended, same] = [&people[few + 1], &people[few + 2], &people[few + 3]];
+        others.remove(&gone.account, &act()).unwrap();
+        others
+            .set_state(&suspended.account, State::Suspended, &act())
+            .unwrap();
+        let late = add(&mut others, "late");
+        assert_eq!(book.changes().unwrap().len(), 3);
+        assert_eq!(book.resume(&tokens[few + 1], LIFE, now).unwrap(), None);
+        assert_eq!(book.resume(&tokens[few + 2], LIFE, now).unwrap(), None);
+        let back = book.resume(&tokens[few + 3], LIFE, now).unwrap();
+        assert_eq!(back.as_ref(), Some(same));
+        let token = book.mint(&late, now);
+        assert_eq!(book.resume(&token, LIFE, now).unwrap(), Some(late));
     }
 }

@@ -38,7 +38,7 @@ impl Client {
             || self.seat.eviction().is_some()
             || self.is_outbox_full()
             || self.pending.len() >= PENDING_MAX
-            || self.pending_bytes >= PENDING_BYTES_MAX
+            || self.pending.bytes() >= PENDING_BYTES_MAX
             || self.is_paused()
         {
             return false;
@@ -194,7 +194,7 @@ impl Client {
             || matches!(self.phase, Phase::Closing)
             || self.is_paused()
             || self.pending.len() + batch.len() >= PENDING_MAX
-            || self.pending_bytes as usize + batch.bytes() >= PENDING_BYTES_MAX as usize
+            || self.pending.bytes() as usize + batch.bytes() >= PENDING_BYTES_MAX as usize
     }
 
     /// Carries out one line, or keeps it for when the requests before it are answered.

@@ -119,21 +119,9 @@ impl Client {
     }
 
     fn take_answer(&mut self, answer: Answer) {
-        let Some(at) = self
-            .pending
-            .iter()
-            .position(|waits| waits.number == answer.number)
-        else {
-            // Told twice after a restart of the log.
+        let Some(request) = self.pending.take(answer.number) else {
             return;
         };
-        let Some(request) = self.pending.remove(at) else {
-            return;
-        };
-        self.pending_bytes = self.pending_bytes.saturating_sub(request.cost_bytes);
-        if self.pending.is_empty() && self.pending.capacity() > 64 {
-            self.pending.shrink_to(0);
-        }
         let tag = std::str::from_utf8(&request.tag).unwrap_or_default();
         let out = self.outbox.lines();
         match (answer.result, request.wanted) {

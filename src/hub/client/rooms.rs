@@ -3,6 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
+use smallvec::SmallVec;
+
 use crate::edge::wire::names::RoomName;
 use crate::hub::room::{LocalRoom, Membership};
 use crate::hub::rules::cursor::Cursor;
@@ -34,10 +36,14 @@ impl RoomFeed {
     }
 }
 
-/// See the module. The numbers are those that stand in the seat's news.
+/// See the module. The numbers are those that stand in the seat's news. Whoever is in no room pays a pointer.
 #[derive(Default)]
-pub(super) struct Rooms {
-    feeds: Vec<Option<RoomFeed>>,
+pub(super) struct Rooms(Option<Box<Inside>>);
+
+#[derive(Default)]
+struct Inside {
+    /// Nearly every client is in one room, which needs no memory of its own.
+    feeds: SmallVec<[Option<RoomFeed>; 1]>,
     queue: VecDeque<u32>,
     /// Only once there are several: nearly every client is in one room.
     many: Option<Box<Many>>,
@@ -55,11 +61,95 @@ struct Many {
 
 impl Rooms {
     pub(super) fn len(&self) -> usize {
-        self.feeds.len() - self.many.as_ref().map_or(0, |many| many.free.len())
+        self.0.as_ref().map_or(0, |it| it.len())
     }
 
     /// The number that the next room will have.
     pub(super) fn next_number(&self) -> u32 {
+        self.0.as_ref().map_or(0, |it| it.next_number())
+    }
+
+    /// Adds a room under the number that [`next_number`](Self::next_number) gave.
+    pub(super) fn insert(&mut self, feed: RoomFeed) -> u32 {
+        self.0.get_or_insert_default().insert(feed)
+    }
+
+    pub(super) fn find(&self, name: &str) -> Option<u32> {
+        self.0.as_ref()?.find(name)
+    }
+
+    pub(super) fn get(&self, number: u32) -> Option<&RoomFeed> {
+        self.0.as_ref()?.get(number)
+    }
+
+    pub(super) fn get_mut(&mut self, number: u32) -> Option<&mut RoomFeed> {
+        self.0.as_mut()?.get_mut(number)
+    }
+
+    pub(super) fn remove(&mut self, number: u32) -> Option<RoomFeed> {
+        self.0.as_mut()?.remove(number)
+    }
+
+    /// Nothing of any room is read until it is entered again; returns their numbers and names.
+    pub(super) fn wait_for_all(&mut self) -> Vec<(u32, RoomName)> {
+        self.0
+            .as_mut()
+            .map_or_else(Vec::new, |it| it.wait_for_all())
+    }
+
+    pub(super) fn into_feeds(self) -> impl Iterator<Item = RoomFeed> {
+        self.0.into_iter().flat_map(|it| it.feeds).flatten()
+    }
+
+    /// This room may have something.
+    pub(super) fn enqueue(&mut self, number: u32) {
+        if let Some(inside) = &mut self.0 {
+            inside.enqueue(number);
+        }
+    }
+
+    /// The room whose turn it is.
+    pub(super) fn first(&mut self) -> Option<u32> {
+        self.0.as_mut()?.first()
+    }
+
+    /// Nothing more there for now.
+    pub(super) fn dequeue_first(&mut self) {
+        if let Some(inside) = &mut self.0 {
+            inside.dequeue_first();
+        }
+    }
+
+    /// The next room gets its turn.
+    pub(super) fn rotate(&mut self) {
+        if let Some(inside) = &mut self.0
+            && inside.queue.len() > 1
+        {
+            inside.queue.rotate_left(1);
+        }
+    }
+
+    /// This room waits for a page of the log.
+    pub(super) fn park(&mut self, number: u32) {
+        if let Some(inside) = &mut self.0 {
+            inside.park(number);
+        }
+    }
+
+    /// A page was read: whoever waited for the reading may ask again.
+    pub(super) fn unpark(&mut self) {
+        if let Some(inside) = &mut self.0 {
+            inside.unpark();
+        }
+    }
+}
+
+impl Inside {
+    fn len(&self) -> usize {
+        self.feeds.len() - self.many.as_ref().map_or(0, |many| many.free.len())
+    }
+
+    fn next_number(&self) -> u32 {
         let free = self
             .many
             .as_ref()
@@ -67,8 +157,7 @@ impl Rooms {
         free.unwrap_or(self.feeds.len() as u32)
     }
 
-    /// Adds a room under the number that [`next_number`](Self::next_number) gave.
-    pub(super) fn insert(&mut self, feed: RoomFeed) -> u32 {
+    fn insert(&mut self, feed: RoomFeed) -> u32 {
         let name = feed.room.name().clone();
         let number = match self.many.as_mut().and_then(|many| many.free.pop()) {
             Some(number) => {
@@ -76,10 +165,6 @@ impl Rooms {
                 number
             }
             None => {
-                if self.feeds.is_empty() {
-                    // Not the four that a vector begins with.
-                    self.feeds.reserve_exact(1);
-                }
                 self.feeds.push(Some(feed));
                 self.feeds.len() as u32 - 1
             }
@@ -97,7 +182,7 @@ impl Rooms {
         number
     }
 
-    pub(super) fn find(&self, name: &str) -> Option<u32> {
+    fn find(&self, name: &str) -> Option<u32> {
         match self.many.as_ref().and_then(|many| many.index.as_ref()) {
             Some(index) => index.get(name).copied(),
             None => {
@@ -109,15 +194,15 @@ impl Rooms {
         }
     }
 
-    pub(super) fn get(&self, number: u32) -> Option<&RoomFeed> {
+    fn get(&self, number: u32) -> Option<&RoomFeed> {
         self.feeds.get(number as usize)?.as_ref()
     }
 
-    pub(super) fn get_mut(&mut self, number: u32) -> Option<&mut RoomFeed> {
+    fn get_mut(&mut self, number: u32) -> Option<&mut RoomFeed> {
         self.feeds.get_mut(number as usize)?.as_mut()
     }
 
-    pub(super) fn remove(&mut self, number: u32) -> Option<RoomFeed> {
+    fn remove(&mut self, number: u32) -> Option<RoomFeed> {
         let feed = self.feeds.get_mut(number as usize)?.take()?;
         if feed.is_queued {
             self.queue.retain(|queued| *queued != number);
@@ -130,13 +215,12 @@ impl Rooms {
         Some(feed)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &RoomFeed)> {
+    fn iter(&self) -> impl Iterator<Item = (u32, &RoomFeed)> {
         let numbered = self.feeds.iter().enumerate();
         numbered.filter_map(|(number, feed)| Some((number as u32, feed.as_ref()?)))
     }
 
-    /// Nothing of any room is read until it is entered again; returns their numbers and names.
-    pub(super) fn wait_for_all(&mut self) -> Vec<(u32, RoomName)> {
+    fn wait_for_all(&mut self) -> Vec<(u32, RoomName)> {
         let numbered = self.feeds.iter_mut().enumerate();
         let feeds = numbered.filter_map(|(number, feed)| Some((number as u32, feed.as_mut()?)));
         let waiting = feeds.map(|(number, feed)| {
@@ -146,12 +230,7 @@ impl Rooms {
         waiting.collect()
     }
 
-    pub(super) fn into_feeds(self) -> impl Iterator<Item = RoomFeed> {
-        self.feeds.into_iter().flatten()
-    }
-
-    /// This room may have something.
-    pub(super) fn enqueue(&mut self, number: u32) {
+    fn enqueue(&mut self, number: u32) {
         if let Some(feed) = self.get_mut(number)
             && !std::mem::replace(&mut feed.is_queued, true)
         {
@@ -159,8 +238,7 @@ impl Rooms {
         }
     }
 
-    /// The room whose turn it is.
-    pub(super) fn first(&mut self) -> Option<u32> {
+    fn first(&mut self) -> Option<u32> {
         loop {
             let number = *self.queue.front()?;
             if self.get(number).is_some_and(|feed| feed.is_queued) {
@@ -170,8 +248,7 @@ impl Rooms {
         }
     }
 
-    /// Nothing more there for now.
-    pub(super) fn dequeue_first(&mut self) {
+    fn dequeue_first(&mut self) {
         if let Some(number) = self.queue.pop_front()
             && let Some(feed) = self.get_mut(number)
         {
@@ -182,15 +259,7 @@ impl Rooms {
         }
     }
 
-    /// The next room gets its turn.
-    pub(super) fn rotate(&mut self) {
-        if self.queue.len() > 1 {
-            self.queue.rotate_left(1);
-        }
-    }
-
-    /// This room waits for a page of the log.
-    pub(super) fn park(&mut self, number: u32) {
+    fn park(&mut self, number: u32) {
         if let Some(feed) = self.get_mut(number)
             && !std::mem::replace(&mut feed.is_parked, true)
         {
@@ -198,8 +267,7 @@ impl Rooms {
         }
     }
 
-    /// A page was read: whoever waited for the reading may ask again.
-    pub(super) fn unpark(&mut self) {
+    fn unpark(&mut self) {
         let Some(many) = &mut self.many else { return };
         for number in std::mem::take(&mut many.parked) {
             if let Some(feed) = self.get_mut(number) {

@@ -1,6 +1,7 @@
 //! SEND: from the line to the log.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use actix::{AsyncContext, Context};
@@ -21,12 +22,70 @@ use super::{Busy, Client};
 /// Why a SEND goes no further.
 type Refusal = (ErrorCode, String);
 
+/// Requests for which a client that has none waiting keeps memory.
+const WAITING_KEPT: usize = 64;
+
 /// A request that the log has not answered.
 pub(super) struct Pending {
-    pub number: u32,
+    number: u32,
     pub tag: Bytes,
     pub wanted: Wanted,
-    pub cost_bytes: u32,
+    cost_bytes: u32,
+}
+
+/// The requests of one client that the log has not answered, in the order sent. Whoever never sent any pays a pointer.
+#[derive(Default)]
+pub(super) struct Unanswered(Option<Box<Sent>>);
+
+#[derive(Default)]
+struct Sent {
+    waiting: VecDeque<Pending>,
+    /// Of those that wait, together.
+    bytes: u32,
+    /// The number of the newest.
+    number: u32,
+}
+
+impl Unanswered {
+    pub(super) fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |sent| sent.waiting.len())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What those that wait weigh in the log's queue.
+    pub(super) fn bytes(&self) -> u32 {
+        self.0.as_ref().map_or(0, |sent| sent.bytes)
+    }
+
+    /// Adds one; returns its number.
+    fn add(&mut self, tag: Bytes, wanted: Wanted, cost_bytes: u32) -> u32 {
+        let sent = self.0.get_or_insert_default();
+        sent.number = sent.number.wrapping_add(1);
+        let number = sent.number;
+        sent.waiting.push_back(Pending {
+            number,
+            tag,
+            wanted,
+            cost_bytes,
+        });
+        sent.bytes = sent.bytes.saturating_add(cost_bytes);
+        number
+    }
+
+    /// Takes the one that was answered; `None` if it was told twice, after a restart of the log.
+    pub(super) fn take(&mut self, number: u32) -> Option<Pending> {
+        let sent = self.0.as_mut()?;
+        let at = sent.waiting.iter().position(|it| it.number == number)?;
+        let request = sent.waiting.remove(at)?;
+        sent.bytes = sent.bytes.saturating_sub(request.cost_bytes);
+        if sent.waiting.is_empty() && sent.waiting.capacity() > WAITING_KEPT {
+            sent.waiting.shrink_to(0);
+        }
+        Some(request)
+    }
 }
 
 /// What a pending request is about.
@@ -245,15 +304,7 @@ impl Client {
         self.shard.queue.enter(action.cost_bytes());
         // A line has at most 16 MiB.
         let cost_bytes = u32::try_from(action.cost_bytes()).unwrap_or(u32::MAX);
-        self.next_request = self.next_request.wrapping_add(1);
-        let number = self.next_request;
-        self.pending.push_back(Pending {
-            number,
-            tag,
-            wanted,
-            cost_bytes,
-        });
-        self.pending_bytes = self.pending_bytes.saturating_add(cost_bytes);
+        let number = self.pending.add(tag, wanted, cost_bytes);
         Request {
             client: self.seat.client,
             number,
