@@ -92,6 +92,11 @@ impl Stream {
         }))
     }
 
+    /// How many bytes came from the socket for a read that gave `read`: with TLS more than these.
+    pub fn take_came_bytes(&mut self, read: usize) -> usize {
+        self.tls.as_mut().map_or(read, |tls| tls.take_came_bytes())
+    }
+
     /// Tells the other end of TLS that nothing more comes; returns whether that waits to be written now.
     pub fn say_goodbye(&mut self) -> bool {
         self.tls.as_mut().is_some_and(|tls| tls.say_goodbye())

@@ -128,7 +128,11 @@ impl Dialer {
         let _ = stream.set_nodelay(true);
         let Some(security) = &self.security else {
             let link = Link {
-                private: is_loopback(tls::host(&self.server)),
+                // Also the address: where the system does not know the name `localhost` by itself, it asks the network.
+                private: is_loopback(tls::host(&self.server))
+                    && stream
+                        .peer_addr()
+                        .is_ok_and(|peer| peer.ip().to_canonical().is_loopback()),
                 binding: None,
             };
             return Ok(Connection::new(Box::new(stream), link, server()));

@@ -64,7 +64,7 @@ pub enum TermError {
         seconds: u64,
     },
     /// The server refuses; its own words.
-    #[error("{code}: {}", sanitized(.text))]
+    #[error("{}: {}", sanitized(.code), sanitized(.text))]
     Refused {
         /// One of the codes of the protocol.
         code: String,
@@ -175,6 +175,11 @@ mod tests {
             assert!(text.contains(reason) && text.contains(meaning), "{text}");
             assert_eq!(error.is_passing(), passing, "{reason}");
         }
+        let refused = TermError::Refused {
+            code: "x\x1b]0;root\x07".to_owned(),
+            text: "\x1b[2J".to_owned(),
+        };
+        assert!(!refused.to_string().contains(char::is_control));
         let forged = farewell("x\x1b[2J\nroot");
         assert!(!forged.contains(['\x1b', '\n']), "{forged:?}");
     }

@@ -4,6 +4,7 @@ mod certs;
 mod chat;
 mod client;
 mod handshake;
+mod hostile;
 mod mutual;
 mod proxy;
 mod reload;

@@ -118,3 +118,48 @@ fn a_certificate_logs_a_bot_in_and_no_proxy_in_its_place() {
         }
     }
 }
+
+#[test]
+fn a_certificate_is_of_somebody_and_of_this_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ours = Authority::new("ours");
+    let path = folder.path().join("ca.pem");
+    std::fs::write(&path, &ours.certificate).expect("a file");
+    let tls = TlsServer::with(|builder| builder.set("tls.client_ca", path.display()));
+    let signed = |name: Option<&str>, last_year: i32| {
+        let mut params = rcgen::CertificateParams::new(Vec::<String>::new()).expect("names");
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        if let Some(name) = name {
+            let kind = rcgen::DnType::CommonName;
+            params.distinguished_name.push(kind, name);
+        }
+        params.not_after = rcgen::date_time_ymd(last_year, 1, 1);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &ours.issuer);
+        Pair {
+            certificate: certificate.expect("a certificate").pem(),
+            key: key.serialize_pem(),
+        }
+    };
+    for speaks in [versions::ONLY_12, versions::ONLY_13] {
+        let mut nobody = tls.connect_with(showing(&tls, &signed(None, 4000), speaks));
+        nobody.send("AUTH;a;EXTERNAL;");
+        nobody.until("ERR;a;unsupported;");
+        nobody.check_alive();
+
+        // Neither a log nor an answer obeys what stands in it.
+        let name = Some("bot\x1b[2J\nOK;a;root;");
+        let mut hostile = tls.connect_with(showing(&tls, &signed(name, 4000), speaks));
+        hostile.send("AUTH;a;EXTERNAL;");
+        let answer = hostile.until("ERR;a;bad-request;");
+        assert!(!answer.contains('\x1b'), "{answer:?}");
+        hostile.send("PING;p;");
+        hostile.expect("PONG;p;");
+
+        let expired = std::sync::Arc::new(showing(&tls, &signed(Some("bot"), 2000), speaks));
+        let socket = std::net::TcpStream::connect(tls.server.address()).expect("a connection");
+        let refused = TlsClient::over(socket, expired).and_then(|mut it| it.until_end_raw().1);
+        assert!(refused.is_err(), "{speaks:?}");
+    }
+    assert!(!tls.server.log_text().contains('\x1b'));
+}

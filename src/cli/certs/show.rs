@@ -8,6 +8,7 @@ use crate::cli::output::{Failure, say, stdout};
 use crate::edge::tls::certificate::{Files, load};
 use crate::edge::tls::facts::{date, now};
 use crate::ops::config::Config;
+use crate::term::render::sanitized;
 
 #[derive(Serialize)]
 struct Report {
@@ -68,13 +69,15 @@ fn print(out: &mut impl Write, report: &Report) -> Result<(), Failure> {
     if let Some(authority) = &report.client_ca {
         writeln!(out, "client CA    {authority}")?;
     }
-    writeln!(out, "subject      {}", report.subject)?;
+    // What stands in a certificate is whatever its maker put there.
+    writeln!(out, "subject      {}", sanitized(&report.subject))?;
     let issuer = match report.self_signed {
         true => "itself; no authority vouches for it",
         false => &report.issuer,
     };
-    writeln!(out, "signed by    {issuer}")?;
-    writeln!(out, "names        {}", report.names.join(" "))?;
+    writeln!(out, "signed by    {}", sanitized(issuer))?;
+    let names = report.names.join(" ");
+    writeln!(out, "names        {}", sanitized(&names))?;
     writeln!(out, "valid from   {}", date(report.not_before))?;
     writeln!(
         out,

@@ -49,6 +49,8 @@ pub struct TlsSession {
     tls: ServerConnection,
     failure: Option<rustls::Error>,
     has_said_goodbye: bool,
+    /// Bytes of the socket that nobody has asked for yet ([`take_came_bytes`](Self::take_came_bytes)).
+    came_bytes: usize,
 }
 
 impl TlsSession {
@@ -61,6 +63,7 @@ impl TlsSession {
             tls,
             failure: None,
             has_said_goodbye: false,
+            came_bytes: 0,
         };
         // Without early data nothing that is to be read can come before our part of the handshake.
         session.feed(first, &mut []);
@@ -110,6 +113,11 @@ impl TlsSession {
         )
     }
 
+    /// How many bytes the socket gave since this was asked last, whatever was in them.
+    pub fn take_came_bytes(&mut self) -> usize {
+        std::mem::take(&mut self.came_bytes)
+    }
+
     /// Reads at most `bytes_max` from the socket and decrypts them into `out`, which has room for [`PLAINTEXT_BYTES_MIN`]. A socket
     /// that ends without a goodbye is [`ErrorKind::UnexpectedEof`]: somebody may have cut it off, so it says nothing of what the other
     /// end wanted.
@@ -134,6 +142,7 @@ impl TlsSession {
             if space.filled().is_empty() {
                 return Poll::Ready(Err(ErrorKind::UnexpectedEof.into()));
             }
+            self.came_bytes += space.filled().len();
             let filled = self.feed(space.filled(), out);
             Poll::Ready(Ok(match filled {
                 0 => self.decrypted(out),

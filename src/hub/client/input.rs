@@ -89,13 +89,23 @@ impl Client {
         }
     }
 
+    /// Counts a read that gave `bytes`. What came from the socket counts: records without a word in them, as many as somebody likes,
+    /// are as much work as others.
+    pub(super) fn count_read(&mut self, bytes: usize, ctx: &mut Context<Self>) {
+        let came = self.stream.take_came_bytes(bytes);
+        if self.seat.is_known() {
+            self.meter_bytes(came, ctx);
+        } else {
+            self.count_wrapping(came.saturating_sub(bytes));
+        }
+    }
+
     /// Takes what was just read.
     pub(super) fn take_input(&mut self, input: &[u8], ctx: &mut Context<Self>) {
         if input.is_empty() {
             return;
         }
         self.seat.heard(self.shard.now());
-        self.meter_bytes(input.len(), ctx);
         match self.phase {
             Phase::Closing => {}
             Phase::Proxy => {

@@ -191,8 +191,11 @@ impl Client {
                 return Ok(Step::Idle);
             };
             match input {
-                Input::Bytes(bytes) => self.take_input(&buffer[..bytes], ctx),
-                Input::Nothing => {}
+                Input::Bytes(bytes) => {
+                    self.count_read(bytes, ctx);
+                    self.take_input(&buffer[..bytes], ctx);
+                }
+                Input::Nothing => self.count_read(0, ctx),
                 Input::End => {
                     // It sends nothing more, but may still listen (`nc -N`): it gets what it asked for.
                     self.seat.set_half_closed();

@@ -20,6 +20,10 @@ use crate::ops::config::Plaintext;
 
 use super::{Busy, Client};
 
+/// Bytes of TLS that are no lines and that somebody may send before the log-in. A handshake with a long chain of certificates has
+/// some 16 KiB, most have less than 2; the rest is for the records of the lines.
+const WRAPPING_BYTES_MAX: usize = 64 * 1024;
+
 type Refusal = (ErrorCode, String);
 
 /// What is remembered of a client until it is someone.
@@ -29,6 +33,8 @@ pub(super) struct Stranger {
     first: Vec<u8>,
     /// Bytes of its lines so far.
     bytes: usize,
+    /// Bytes around these so far: the handshake, and what else of TLS says nothing.
+    wrapping: usize,
     /// The SCRAM log-in that waits for its proof, and by which mechanism.
     exchange: Option<(Mechanism, Box<ScramExchange>)>,
 }
@@ -72,6 +78,20 @@ impl Client {
         self.reply(|out| reply::bye(out, "log-in", 0));
         self.close(Ending::Refused("said too much before its log-in"));
         ControlFlow::Break(())
+    }
+
+    /// Counts what somebody who is not logged in wraps its lines in. New keys again and again, a word now and then, would keep a
+    /// thread busy for as long as a log-in may take.
+    pub(super) fn count_wrapping(&mut self, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
+        let stranger = self.stranger.get_or_insert_default();
+        stranger.wrapping = stranger.wrapping.saturating_add(bytes);
+        if stranger.wrapping > WRAPPING_BYTES_MAX {
+            self.shard.links().counters.strangers_closed_total.count();
+            self.close(Ending::Refused("too much of TLS without a log-in"));
+        }
     }
 
     pub(super) fn log_in(&mut self, tag: TagText<'_>, mechanism: Mechanism, data: &str) {

@@ -102,14 +102,27 @@ fn split(text: &str) -> Option<(u64, &str)> {
     Some((number, text[end..].trim_start()))
 }
 
-/// A network in CIDR form, or one address for a network of its own.
+/// Bits before an IPv4 address that is written as IPv6, `::ffff:0:0/96`.
+const MAPPED_BITS: u8 = 96;
+
+/// A network in CIDR form, or one address for a network of its own. One of IPv4 that is written as IPv6 is IPv4, as the addresses
+/// that are looked up ([`lists`]).
 fn parse_network(text: &str) -> Result<IpNet, String> {
     if let Ok(address) = text.parse::<IpAddr>() {
-        return Ok(IpNet::from(address));
+        return Ok(IpNet::from(address.to_canonical()));
     }
-    text.parse::<IpNet>().map_err(|_| {
+    let network = text.parse::<IpNet>().map_err(|_| {
         format!("\"{text}\" is neither a network in CIDR form such as \"10.0.0.0/8\" or \"fd00::/8\" nor an address")
-    })
+    })?;
+    let in_v4 = match network {
+        IpNet::V6(six) => six
+            .addr()
+            .to_ipv4_mapped()
+            .zip(six.prefix_len().checked_sub(MAPPED_BITS)),
+        IpNet::V4(_) => None,
+    };
+    let in_v4 = in_v4.and_then(|(address, bits)| IpNet::new(address.into(), bits).ok());
+    Ok(in_v4.unwrap_or(network))
 }
 
 /// Whether `address` lies in one of the `networks`. An IPv4 address that arrived over an IPv6 socket counts as IPv4.
@@ -277,6 +290,21 @@ mod tests {
         ] {
             assert_eq!(ByteSize(bytes).to_string(), text);
             assert_eq!(parse_size(text), Ok(bytes));
+        }
+    }
+
+    #[test]
+    fn an_ipv4_network_may_be_written_as_ipv6() {
+        for (text, expected) in [
+            ("::ffff:10.0.0.1", "10.0.0.1/32"),
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+            ("::ffff:0:0/96", "0.0.0.0/0"),
+            ("::ffff:0:0/95", "::ffff:0:0/95"),
+            ("::/0", "::/0"),
+            ("fd00::/8", "fd00::/8"),
+        ] {
+            let network: IpNet = expected.parse().unwrap();
+            assert_eq!(parse_network(text), Ok(network), "{text}");
         }
     }
 

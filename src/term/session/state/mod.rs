@@ -18,6 +18,7 @@ use crate::edge::wire::gc2::server_line::ServerLine;
 use crate::term::connection::Link;
 use crate::term::error::TermError;
 use crate::term::login::{Credentials, LogIn};
+use crate::term::render::sanitized;
 use zeroize::Zeroizing;
 
 const AUTH_TAG: &str = crate::term::login::TAG;
@@ -257,7 +258,7 @@ impl Session {
             }
             ServerLine::Err { tag, code, text } => {
                 let error = Refused {
-                    code: code.to_owned(),
+                    code: sanitized(code).into_owned(),
                     text: text.to_owned(),
                 };
                 return self.refused(tag, error, out, events);
