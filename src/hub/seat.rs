@@ -274,6 +274,15 @@ impl Seat {
             .unwrap_or_default()
     }
 
+    /// Takes back the presence lines that `is_wanted` does not want, without their newline.
+    pub fn retain_notes(&self, is_wanted: impl Fn(&[u8]) -> bool) {
+        let notes = self.take_notes();
+        let lines = notes.split_inclusive(|byte| *byte == b'\n');
+        for line in lines.filter(|line| is_wanted(line.strip_suffix(b"\n").unwrap_or(line))) {
+            self.leave_note(line);
+        }
+    }
+
     /// Takes a part, and gives the memory back once all is taken.
     fn take_rare<T>(&self, take: impl FnOnce(&mut Rare) -> T) -> Option<T> {
         let mut rare = self.rare.borrow_mut();
