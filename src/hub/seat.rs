@@ -293,6 +293,15 @@ impl Seat {
             .unwrap_or_default()
     }
 
+    /// Takes back the presence lines that `is_wanted` does not want, without their newline.
+    pub fn retain_notes(&self, is_wanted: impl Fn(&[u8]) -> bool) {
+        let notes = self.take_notes();
+        let lines = notes.split_inclusive(|byte| *byte == b'\n');
+        for line in lines.filter(|line| is_wanted(line.strip_suffix(b"\n").unwrap_or(line))) {
+            self.leave_note(line);
+        }
+    }
+
     /// Leaves a part.
     fn with_rare(&self, leave: impl FnOnce(&mut Rare)) {
         let mut rare = self.rare.take().unwrap_or_default();

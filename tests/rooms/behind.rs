@@ -69,24 +69,46 @@ fn gets_nothing_more_of_the_room() {
 
 #[test]
 fn a_history_under_way_ends_with_the_ban() {
+    for (act, code) in [("ban;slow", "forbidden"), ("private", "not-found")] {
+        let mut house = House::open();
+        let mut boss = house.admin("boss");
+        let (mut own, newest) = fill(&mut house);
+        change(&mut boss, "den", "owner;own");
+        let log_in = house.add("slow", gencomm::store::accounts::Role::Member);
+        let mut slow = Gc2::connect_with_buffer(house.server.address(), 16 * 1024);
+        slow.send(&log_in);
+        slow.expect_start("OK;a;");
+        slow.send("HISTORY;h;den;last=1000;1000");
+        // It is under way.
+        slow.expect_start("HIST;h;den;");
+        change(&mut own, "den", act);
+        let (before, line) = slow.until_answer("h");
+        assert!(line.starts_with(&format!("ERR;h;{code};")), "{line:?}");
+        let told = ids(&before, "HIST;h;den;", 3);
+        assert!(*told.last().expect("a message") < newest);
+        slow.send("PING;end;x");
+        assert_eq!(slow.until("PONG;end;").0, [""; 0]);
+    }
+}
+
+#[test]
+fn goes_on_behind_what_retention_takes_away() {
     let mut house = House::open();
     let mut boss = house.admin("boss");
+    let mut slow = Gc2::connect_with_buffer(house.server.address(), 16 * 1024);
+    slow.login("slow");
+    slow.join("den", "");
     let (mut own, newest) = fill(&mut house);
     change(&mut boss, "den", "owner;own");
-    let log_in = house.add("slow", gencomm::store::accounts::Role::Member);
-    let mut slow = Gc2::connect_with_buffer(house.server.address(), 16 * 1024);
-    slow.send(&log_in);
-    slow.expect_start("OK;a;");
-    slow.send("HISTORY;h;den;last=1000;1000");
-    // It is under way.
-    slow.expect_start("HIST;h;den;");
-    change(&mut own, "den", "ban;slow");
-    let (before, line) = slow.until_answer("h");
-    assert!(line.starts_with("ERR;h;forbidden;"), "{line:?}");
-    let told = ids(&before, "HIST;h;den;", 3);
-    assert!(*told.last().expect("a message") < newest);
-    slow.send("PING;end;x");
-    assert_eq!(slow.until("PONG;end;").0, [""; 0]);
+    // Everything that is there.
+    change(&mut own, "den", "retention;age=1ms");
+    change(&mut own, "den", "retention;none");
+    let after = own.say("den", "after", "and on");
+    let (before, line) = slow.until(&format!("MSG;den;{after};"));
+    assert!(line.ends_with(";and on"));
+    let heard = ids(&before, "MSG;den;", 2);
+    assert!(heard.is_sorted() && *heard.last().expect("a message") < newest);
+    slow.check_alive();
 }
 
 impl Gc2 {

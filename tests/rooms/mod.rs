@@ -3,6 +3,7 @@
 
 mod begin;
 mod behind;
+mod gone;
 mod keep_order;
 mod original_clients;
 #[cfg(feature = "fault-injection")]

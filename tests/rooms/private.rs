@@ -1,5 +1,7 @@
 //! Who has no role in a private room finds no trace of it.
 
+use std::net::Ipv4Addr;
+
 use super::{House, change, refused, so_far};
 use crate::support::{Gc2, Server};
 
@@ -165,4 +167,51 @@ fn a_long_list_of_rooms_leaves_private_ones_out_and_goes_on() {
     assert_eq!(guest.until("OK;r;").0, ["ROOM;r;zoo;0;0"]);
     own.send("ROOMS;r");
     assert_eq!(own.until("OK;r;511").0.len(), 511);
+}
+
+#[test]
+fn who_cannot_begin_rooms_does_not_learn_that_a_name_is_taken() {
+    let mut house = House::of(Server::builder().set("rooms.auto_create", "false"));
+    let mut own = house.account("own");
+    change(&mut own, "dugout", "create");
+    change(&mut own, "dugout", "private");
+    let address = Ipv4Addr::new(127, 0, 0, 9);
+    change(&mut own, "dugout", &format!("ban;{address}"));
+    let banned = house.connect_from("AUTH;a;GUEST;gus", address);
+    for mut guest in [house.server.guest("guest"), banned] {
+        let of = |guest: &mut Gc2, room: &str| {
+            refused(guest, &format!("ROOM;x;{room};create"), "forbidden")
+        };
+        assert_eq!(of(&mut guest, "dugout"), of(&mut guest, "nowhere"));
+    }
+}
+
+/// Whatever holds up a change elsewhere must not hold up the one answer and not the other.
+#[test]
+fn what_is_not_there_is_answered_as_fast_as_what_is_hidden() {
+    let mut house = House::of(Server::builder().set("rooms.auto_create", "false"));
+    let mut own = house.account("own");
+    for room in ["den", "dugout"] {
+        change(&mut own, room, "create");
+    }
+    change(&mut own, "dugout", "private");
+    let mut stranger = house.account("stranger");
+    stranger.check_alive();
+    let db = rusqlite::Connection::open(house.accounts.file()).expect("the database");
+    db.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    // Waits for the disk, and whoever decides about rooms with it.
+    own.send("ROOM;waits;den;topic;tea");
+    for room in ["dugout", "nowhere"] {
+        for line in [
+            "ROOM;x;ROOM;topic;x",
+            "JOIN;x;ROOM;",
+            "ROOM;x;ROOM;kick;own",
+        ] {
+            let (verb, rest) = line.split_at(line.find(';').unwrap_or_default());
+            let line = format!("{verb}{}", rest.replace("ROOM", room));
+            refused(&mut stranger, &line, "not-found");
+        }
+    }
+    db.execute_batch("ROLLBACK").expect("the lock's end");
+    own.expect("OK;waits;den");
 }

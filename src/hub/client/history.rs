@@ -58,13 +58,28 @@ impl Client {
         ctx: &mut Context<Self>,
     ) {
         let room = room.owned();
+        if !self.is_surely_there(&room) {
+            // First of all, as for a room that is hidden.
+            return self.look_for(tag.owned(), room, AfterLook::Read(range, limit), ctx);
+        }
         let verdict = self.judge(&room, Action::Read);
         if verdict == Verdict::NotFound {
             return self.look_for(tag.owned(), room, AfterLook::NotFound, ctx);
         }
-        if self.refuse_unless_allowed(tag.as_str(), verdict) {
-            return;
+        if !self.refuse_unless_allowed(tag.as_str(), verdict) {
+            self.begin_history(tag.owned(), room, range, limit, ctx);
         }
+    }
+
+    /// Reads of a room that is there, and may be read.
+    pub(super) fn begin_history(
+        &mut self,
+        tag: Tag,
+        room: RoomName,
+        range: HistoryRange,
+        limit: u16,
+        ctx: &mut Context<Self>,
+    ) {
         let mut left = usize::from(limit);
         let mut query = PageQuery {
             room: Some(room),
@@ -90,7 +105,7 @@ impl Client {
             }
         }
         let walk = HistoryWalk {
-            tag: tag.owned(),
+            tag,
             query,
             left,
             told: 0,
@@ -154,11 +169,8 @@ impl Client {
             return;
         }
         if walk.is_done || walk.left == 0 {
-            let (tag, told, room) = (walk.tag.clone(), walk.told, walk.query.room.clone());
+            let (tag, told) = (walk.tag.clone(), walk.told);
             self.busy = None;
-            if let Some(room) = room.filter(|room| told == 0 && !self.is_surely_there(room)) {
-                return self.look_for(tag, room, AfterLook::Nothing, ctx);
-            }
             self.reply(|out| reply::ok_number(out, tag.as_str(), told));
             return;
         }

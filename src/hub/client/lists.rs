@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use actix::{AsyncContext, Context};
 
-use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
 use crate::edge::wire::gc2::text::{RoomText, TagText};
 use crate::edge::wire::names::{RoomName, Tag};
 use crate::hub::room::ListMembers;
-use crate::hub::rules::access::{Action, NO_SUCH_ROOM, Verdict};
+use crate::hub::rules::access::{Action, Verdict};
 
-use super::look::{AfterLook, is_there};
+use super::look::AfterLook;
 use super::{Busy, Client, LinesReady};
 
 /// Lines that others put together.
@@ -23,6 +22,11 @@ pub(super) struct LinesDue {
 }
 
 impl LinesDue {
+    /// What they tell of, and the tag of what asked for them.
+    pub(super) fn into_parts(self) -> (RoomName, Tag) {
+        (self.room, self.tag)
+    }
+
     /// The tag of what asked for them, if they tell of this room.
     pub(super) fn tag_if_of(&self, room: &RoomName) -> Option<Tag> {
         (self.room == *room).then(|| self.tag.clone())
@@ -43,15 +47,21 @@ impl Client {
         ctx: &mut Context<Self>,
     ) {
         let room = room.owned();
+        if !self.is_surely_there(&room) {
+            return self.look_for(tag.owned(), room, AfterLook::Who, ctx);
+        }
         let verdict = self.judge(&room, Action::Read);
         if verdict == Verdict::NotFound {
             return self.look_for(tag.owned(), room, AfterLook::NotFound, ctx);
         }
-        if self.refuse_unless_allowed(tag.as_str(), verdict) {
-            return;
+        if !self.refuse_unless_allowed(tag.as_str(), verdict) {
+            self.begin_list_members(tag.owned(), room, ctx);
         }
-        let is_surely_there = self.is_surely_there(&room);
-        let (tag, client) = (tag.owned(), ctx.address());
+    }
+
+    /// Asks who is in a room that is there.
+    pub(super) fn begin_list_members(&mut self, tag: Tag, room: RoomName, ctx: &mut Context<Self>) {
+        let client = ctx.address();
         let ticket = self.await_lines(tag.clone(), room.clone());
         let links = self.shard.links().clone();
         actix_rt::spawn(async move {
@@ -66,12 +76,6 @@ impl Client {
                         .into_iter()
                         .map(|member| (member.account.clone(), member)),
                 );
-            }
-            if users.is_empty() && !is_surely_there && is_there(&links, &room).await != Some(true) {
-                let mut lines = Vec::new();
-                reply::err(&mut lines, tag.as_str(), ErrorCode::NotFound, NO_SUCH_ROOM);
-                client.do_send(LinesReady { ticket, lines });
-                return;
             }
             let lines = member_lines(&tag, users.values().map(|m| (m.user.as_str(), m.state)));
             client.do_send(LinesReady { ticket, lines });

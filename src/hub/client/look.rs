@@ -4,13 +4,12 @@
 
 use actix::{AsyncContext, Context, Handler, Message};
 
-use crate::edge::wire::gc2::range::JoinFrom;
+use crate::edge::wire::gc2::range::{HistoryRange, JoinFrom};
 use crate::edge::wire::gc2::refusal::ErrorCode;
-use crate::edge::wire::gc2::reply;
 use crate::edge::wire::names::{RoomName, Tag};
 use crate::hub::registry::Wish;
 use crate::hub::room::HasMembers;
-use crate::hub::rules::access::NO_SUCH_ROOM;
+use crate::hub::rules::access::{Action, NO_SUCH_ROOM};
 use crate::hub::rules::room_change::Change;
 use crate::hub::shard::Links;
 
@@ -29,8 +28,10 @@ pub(super) struct Look {
 pub(super) enum AfterLook {
     /// To answer that there is no such room, whatever is found.
     NotFound,
-    /// To answer that nothing was found in the room, if it is there.
-    Nothing,
+    /// To read of its past.
+    Read(HistoryRange, u16),
+    /// To tell who is in it.
+    Who,
     /// To join it, or begin it.
     Join(JoinFrom),
     /// To change it.
@@ -55,6 +56,7 @@ impl Client {
         let ticket = self.next_ticket();
         let (links, client) = (self.shard.links().clone(), ctx.address());
         let wanted = room.clone();
+        let is_hidden = matches!(then, AfterLook::NotFound);
         self.busy = Some(Box::new(Busy::Look(Look {
             tag,
             room,
@@ -62,7 +64,7 @@ impl Client {
             then,
         })));
         actix_rt::spawn(async move {
-            let is_there = is_there(&links, &wanted).await;
+            let is_there = is_there(&links, &wanted, is_hidden).await;
             client.do_send(RoomLooked { ticket, is_there });
         });
     }
@@ -83,25 +85,43 @@ impl Client {
             return;
         };
         match look.then {
-            AfterLook::Nothing if is_there => self.reply(|out| reply::ok_number(out, tag, 0)),
-            AfterLook::NotFound | AfterLook::Nothing => {
-                self.refuse(tag, ErrorCode::NotFound, NO_SUCH_ROOM);
+            AfterLook::NotFound => self.refuse(tag, ErrorCode::NotFound, NO_SUCH_ROOM),
+            AfterLook::Read(range, limit) if is_there => {
+                if self.may_still_read(tag, &look.room) {
+                    self.begin_history(look.tag, look.room, range, limit, ctx);
+                }
+            }
+            AfterLook::Who if is_there => {
+                if self.may_still_read(tag, &look.room) {
+                    self.begin_list_members(look.tag, look.room, ctx);
+                }
             }
             AfterLook::Join(from) if is_there => self.begin_join(look.tag, look.room, from, ctx),
-            AfterLook::Join(from) => {
+            AfterLook::Join(from) if self.shard.config().rooms.auto_create => {
                 let then = Then::Join(from);
                 self.ask_registry(look.tag, look.room, false, Wish::Begin, then);
             }
-            AfterLook::Change(change) => {
+            AfterLook::Change(change) if is_there || change == Change::Create => {
                 let wish = Wish::Change(change);
                 self.ask_registry(look.tag, look.room, is_there, wish, Then::Answer);
             }
+            // Without asking the registry: it may be waiting for the disk, which nobody waits for who asks for a room that is hidden.
+            AfterLook::Read(..) | AfterLook::Who | AfterLook::Join(_) | AfterLook::Change(_) => {
+                self.refuse(tag, ErrorCode::NotFound, NO_SUCH_ROOM);
+            }
         }
+    }
+
+    /// The room may have become another's business during the look.
+    fn may_still_read(&mut self, tag: &str, room: &RoomName) -> bool {
+        let verdict = self.judge(room, Action::Read);
+        !self.refuse_unless_allowed(tag, verdict)
     }
 }
 
-/// Whether the log knows the room or anybody is in it; `None` if the log could not be asked.
-pub(super) async fn is_there(links: &Links, room: &RoomName) -> Option<bool> {
+/// Whether the log knows the room or anybody is in it; `None` if the log could not be asked. A hidden room is looked for to the end, as one
+/// that is not there: how long the answer takes must not tell them apart.
+async fn is_there(links: &Links, room: &RoomName, is_hidden: bool) -> Option<bool> {
     let (sender, known) = tokio::sync::oneshot::channel();
     let wanted = room.clone();
     links.reads.run(
@@ -110,15 +130,14 @@ pub(super) async fn is_there(links: &Links, room: &RoomName) -> Option<bool> {
             let _ = sender.send(known);
         },
     );
-    if known.await.ok()?? {
-        return Some(true);
-    }
+    let mut is_there = known.await.ok()??;
     for shard in links.rooms.iter() {
-        if shard.send(HasMembers(room.clone())).await == Ok(true) {
-            return Some(true);
+        if is_there && !is_hidden {
+            break;
         }
+        is_there |= shard.send(HasMembers(room.clone())).await == Ok(true);
     }
-    Some(false)
+    Some(is_there)
 }
 
 /// Whether a room is there.

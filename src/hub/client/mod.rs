@@ -403,8 +403,16 @@ impl Handler<LinesReady> for Client {
     type Result = ();
 
     fn handle(&mut self, ready: LinesReady, _: &mut Context<Self>) {
-        if matches!(self.busy.as_deref(), Some(Busy::Lines(due)) if due.ticket == ready.ticket) {
-            self.busy = None;
+        if !matches!(self.busy.as_deref(), Some(Busy::Lines(due)) if due.ticket == ready.ticket) {
+            return;
+        }
+        let Some(Busy::Lines(due)) = self.busy.take().map(|busy| *busy) else {
+            return;
+        };
+        // It may have become another's business meanwhile.
+        let (room, tag) = due.into_parts();
+        let verdict = self.judge(&room, Action::Read);
+        if !self.refuse_unless_allowed(tag.as_str(), verdict) {
             self.outbox.lines().extend_from_slice(&ready.lines);
         }
     }

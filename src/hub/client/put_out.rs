@@ -15,9 +15,8 @@ impl Client {
     pub(super) fn obey_out(&mut self, room: &RoomName, reason: &str) {
         let verdict = self.judge(room, Action::Read);
         if !verdict.is_allowed() {
-            // What it read of the past and did not take yet.
-            let name = room.as_str();
-            self.outbox.retain_lines(|line| !is_history_of(line, name));
+            // What it was to be told of the room and did not take yet.
+            self.outbox.retain_lines(|line| !is_of(line, room.as_str()));
             if let Some(tag) = self.reading(room) {
                 self.busy = None;
                 self.refuse_unless_allowed(tag.as_str(), verdict);
@@ -30,6 +29,8 @@ impl Client {
         if let Some(feed) = self.rooms.remove(number) {
             self.leave(&feed.room, &feed.membership);
         }
+        // Who came and went meanwhile is not told any more.
+        self.seat.retain_notes(|line| !is_of(line, room.as_str()));
         self.reply(|out| reply::left(out, room.as_str(), reason));
     }
 
@@ -72,14 +73,15 @@ impl Client {
     }
 }
 
-/// Whether this is a line `HIST;{tag};{room};...`.
-fn is_history_of(line: &[u8], room: &str) -> bool {
-    let rest = line.strip_prefix(b"HIST;").unwrap_or_default();
-    let Some(end) = memchr::memchr(b';', rest) else {
-        return false;
+/// Whether this is a line `HIST;{tag};{room};...`, or one that a member is told: `TOPIC;{room};...`, `JOINED;{room};...`, `PARTED;{room};...`.
+fn is_of(line: &[u8], room: &str) -> bool {
+    let told = [&b"TOPIC;"[..], b"JOINED;", b"PARTED;"];
+    let named = match line.strip_prefix(b"HIST;") {
+        Some(rest) => memchr::memchr(b';', rest).map(|end| &rest[end + 1..]),
+        None => told.iter().find_map(|verb| line.strip_prefix(*verb)),
     };
-    let named = rest[end + 1..].strip_prefix(room.as_bytes());
-    named.is_some_and(|rest| rest.first() == Some(&b';'))
+    let rest = named.and_then(|named| named.strip_prefix(room.as_bytes()));
+    rest.is_some_and(|rest| rest.first() == Some(&b';'))
 }
 
 #[cfg(test)]
@@ -87,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn history_is_known_by_its_room() {
+    fn lines_are_known_by_their_room() {
         for (line, expected) in [
             ("HIST;t;den;1;0.000;ann;x", true),
             ("HIST;;den;1;0.000;ann;x", true),
@@ -96,8 +98,15 @@ mod tests {
             ("MSG;t;den;1;0.000;ann;x", false),
             ("HIST;t;den", false),
             ("HIST", false),
+            ("TOPIC;den;ann;tea", true),
+            ("TOPIC;dent;ann;;den;", false),
+            ("JOINED;den;ann", true),
+            ("PARTED;den;ann", true),
+            ("PARTED;d;den;", false),
+            ("LEFT;den;banned by ann", false),
+            ("OK;t;den;", false),
         ] {
-            assert_eq!(is_history_of(line.as_bytes(), "den"), expected, "{line}");
+            assert_eq!(is_of(line.as_bytes(), "den"), expected, "{line}");
         }
     }
 }

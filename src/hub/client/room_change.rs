@@ -9,7 +9,7 @@ use crate::edge::wire::gc2::text::{RoomText, TagText};
 use crate::edge::wire::names::{RoomName, Tag};
 use crate::hub::messages::RemovalRight;
 use crate::hub::registry::{ChangeAnswer, ChangeRoom, Wish};
-use crate::hub::rules::access::Verdict;
+use crate::hub::rules::access::{self, Action, Rank, RoomState, Verdict};
 use crate::hub::rules::room_change::Change;
 
 use super::look::AfterLook;
@@ -48,6 +48,13 @@ impl Client {
             Err((code, text)) => return self.refuse(tag.as_str(), code, &text),
         };
         let room = room.owned();
+        let is_guest = self.seat.with_identity(|who| who.standing.is_guest());
+        if change == Change::Create && is_guest == Some(true) {
+            // Before any look: whether there is such a room is not for those who cannot begin one.
+            let verdict = access::decide(Rank::Guest, false, RoomState::Absent, Action::Create);
+            self.refuse_unless_allowed(tag.as_str(), verdict);
+            return;
+        }
         if !self.is_surely_there(&room) {
             let then = AfterLook::Change(change);
             return self.look_for(tag.owned(), room, then, ctx);
@@ -114,7 +121,13 @@ impl Client {
                 self.reply(|out| reply::ok_room(out, tag.as_str(), room.as_str()));
             }
             (Ok(()), Then::Join(from)) => self.begin_join(tag, room, from, ctx),
-            (Ok(()), Then::Remove(id)) => self.remove(&tag, id, RemovalRight::Keeper),
+            (Ok(()), Then::Remove(id)) => {
+                // The right to it may have been taken away since the registry looked.
+                let verdict = self.judge(&room, Action::DeleteOthers);
+                if !self.refuse_unless_allowed(tag.as_str(), verdict) {
+                    self.remove(&tag, id, RemovalRight::Keeper);
+                }
+            }
         }
     }
 }

@@ -23,6 +23,22 @@ use super::announce::{Announcement, Asked, Whom};
 use super::{ChangeRoom, RoomRegistry, Wish};
 
 impl RoomRegistry {
+    /// Whether whoever asks is still who they were when they logged in. Their connection is closed within a second of a change, and must
+    /// not act in between by what they were: what an account decides after its removal would be its namesake's.
+    pub(super) fn check_asker(&mut self, ask: &ChangeRoom) -> Result<(), Refusal> {
+        let identity = &ask.identity;
+        if identity.standing.is_guest() {
+            return Ok(());
+        }
+        let found = self.store.account(&identity.account);
+        let found = found.map_err(|error| self.unavailable(&error))?;
+        if found.is_some_and(|account| account.epoch == identity.epoch) {
+            return Ok(());
+        }
+        let text = "your account has just been changed; log in again".to_owned();
+        Err((ErrorCode::Unauthenticated, text))
+    }
+
     /// Does what is wanted, up to the point where the shards are told; `None` if they need not be.
     pub(super) fn carry_out(&mut self, ask: &ChangeRoom) -> Result<Option<Announcement>, Refusal> {
         match &ask.wish {
@@ -157,7 +173,13 @@ impl RoomRegistry {
             change.detail(),
         );
         let policy = match plan {
-            Plan::Nothing => return Ok(None),
+            Plan::Nothing => {
+                // It may have been decided a moment ago: the answer comes when it is in force, as it would for whoever decided it.
+                let policy = self.policies.get(&ask.room).cloned();
+                let mut again = announcement(ask, change, policy);
+                again.topic = None;
+                return Ok(Some(again));
+            }
             Plan::Kick => {
                 self.store
                     .audit(&entry)

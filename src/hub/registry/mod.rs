@@ -139,9 +139,11 @@ impl RoomRegistry {
             in_hand.told += 1;
             shard.tell(announcement.clone());
         }
+        if announcement.asker.is_some() {
+            // From here on the shards answer.
+            in_hand.client = None;
+        }
         in_hand.announcement = None;
-        // From here on the shards answer.
-        in_hand.client = None;
     }
 
     fn answer(&mut self, result: Result<(), Refusal>) {
@@ -229,7 +231,6 @@ impl RoomRegistry {
                 Err(error) => warn!(self.log, "room not read"; "room" => %room, "error" => %error),
             }
         }
-        self.in_hand = None;
     }
 }
 
@@ -251,7 +252,10 @@ impl Actor for RoomRegistry {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        ctx.run_interval(LOOK_FOR_CHANGES, |registry, _| registry.look_for_changes());
+        ctx.run_interval(LOOK_FOR_CHANGES, |registry, _| {
+            registry.look_for_changes();
+            registry.in_hand = None;
+        });
     }
 }
 
@@ -359,7 +363,10 @@ impl Handler<ChangeRoom> for RoomRegistry {
             announcement: None,
             told: 0,
         });
-        match self.carry_out(&ask) {
+        // What was done to accounts beside the server comes first: roles of who is gone must not be written again.
+        self.look_for_changes();
+        let checked = self.check_asker(&ask);
+        match checked.and_then(|()| self.carry_out(&ask)) {
             Ok(Some(announcement)) => self.announce(announcement),
             Ok(None) => self.answer(Ok(())),
             Err(refusal) => self.answer(Err(refusal)),

@@ -51,11 +51,19 @@ impl Room {
         let may_stay = |seat: &Rc<Seat>| self.shard.judge(seat, room, Action::Join).is_allowed();
         match &announcement.whom {
             Whom::Nobody => {}
-            Whom::Members => self.each_in(announcement, |seat| {
-                if !may_stay(seat) {
-                    seat.order_out(room, reason);
-                }
-            }),
+            Whom::Members => {
+                self.each_in(announcement, |seat| {
+                    if !may_stay(seat) {
+                        seat.order_out(room, reason);
+                    }
+                });
+                // Those who are not in the room may be reading of its past, and have lines of that which their sockets do not take.
+                self.shard.each_seat(|seat| {
+                    if (seat.is_unread() || seat.has_unsent()) && !may_stay(seat) {
+                        seat.order_out(room, reason);
+                    }
+                });
+            }
             // Those who are not in the room too: they may be reading of it, or be about to come back after a panic of this actor.
             Whom::Network(network) => self.shard.each_seat(|seat| {
                 if lists(std::slice::from_ref(network), seat.peer().ip()) && !may_stay(seat) {

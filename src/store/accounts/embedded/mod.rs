@@ -67,6 +67,7 @@ pub struct EmbeddedAccounts {
     db: Connection,
     file: PathBuf,
     audit_records_max: u64,
+    busy_timeout: Duration,
     watch: changes::Watch,
 }
 
@@ -80,6 +81,7 @@ impl EmbeddedAccounts {
             db,
             file,
             audit_records_max: options.audit_records_max.max(1),
+            busy_timeout: options.busy_timeout,
             watch,
         })
     }
@@ -87,6 +89,12 @@ impl EmbeddedAccounts {
     /// Where it is.
     pub fn file(&self) -> &Path {
         &self.file
+    }
+
+    /// Waits so long for others' transactions from now on.
+    fn patience(&self, busy_timeout: Duration) -> Result<(), AccountsError> {
+        let set = self.db.busy_timeout(busy_timeout);
+        set.map_err(|error| Fault::Sql(error).about(&self.file))
     }
 
     fn read<T>(
@@ -104,6 +112,17 @@ impl EmbeddedAccounts {
         let done = self.transaction(TransactionBehavior::Immediate, act)?;
         self.watch.wrote();
         Ok(done)
+    }
+
+    /// As [`write`](Self::write), but does not wait for others' transactions: for what is not worth that all log-ins wait with it.
+    fn write_if_free<T>(
+        &mut self,
+        act: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T, AccountsError> {
+        self.patience(Duration::ZERO)?;
+        let done = self.write(act);
+        self.patience(self.busy_timeout)?;
+        done
     }
 
     /// As [`write`](Self::write), with the entry in the audit log.
@@ -169,7 +188,7 @@ impl Accounts for EmbeddedAccounts {
                 people::set_secrets(tx, account, secrets).map(Some)
             }),
             SecretsChange::Upgrade { expected } => {
-                self.write(|tx| people::upgrade_secrets(tx, account, secrets, expected))
+                self.write_if_free(|tx| people::upgrade_secrets(tx, account, secrets, expected))
             }
         }
     }
@@ -262,7 +281,12 @@ impl Accounts for EmbeddedAccounts {
         if !tokens::is_due(token.last_used, now) {
             return Ok(());
         }
-        self.write(|tx| tokens::touch(tx, token.id, now))
+        // The next use makes another note.
+        let noted = self.write_if_free(|tx| tokens::touch(tx, token.id, now));
+        match noted {
+            Err(AccountsError::Busy { .. }) => Ok(()),
+            noted => noted,
+        }
     }
 
     fn add_invite(

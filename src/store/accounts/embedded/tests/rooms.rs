@@ -203,3 +203,45 @@ fn the_audit_log_keeps_the_newest() {
     let kept = db.audit_page(None, 1).unwrap();
     assert_eq!(kept[0].entry.detail.len(), DETAIL_BYTES_MAX);
 }
+
+#[test]
+fn a_full_disk_refuses_and_breaks_nothing() {
+    let mut db = Home::new().open();
+    add(&mut db, "alice");
+    let name = room("dev");
+    db.edit_room(&name, &create("alice"), &at(1)).unwrap();
+    let pages: i64 = db
+        .db
+        .query_row("PRAGMA page_count", [], |row| row.get(0))
+        .unwrap();
+    let limit = |db: &EmbeddedAccounts, pages: i64| {
+        let text = format!("PRAGMA max_page_count = {pages}");
+        let _: i64 = db.db.query_row(&text, [], |row| row.get(0)).unwrap();
+    };
+    limit(&db, pages + 1);
+    let entry = |n: u64| AuditEntry {
+        detail: "x".repeat(DETAIL_BYTES_MAX),
+        ..at(n)
+    };
+    let mut muted = 0;
+    let error = loop {
+        let mute = person(&format!("someone{muted}"), None, false, true);
+        match db.edit_room(&name, &mute, &entry(2)) {
+            Ok(()) => muted += 1,
+            Err(error) => break error,
+        }
+        assert!(muted < 1000, "it is never full");
+    };
+    assert!(matches!(error, AccountsError::Database { .. }), "{error}");
+    let held = |db: &mut EmbeddedAccounts| db.room(&name).unwrap().unwrap().people.len();
+    assert_eq!(held(&mut db), muted + 1);
+    let records = audited(&mut db);
+    // Whatever was refused left no entry, and there is no transaction left open.
+    db.edit_room(&name, &RoomEdit::Private(false), &entry(3))
+        .unwrap_err();
+    assert_eq!(audited(&mut db), records);
+    limit(&db, pages + 1000);
+    db.edit_room(&name, &RoomEdit::Private(false), &entry(4))
+        .unwrap();
+    assert_eq!((held(&mut db), audited(&mut db)), (muted + 1, records + 1));
+}

@@ -168,3 +168,33 @@ fn no_plain_text_is_on_the_disk() {
         }
     }
 }
+
+#[test]
+fn what_a_log_in_writes_waits_for_nobody() {
+    let home = Home::new();
+    let mut options = home.options();
+    // Who waits for this long is noticed.
+    options.busy_timeout = std::time::Duration::from_secs(600);
+    let mut db = EmbeddedAccounts::open(&options).unwrap();
+    add(&mut db, "alice");
+    let text = db.add_token("alice", "ci", None, &at(2)).unwrap();
+    let (_, token) = find(&mut db, &text, 3).unwrap();
+    let mut other = home.open();
+    let lock = other
+        .db
+        .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+        .unwrap();
+    db.touch_token(&token, at(3).time).unwrap();
+    let upgrade = SecretsChange::Upgrade {
+        expected: "$argon2id$first",
+    };
+    let busy = db.set_secrets("alice", &password("again"), upgrade);
+    assert!(matches!(busy, Err(AccountsError::Busy { .. })), "{busy:?}");
+    drop(lock);
+    let upgraded = db.set_secrets("alice", &password("again"), upgrade);
+    assert!(upgraded.unwrap().is_some());
+    assert_eq!(find(&mut db, &text, 3).unwrap().1.last_used, None);
+    db.touch_token(&token, at(4).time).unwrap();
+    let used = find(&mut db, &text, 5).unwrap().1.last_used;
+    assert_eq!(used, Some(at(4).time));
+}
