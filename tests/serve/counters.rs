@@ -8,7 +8,7 @@ fn refusals_are_counted_and_told() {
     let builder = Server::builder().local_toml("[limits]\nexempt = []\njoins_per_minute = 2\n");
     let server = builder.set("limits.message_bytes", 10).start();
     let mut ann = server.member("ann", "den");
-    ann.ask("SEND;a;den;short", "OK;a;1");
+    ann.say("den", "a", "short");
     ann.until("MSG;den;1;");
     ann.send("SEND;b;den;longer than ten bytes");
     ann.expect_start("ERR;b;too-large;");
