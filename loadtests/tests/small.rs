@@ -79,6 +79,59 @@ fn single_and_latency_time_their_deliveries() {
 }
 
 #[test]
+fn everybody_comes_back_with_a_token_and_into_a_room() {
+    let few = rows(&["resume", "--clients", "50"]);
+    assert!(figure(&few[0], "server CPU") > 0.0 && figure(&few[0], "log-ins") > 0.0);
+    let joined = rows(&["resume", "--clients", "50", "--join", "--rooms", "7"]);
+    assert!(figure(&joined[0], "until the last OK") > 0.0);
+}
+
+#[test]
+fn a_siege_is_answered_and_silent_sockets_go() {
+    let rows = rows(&[
+        "siege",
+        "--silent",
+        "50",
+        "--attempts",
+        "50",
+        "--seconds",
+        "2",
+        "--deadline",
+        "1",
+    ]);
+    assert_eq!(rows.len(), 2);
+    for row in &rows {
+        assert_eq!(figure(row, "PINGs answered"), 200.0);
+        assert!(figure(row, "PING, max") >= figure(row, "PING, p50"));
+        let answers = [
+            "said to be wrong",
+            "told to slow down",
+            "told that too many wait",
+            "closed without an answer",
+        ];
+        let answered: f64 = answers.iter().map(|name| figure(row, name)).sum();
+        assert!(answered > 60.0, "{row}");
+        // All of them were closed, and none before it was due.
+        assert!(figure(row, "oldest silent socket") >= 1.0);
+    }
+    // Sixty a minute may try, unless they are exempt.
+    assert!(figure(&rows[0], "told to slow down") > 0.0);
+    assert_eq!(figure(&rows[1], "told to slow down"), 0.0);
+}
+
+#[test]
+fn what_brings_its_own_accounts_takes_no_server_that_runs() {
+    for name in ["resume", "siege"] {
+        let output = run(&[name, "--server", "127.0.0.1:1", "--pid", "1"]);
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            !output.status.success() && err.contains("--server"),
+            "{err}"
+        );
+    }
+}
+
+#[test]
 fn a_server_that_does_not_start_is_an_error_that_says_so() {
     let output = run(&["fanout", "--server-binary", env!("CARGO_BIN_EXE_loadtests")]);
     let err = String::from_utf8_lossy(&output.stderr);

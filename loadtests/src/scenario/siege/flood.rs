@@ -30,7 +30,8 @@ pub(super) struct Flood {
     sent: u64,
     /// Numbers of sockets that nobody has.
     free: Vec<usize>,
-    numbers: usize,
+    /// By number, whether there was no answer yet.
+    waits: Vec<bool>,
     /// One for each of [`ANSWERS`], and those that were closed without any.
     answers: [u64; CLOSED + 1],
 }
@@ -45,7 +46,7 @@ impl Flood {
             begun: Instant::now(),
             sent: 0,
             free: Vec::new(),
-            numbers: 0,
+            waits: Vec::new(),
             answers: [0; CLOSED + 1],
         })
     }
@@ -55,9 +56,10 @@ impl Flood {
         let due = (self.begun.elapsed().as_secs_f64() * f64::from(self.rate)) as u64;
         while self.sent < due {
             let number = self.free.pop().unwrap_or_else(|| {
-                self.numbers += 1;
-                self.numbers - 1
+                self.waits.push(false);
+                self.waits.len() - 1
             });
+            self.waits[number] = true;
             let words = attempt(self.sent, people);
             self.crowd.open(number, self.source, words)?;
             self.sent += 1;
@@ -92,6 +94,10 @@ impl Flood {
         let mut heard = Vec::new();
         self.crowd.turn(timeout, &mut heard)?;
         for (number, what) in heard {
+            // What comes behind an answer, a BYE for instance, is none.
+            if !std::mem::take(&mut self.waits[number]) {
+                continue;
+            }
             let answer = match what {
                 Heard::Line(line) => answer(&line)?,
                 Heard::Closed(_) => CLOSED,
@@ -118,6 +124,10 @@ fn attempt(number: u64, people: &People) -> Vec<u8> {
 /// Which of [`ANSWERS`] it is.
 fn answer(line: &[u8]) -> Result<usize> {
     let text = String::from_utf8_lossy(line);
+    // Its password waited for longer than it may take to log in.
+    if text.starts_with("ERR;;unauthenticated;") || text.starts_with("BYE;timeout;") {
+        return Ok(CLOSED);
+    }
     // Whoever is refused at the door has no tag yet.
     let rest = text
         .strip_prefix("ERR;a;")
@@ -140,6 +150,7 @@ mod tests {
     fn only_refusals_are_answers() {
         assert_eq!(answer(b"ERR;a;unauthenticated;wrong").unwrap(), 0);
         assert_eq!(answer(b"ERR;;unavailable;full").unwrap(), 2);
+        assert_eq!(answer(b"ERR;;unauthenticated;late").unwrap(), CLOSED);
         for bad in ["OK;a;person-000001;", "ERR;a;bad-request;x", "BYE;full;1"] {
             assert!(answer(bad.as_bytes()).is_err(), "{bad}");
         }
