@@ -8,10 +8,12 @@
 mod support;
 
 mod accounts;
+mod auth;
 mod crash;
 mod gc2;
 mod hostile;
 mod legacy;
+mod limits;
 mod log_tools;
 #[cfg(feature = "fault-injection")]
 mod panics;

@@ -9,6 +9,7 @@ mod changes;
 mod gate;
 mod hash_pool;
 mod messages;
+mod passwd;
 mod passwords;
 mod present;
 mod steps;
@@ -40,8 +41,8 @@ use super::session::{LogInDecided, ReportAccounts, SessionSupervisor};
 use book::Book;
 use gate::Gate;
 pub(in crate::hub) use gate::household;
-use passwords::{Hashed, Passwords};
 pub use passwords::PasswordsError;
+use passwords::{Hashed, Passwords};
 
 /// How often the accounts are asked whether another process has changed them.
 const LOOK_FOR_CHANGES: Duration = Duration::from_millis(200);

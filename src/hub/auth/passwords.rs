@@ -1,8 +1,9 @@
-//! Everything that hashes a password: checking one, opening an account, setting another. The hashing itself is done by the pool; what
+//! What hashes a password: checking one and opening an account here, setting another in [`super::passwd`]. The hashing itself is done by the pool; what
 //! comes of it returns as a message and is decided here, against the accounts as they are then.
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix::{Addr, Context, Handler, Message};
 use slog::{Logger, info, warn};
@@ -19,22 +20,20 @@ use crate::store::accounts::{
     Account, AccountsError, AuditEntry, NewAccount, Role, Secrets, SecretsChange,
 };
 
-use super::hash_pool::HashPool;
-use super::steps::{Means, WRONG};
-use super::{
-    AuthSupervisor, ChangePassword, Granted, Refusal, Register, Waiting, accounts_failed,
-};
+use super::hash_pool::{HashPool, PoolFull};
+use super::steps::Means;
+use super::{AuthSupervisor, Granted, Refusal, Register, Waiting, accounts_failed};
 
 /// How passwords are kept, and the threads that make it so.
 pub(super) struct Passwords {
     pool: HashPool,
-    how: How,
+    pub(super) how: How,
     /// What the passwords of unknown users are compared with, so that they take as long.
     nobody: Arc<str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct How {
+pub(super) struct How {
     params: Params,
     scram_iterations: Option<u32>,
 }
@@ -52,7 +51,7 @@ impl How {
     }
 
     /// What is kept of a password. Slow.
-    fn secrets(self, password: &str) -> Result<Secrets, PasswordError> {
+    pub(super) fn secrets(self, password: &str) -> Result<Secrets, PasswordError> {
         Ok(Secrets {
             password: Some(password::hash(password, self.params)?),
             scram: match self.scram_iterations {
@@ -138,15 +137,17 @@ impl Passwords {
         })
     }
 
-    fn run(
+    pub(super) fn run(
         &self,
         client: ClientRef,
         address: IpAddr,
         auth: Addr<AuthSupervisor>,
         work: impl FnOnce() -> Outcome + Send + 'static,
     ) -> Result<(), Refusal> {
+        let is_refused = Arc::new(AtomicBool::new(false));
         let mut promise = Promise {
             auth,
+            is_refused: is_refused.clone(),
             hashed: Some(Hashed {
                 client,
                 address,
@@ -159,7 +160,10 @@ impl Passwords {
                 hashed.outcome = outcome;
             }
         };
-        self.pool.run(job).map_err(|_| {
+        self.pool.run(job).map_err(|PoolFull(job)| {
+            // Told here and now: a second answer would be taken for that to the client's next log-in.
+            is_refused.store(true, Ordering::Relaxed);
+            drop(job);
             let text = "too many log-ins are waiting (auth.hash_queue); try again in 2 s";
             (ErrorCode::Unavailable, text.to_owned())
         })
@@ -169,12 +173,15 @@ impl Passwords {
 /// Tells the log-in what came of a job, also if it panicked.
 struct Promise {
     auth: Addr<AuthSupervisor>,
+    /// Nobody is told by this one.
+    is_refused: Arc<AtomicBool>,
     hashed: Option<Hashed>,
 }
 
 impl Drop for Promise {
     fn drop(&mut self) {
-        if let Some(hashed) = self.hashed.take() {
+        let is_refused = self.is_refused.load(Ordering::Relaxed);
+        if let Some(hashed) = self.hashed.take().filter(|_| !is_refused) {
             self.auth.do_send(hashed);
         }
     }
@@ -190,7 +197,7 @@ pub(super) struct Hashed {
 }
 
 /// What came of it.
-enum Outcome {
+pub(super) enum Outcome {
     /// A log-in.
     Checked {
         account: Arc<str>,
@@ -276,21 +283,6 @@ impl Handler<Register> for AuthSupervisor {
         let auth = ctx.address();
         self.answering(client, |this| {
             if let Err(refusal) = this.begin_registration(register, address, auth) {
-                this.refuse(client, address, refusal);
-            }
-        });
-    }
-}
-
-impl Handler<ChangePassword> for AuthSupervisor {
-    type Result = ();
-
-    fn handle(&mut self, change: ChangePassword, ctx: &mut Context<Self>) {
-        use actix::AsyncContext;
-        let (client, address) = (change.client, change.address.to_canonical());
-        let auth = ctx.address();
-        self.answering(client, |this| {
-            if let Err(refusal) = this.begin_change(change, address, auth) {
                 this.refuse(client, address, refusal);
             }
         });
@@ -403,87 +395,15 @@ impl AuthSupervisor {
             Err(error) => Err(accounts_failed(&self.log, &error)),
         }
     }
-
-    fn begin_change(
-        &mut self,
-        change: ChangePassword,
-        address: IpAddr,
-        auth: Addr<Self>,
-    ) -> Result<(), Refusal> {
-        let ChangePassword {
-            client,
-            account,
-            epoch: of_connection,
-            old,
-            new,
-            ..
-        } = change;
-        self.attempt_from(address)?;
-        self.wait_for_account(&account, address)?;
-        let known = self.book.store.secrets(&account);
-        let known = known.map_err(|error| accounts_failed(&self.log, &error))?;
-        self.book.forget(&account);
-        let hash = known.and_then(|(account, secrets)| Some((account.epoch, secrets.password?)));
-        let Some((epoch, hash)) = hash else {
-            let text = "your account has no password to change; ask whoever runs this server";
-            return Err((ErrorCode::Forbidden, text.to_owned()));
-        };
-        if epoch != of_connection {
-            // It was let in as what the account is not any more, and is about to go.
-            let text = "your account has just been changed; log in again";
-            return Err((ErrorCode::Unavailable, text.to_owned()));
-        }
-        let checked = password::check(&new, &account, &self.config.server.name);
-        checked.map_err(|error| (ErrorCode::BadRequest, error.to_string()))?;
-        let how = self.passwords.how;
-        self.passwords.run(client, address, auth, move || {
-            let is_right = password::verify(&old, &hash);
-            let secrets = if is_right {
-                how.secrets(&new)
-            } else {
-                Ok(Secrets::default())
-            };
-            Outcome::Changed {
-                account,
-                epoch: is_right.then_some(epoch),
-                secrets,
-            }
-        })
-    }
-
-    fn changed(
-        &mut self,
-        account: Arc<str>,
-        epoch: Option<u32>,
-        secrets: Result<Secrets, PasswordError>,
-        address: IpAddr,
-    ) -> super::LogInResult {
-        self.wait_for_account(&account, address)?;
-        let found = self.book.account(&account);
-        let found = found.map_err(|error| accounts_failed(&self.log, &error))?;
-        let Some(found) = found.filter(|found| epoch == Some(found.epoch)) else {
-            let (code, _) = self.wrong(account, address);
-            return Err((code, format!("{WRONG}: the old password does not fit")));
-        };
-        let secrets = secrets.map_err(|error| (ErrorCode::BadRequest, error.to_string()))?;
-        let entry = audit(&account, address, "user.passwd", &found.name);
-        let changed = self
-            .book
-            .store
-            .set_secrets(&account, &secrets, SecretsChange::New(&entry));
-        self.book.forget(&account);
-        match changed.map_err(|error| accounts_failed(&self.log, &error))? {
-            Some(now) => Ok(Granted::PasswordChanged { epoch: now.epoch }),
-            None => Err(accounts_failed(
-                &self.log,
-                &AccountsError::NoSuchAccount(account.to_string()),
-            )),
-        }
-    }
 }
 
 /// What the audit log keeps of an act that somebody did to its own account.
-fn audit(account: &str, address: IpAddr, action: &'static str, user: &UserName) -> AuditEntry {
+pub(super) fn audit(
+    account: &str,
+    address: IpAddr,
+    action: &'static str,
+    user: &UserName,
+) -> AuditEntry {
     AuditEntry {
         time: Timestamp::now(),
         actor: account.to_owned(),

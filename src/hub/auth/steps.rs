@@ -21,8 +21,8 @@ use crate::store::accounts::secret::token;
 use crate::store::accounts::{Account, Role, State};
 
 use super::{
-    AuthSupervisor, Credentials, Granted, LogIn, LogInResult, Refusal, ScramExchange,
-    Waiting, accounts_failed, slow_down,
+    AuthSupervisor, Credentials, Granted, LogIn, LogInResult, Refusal, ScramExchange, Waiting,
+    accounts_failed, slow_down,
 };
 
 /// What is said to everybody whose name or password is wrong, whichever it is.

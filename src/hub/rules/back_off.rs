@@ -161,10 +161,6 @@ mod tests {
         for who in 0..10 {
             assert_eq!(back_off.wait(&who, seconds(1)), Some(seconds(2)));
         }
-        assert!(
-            back_off
-                .mistakes
-                .contains_key(&(REMEMBERED_MAX + 9))
-        );
+        assert!(back_off.mistakes.contains_key(&(REMEMBERED_MAX + 9)));
     }
 }
