@@ -8,6 +8,7 @@ pub mod auth;
 pub mod client;
 pub mod codec;
 pub mod heartbeat;
+pub mod known_accounts;
 pub mod legacy;
 pub mod log;
 pub mod messages;

@@ -188,7 +188,9 @@ impl Handler<LogInDecided> for SessionSupervisor {
             (Some(seat), result) => {
                 match &result {
                     // From here on its end is reported as this account's.
-                    Ok(Granted::In { identity, .. }) => seat.set_identity(identity.clone()),
+                    Ok(Granted::In { identity, .. }) => {
+                        self.shard.identify(&seat, identity.clone());
+                    }
                     Ok(Granted::PasswordChanged { epoch }) => seat.set_epoch(*epoch),
                     _ => {}
                 }
@@ -219,6 +221,7 @@ impl Handler<AccountChanged> for SessionSupervisor {
     type Result = ();
 
     fn handle(&mut self, changed: AccountChanged, _: &mut Context<Self>) {
+        self.shard.accounts.forget(&changed.account);
         self.shard.each_seat(|seat| {
             // The names of original clients travel as they come; the gate looks at each.
             if seat.socket < 0 {

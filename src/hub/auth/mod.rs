@@ -8,6 +8,7 @@ mod book;
 mod changes;
 mod gate;
 mod hash_pool;
+mod look_up;
 mod messages;
 mod passwords;
 mod present;
@@ -15,6 +16,7 @@ mod steps;
 
 pub use book::Registered;
 pub use hash_pool::HashPool;
+pub use look_up::HasAccount;
 pub use messages::{
     ChangePassword, Credentials, Granted, LogIn, LogInResult, Register, ScramExchange,
 };

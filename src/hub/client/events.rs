@@ -88,17 +88,20 @@ impl Client {
             verdict if self.refuse_unless_allowed(tag.as_str(), verdict) => {}
             _ if self.seat.body_form() == BodyForm::C16 => {
                 let (client, ticket) = (ctx.address(), self.await_lines());
+                let reader = self.account();
                 self.shard.links().codec.do_send(EncodeEvent {
                     client,
                     ticket,
                     tag,
+                    reader,
                     event,
                 });
             }
             _ => {
                 if let EventKind::Message(body) = &event.kind {
                     let purpose = PageFor::History(tag.clone());
-                    write_page_line(&event, body, &purpose, self.outbox.lines());
+                    let account = self.account();
+                    write_page_line(&event, body, &purpose, &account, self.outbox.lines());
                 }
                 self.reply(|out| reply::ok_number(out, tag.as_str(), 1));
             }

@@ -8,12 +8,14 @@ use crate::edge::wire::gc2::range::JoinFrom;
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
 use crate::edge::wire::names::{RoomName, Tag};
+use crate::hub::auth::HasAccount;
 use crate::hub::registry::Wish;
 use crate::hub::room::HasMembers;
 use crate::hub::rules::access::NO_SUCH_ROOM;
 use crate::hub::rules::room_change::Change;
 use crate::hub::shard::Links;
 
+use super::direct::NO_SUCH_ACCOUNT;
 use super::room_change::Then;
 use super::{Busy, Client};
 
@@ -84,6 +86,9 @@ impl Client {
         };
         match look.then {
             AfterLook::Nothing if is_there => self.reply(|out| reply::ok_number(out, tag, 0)),
+            AfterLook::Nothing if look.room.is_direct() => {
+                self.refuse(tag, ErrorCode::NotFound, NO_SUCH_ACCOUNT);
+            }
             AfterLook::NotFound | AfterLook::Nothing => {
                 self.refuse(tag, ErrorCode::NotFound, NO_SUCH_ROOM);
             }
@@ -100,7 +105,8 @@ impl Client {
     }
 }
 
-/// Whether the log knows the room or anybody is in it; `None` if the log could not be asked.
+/// Whether the log knows the room or anybody is in it; of a direct conversation, whether the log knows it or there are accounts that
+/// could have it. `None` if nobody could be asked.
 pub(super) async fn is_there(links: &Links, room: &RoomName) -> Option<bool> {
     let (sender, known) = tokio::sync::oneshot::channel();
     let wanted = room.clone();
@@ -111,6 +117,14 @@ pub(super) async fn is_there(links: &Links, room: &RoomName) -> Option<bool> {
         },
     );
     if known.await.ok()?? {
+        return Some(true);
+    }
+    if let Some((one, other)) = room.ends() {
+        for end in [one, other] {
+            if !links.auth.send(HasAccount(end.into())).await.ok()?? {
+                return Some(false);
+            }
+        }
         return Some(true);
     }
     for shard in links.rooms.iter() {

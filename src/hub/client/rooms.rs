@@ -32,6 +32,10 @@ impl RoomFeed {
             is_queued: false,
         }
     }
+
+    fn is_conversation(&self) -> bool {
+        self.room.end().is_some()
+    }
 }
 
 /// See the module. The numbers are those that stand in the seat's news.
@@ -49,13 +53,22 @@ struct Many {
     parked: Vec<u32>,
     /// Numbers that may be given again.
     free: Vec<u32>,
+    /// How many are direct conversations.
+    conversations: usize,
     /// Only beyond [`SCANNED_ROOMS_MAX`].
     index: Option<HashMap<RoomName, u32>>,
 }
 
 impl Rooms {
+    /// How many rooms it is in; direct conversations are none.
     pub(super) fn len(&self) -> usize {
-        self.feeds.len() - self.many.as_ref().map_or(0, |many| many.free.len())
+        let free = self.many.as_ref().map_or(0, |many| many.free.len());
+        self.feeds.len() - free - self.conversations()
+    }
+
+    /// How many direct conversations it is in.
+    pub(super) fn conversations(&self) -> usize {
+        self.many.as_ref().map_or(0, |many| many.conversations)
     }
 
     /// The number that the next room will have.
@@ -67,9 +80,12 @@ impl Rooms {
         free.unwrap_or(self.feeds.len() as u32)
     }
 
-    /// Adds a room under the number that [`next_number`](Self::next_number) gave.
+    /// Adds a room under the number that [`next_number`](Self::next_number) gives.
     pub(super) fn insert(&mut self, feed: RoomFeed) -> u32 {
         let name = feed.room.name().clone();
+        if feed.is_conversation() {
+            self.many.get_or_insert_default().conversations += 1;
+        }
         let number = match self.many.as_mut().and_then(|many| many.free.pop()) {
             Some(number) => {
                 self.feeds[number as usize] = Some(feed);
@@ -124,10 +140,35 @@ impl Rooms {
         }
         let many = self.many.get_or_insert_default();
         many.free.push(number);
+        many.conversations -= usize::from(feed.is_conversation());
         if let Some(index) = &mut many.index {
             index.remove(feed.room.name());
         }
+        self.trim();
         Some(feed)
+    }
+
+    /// Conversations come and go: what a client at rest has kept for them is given back.
+    fn trim(&mut self) {
+        let held = self.feeds.len();
+        while matches!(self.feeds.last(), Some(None)) {
+            self.feeds.pop();
+        }
+        let Some(many) = &mut self.many else { return };
+        if self.feeds.len() < held {
+            let end = self.feeds.len() as u32;
+            many.free.retain(|number| *number < end);
+            if self.feeds.len() <= 1 {
+                self.feeds.shrink_to_fit();
+            }
+        }
+        if many.free.is_empty()
+            && many.parked.is_empty()
+            && many.conversations == 0
+            && many.index.is_none()
+        {
+            self.many = None;
+        }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &RoomFeed)> {
@@ -135,15 +176,27 @@ impl Rooms {
         numbered.filter_map(|(number, feed)| Some((number as u32, feed.as_ref()?)))
     }
 
-    /// Nothing of any room is read until it is entered again; returns their numbers and names.
+    /// The fan-out started anew. Nothing of any room is read until it is entered again; returns their numbers and names. A
+    /// conversation goes on with what it has: what comes next lets the client in anew.
     pub(super) fn wait_for_all(&mut self) -> Vec<(u32, RoomName)> {
         let numbered = self.feeds.iter_mut().enumerate();
         let feeds = numbered.filter_map(|(number, feed)| Some((number as u32, feed.as_mut()?)));
-        let waiting = feeds.map(|(number, feed)| {
+        let mut conversations = Vec::new();
+        let waiting = feeds.filter_map(|(number, feed)| {
+            if feed.is_conversation() {
+                feed.room.cut_off();
+                feed.cursor.detach();
+                conversations.push(number);
+                return None;
+            }
             feed.is_waiting = true;
-            (number, feed.room.name().clone())
+            Some((number, feed.room.name().clone()))
         });
-        waiting.collect()
+        let waiting = waiting.collect();
+        for number in conversations {
+            self.enqueue(number);
+        }
+        waiting
     }
 
     pub(super) fn into_feeds(self) -> impl Iterator<Item = RoomFeed> {
