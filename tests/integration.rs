@@ -9,6 +9,7 @@ mod support;
 
 mod accounts;
 mod crash;
+mod direct;
 mod gc2;
 mod hostile;
 mod legacy;

@@ -1,0 +1,1 @@
+//! `gencomm` as the client, and the tools of the log, with conversations.
