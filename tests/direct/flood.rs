@@ -160,8 +160,13 @@ fn rooms_are_entered_and_left_while_conversations_come_and_go() {
                 count(before);
                 bob.send(&format!("SEND;s{round}{room};{room};{round}"));
                 let (before, answer) = bob.until(&format!("OK;s{round}{room};"));
+                let own = format!("MSG;{room};{};", number(&answer, 2));
+                let is_told = before.iter().any(|line| line.starts_with(&own));
                 count(before);
-                assert!(number(&answer, 2) > 0);
+                if !is_told {
+                    let (before, _) = bob.until(&own);
+                    count(before);
+                }
             }
             for room in ["den2", "den1", "den3"] {
                 bob.send(&format!("PART;p;{room}"));
@@ -172,4 +177,40 @@ fn rooms_are_entered_and_left_while_conversations_come_and_go() {
     });
     let id = say(&mut bob, "@acc0", "enough");
     others[0].until(&format!("MSG;@bob;{id};"));
+}
+
+#[test]
+fn who_catches_up_while_more_comes_gets_nothing_twice() {
+    // So little in memory that readers are at the log most of the time, which may be ahead of what they were told.
+    let builder = Server::builder()
+        .set("rooms.tail_bytes", "64KiB")
+        .set("rooms.tails_bytes", "64KiB")
+        .set("storage.durability", "os");
+    let mut house = House::of(builder);
+    let log_in = house.add("bob", Role::Member);
+    let mut readers: Vec<Gc2> = (0..6)
+        .map(|_| {
+            let mut client = Gc2::connect_with_buffer(house.server.address(), 4096);
+            client.send(&log_in);
+            client.expect_start("OK;a;");
+            client
+        })
+        .collect();
+    let mut ann = house.account("ann");
+    let padding = ".".repeat(7000);
+    thread::scope(|scope| {
+        for client in &mut readers {
+            scope.spawn(|| assert_eq!(ids_until(client, "end").len(), 1501));
+        }
+        for round in 0..1500 {
+            ann.send(&format!("SEND;flood{round};@bob;{padding}"));
+            if round % 8 == 0 {
+                ann.until(&format!("OK;flood{round};"));
+            }
+        }
+        ann.send("SEND;;@bob;end");
+    });
+    for client in &mut readers {
+        assert_eq!(so_far(client), [""; 0]);
+    }
 }

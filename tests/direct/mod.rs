@@ -6,6 +6,7 @@ mod names;
 #[cfg(feature = "fault-injection")]
 mod panics;
 mod strangers;
+mod terminal;
 
 use std::time::Duration;
 
