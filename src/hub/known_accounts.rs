@@ -9,35 +9,55 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use crate::edge::wire::timestamp::Timestamp;
+
 /// Names that are remembered; beyond that all are asked for anew.
 const NAMES_MAX: usize = 4096;
 
 /// Places in the shard's registry. Nearly every account has one or two connections on a shard.
 pub type Slots = SmallVec<[u32; 4]>;
 
+/// An account that is here.
+#[derive(Debug, Default)]
+struct Seated {
+    slots: Slots,
+    created: Timestamp,
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct KnownAccounts {
-    seats: RefCell<HashMap<Arc<str>, Slots>>,
+    seats: RefCell<HashMap<Arc<str>, Seated>>,
     names: RefCell<HashSet<Arc<str>>>,
     changes: Cell<u64>,
 }
 
 impl KnownAccounts {
-    /// This account sits there too from now on.
-    pub fn seat(&self, account: &Arc<str>, slot: u32) {
+    /// This account, made at that time, sits there too from now on.
+    pub fn seat(&self, account: &Arc<str>, slot: u32, created: Timestamp) {
         let mut seats = self.seats.borrow_mut();
-        seats.entry(account.clone()).or_default().push(slot);
+        let seated = seats.entry(account.clone()).or_default();
+        seated.slots.push(slot);
+        // Where a connection of one that was removed lingers, the younger one counts.
+        seated.created = seated.created.max(created);
+    }
+
+    /// When an account that sits here was made.
+    pub fn created(&self, account: &str) -> Option<Timestamp> {
+        self.seats
+            .borrow()
+            .get(account)
+            .map(|seated| seated.created)
     }
 
     /// It sits there no more.
     pub fn unseat(&self, account: &str, slot: u32) {
         let mut seats = self.seats.borrow_mut();
-        let Some(slots) = seats.get_mut(account) else {
+        let Some(seated) = seats.get_mut(account) else {
             return;
         };
-        slots.retain(|sits| *sits != slot);
-        if slots.is_empty() {
+        seated.slots.retain(|sits| *sits != slot);
+        if seated.slots.is_empty() {
             seats.remove(account);
         }
     }
@@ -45,7 +65,10 @@ impl KnownAccounts {
     /// Where it sits on this shard.
     pub fn slots_of(&self, account: &str) -> Slots {
         let seats = self.seats.borrow();
-        seats.get(account).cloned().unwrap_or_default()
+        let seated = seats.get(account);
+        seated
+            .map(|seated| seated.slots.clone())
+            .unwrap_or_default()
     }
 
     /// Whether it is known that there is this account.
@@ -85,8 +108,13 @@ mod tests {
     fn seats_come_and_go() {
         let known = KnownAccounts::default();
         let ann: Arc<str> = "ann".into();
-        known.seat(&ann, 3);
-        known.seat(&ann, 7);
+        let at = Timestamp::from_micros;
+        known.seat(&ann, 3, at(5));
+        known.seat(&ann, 7, at(9));
+        assert_eq!(
+            (known.created("ann"), known.created("bob")),
+            (Some(at(9)), None)
+        );
         assert_eq!(known.slots_of("ann").as_slice(), [3, 7]);
         assert!(known.has("ann") && !known.has("bob"));
         known.unseat("ann", 3);

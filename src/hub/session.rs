@@ -188,9 +188,9 @@ impl Handler<LogInDecided> for SessionSupervisor {
             (Some(seat), result) => {
                 match &result {
                     // From here on its end is reported as this account's.
-                    Ok(Granted::In { identity, .. }) => {
-                        self.shard.identify(&seat, identity.clone());
-                    }
+                    Ok(Granted::In {
+                        identity, created, ..
+                    }) => self.shard.identify(&seat, identity.clone(), *created),
                     Ok(Granted::PasswordChanged { epoch }) => seat.set_epoch(*epoch),
                     _ => {}
                 }

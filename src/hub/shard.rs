@@ -16,6 +16,7 @@ use slab::Slab;
 use slog::Logger;
 
 use crate::edge::wire::names::RoomName;
+use crate::edge::wire::timestamp::Timestamp;
 use crate::ops::config::Config;
 
 use super::auth::{AuthSupervisor, Registered};
@@ -247,10 +248,11 @@ impl Shard {
         sits
     }
 
-    /// Whoever sits at `seat` is someone now, once and for all.
-    pub fn identify(&self, seat: &Seat, identity: Identity) {
-        if !identity.standing.is_guest() {
-            self.accounts.seat(&identity.account, seat.client.slot);
+    /// Whoever sits at `seat` is someone now, once and for all; `created` says since when there is the account, if it has one.
+    pub fn identify(&self, seat: &Seat, identity: Identity, created: Option<Timestamp>) {
+        if let Some(created) = created {
+            let slot = seat.client.slot;
+            self.accounts.seat(&identity.account, slot, created);
         }
         seat.set_identity(identity);
     }

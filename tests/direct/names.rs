@@ -141,4 +141,22 @@ fn who_is_gone_leaves_the_conversation_to_the_other_end() {
         .collect();
     assert!(ids.starts_with(&[id, said, later]), "{ids:?}");
     ann.ask(&format!("HISTORY;h;@bob;after={};", u64::MAX), "OK;h;0");
+    // Whoever takes the name is somebody else.
+    let mut other = pair.house.account("BOB");
+    for range in ["after=0", "", "last=50", "since=1", "before=1000"] {
+        other.ask(&format!("HISTORY;h;@ann;{range};"), "OK;h;0");
+    }
+    for id in [id, said, later] {
+        let answer = refused(&mut other, &format!("GET;x;{id}"), "not-found");
+        let never = refused(&mut other, "GET;x;1000000", "not-found");
+        assert_eq!(answer, never);
+        refused(&mut other, &format!("DELETE;x;{id}"), "not-found");
+    }
+    let new = say(&mut other, "@ann", "I am new here");
+    ann.until(&format!("MSG;@bob;{new};"));
+    assert_eq!(
+        other.whole_history("@ann"),
+        [(new, "I am new here".to_owned())]
+    );
+    assert_eq!(ann.whole_history("@bob").len(), ids.len() + 1);
 }

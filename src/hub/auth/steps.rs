@@ -139,6 +139,7 @@ impl AuthSupervisor {
         };
         Ok(Granted::In {
             identity,
+            created: None,
             resume_token: String::new(),
             last: None,
         })
@@ -300,6 +301,7 @@ impl AuthSupervisor {
         };
         Ok(Granted::In {
             identity: self.identity(account),
+            created: Some(account.created),
             resume_token,
             last,
         })

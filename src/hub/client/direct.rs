@@ -12,6 +12,7 @@ use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
 use crate::edge::wire::gc2::text::{RoomTarget, UserText};
 use crate::edge::wire::names::RoomName;
+use crate::edge::wire::timestamp::Timestamp;
 use crate::hub::auth::HasAccount;
 use crate::hub::room::JoinedRoom;
 use crate::hub::rules::cursor::Cursor;
@@ -55,6 +56,16 @@ impl Client {
         });
         let refusal = || (ErrorCode::Forbidden, NO_DIRECT.to_owned());
         room.flatten().ok_or_else(refusal)
+    }
+
+    /// From when on it may read of a room: a conversation began with its account, whoever had the name before.
+    pub(super) fn may_read_since(&self, room: &RoomName) -> Timestamp {
+        if !room.is_direct() {
+            return Timestamp::default();
+        }
+        // Whoever is no account is no end of any.
+        let created = self.shard.accounts.created(&self.account());
+        created.unwrap_or(Timestamp::from_micros(u64::MAX))
     }
 
     /// Whether it has to be asked first if there is somebody to send this to.

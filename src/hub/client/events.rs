@@ -72,7 +72,9 @@ impl Client {
             return;
         };
         let tag = wanted.tag;
-        match (read.result, wanted.purpose) {
+        let is_for_it = |event: &Event| event.time >= self.may_read_since(&event.room);
+        let result = read.result.map(|event| event.filter(is_for_it));
+        match (result, wanted.purpose) {
             (Err(why), _) => self.refuse(tag.as_str(), ErrorCode::Unavailable, &why),
             (Ok(None), _) => self.refuse(tag.as_str(), ErrorCode::NotFound, NO_SUCH_MESSAGE),
             (Ok(Some(event)), Purpose::Get) => self.tell_event(tag, event, ctx),

@@ -7,7 +7,6 @@ use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
 use crate::edge::wire::gc2::text::TagText;
 use crate::edge::wire::names::{RoomName, Tag};
-use crate::edge::wire::timestamp::Timestamp;
 use crate::hub::rules::access::{Action, Verdict};
 use crate::hub::rules::block::{BLOCK_BYTES, write_member_line, write_message_fields};
 use crate::store::log::{Event, PageQuery};
@@ -71,11 +70,12 @@ impl Client {
             return;
         }
         let mut left = usize::from(limit);
+        let since = self.may_read_since(&room);
         let mut query = PageQuery {
             room: Some(room),
             after: 0,
             before: u64::MAX,
-            since: Timestamp::default(),
+            since,
             newest_first: false,
             with_removals: false,
             events_max: left,
@@ -83,7 +83,7 @@ impl Client {
         };
         match range {
             HistoryRange::After(id) => query.after = id,
-            HistoryRange::Since(time) => query.since = time,
+            HistoryRange::Since(time) => query.since = since.max(time),
             HistoryRange::Newest => query.newest_first = true,
             HistoryRange::Before(id) => {
                 query.before = id;

@@ -220,6 +220,7 @@ impl Client {
                     identity,
                     resume_token,
                     last,
+                    ..
                 }),
                 Asked::LogIn(mechanism),
             ) => {
