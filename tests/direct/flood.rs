@@ -136,7 +136,7 @@ fn rooms_are_entered_and_left_while_conversations_come_and_go() {
                 }
             });
         }
-        let mut heard = vec![0; 6];
+        let mut heard = [0; 6];
         let mut count = |lines: Vec<String>| {
             for line in lines {
                 let Some(rest) = line.strip_prefix("MSG;@acc") else {
