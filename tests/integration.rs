@@ -10,6 +10,7 @@ mod support;
 mod accounts;
 mod auth;
 mod crash;
+mod direct;
 mod gc2;
 mod hostile;
 mod legacy;

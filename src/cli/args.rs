@@ -246,7 +246,7 @@ pub enum LogAction {
 /// Options of `log show`.
 #[derive(Debug, Args)]
 pub struct LogShowArgs {
-    /// Only this room
+    /// Only this room; the direct conversation of ann and bob is @ann,bob
     #[arg(long, value_name = "ROOM", value_parser = room_name)]
     pub room: Option<RoomName>,
     /// Only the newest so many [default: 20, or all with --after or --since]
@@ -361,7 +361,7 @@ fn user_name(text: &str) -> Result<UserName, String> {
 }
 
 fn room_name(text: &str) -> Result<RoomName, String> {
-    RoomName::parse(text).map_err(|error| error.to_string())
+    RoomName::parse_kept(text).map_err(|error| error.to_string())
 }
 
 /// An address, or a name as DNS knows them, with `*` as its first part if need be.

@@ -31,6 +31,7 @@ pub struct Codec {
 enum Job {
     Blocks {
         room: RoomName,
+        reader: Option<Arc<str>>,
         behind: u64,
     },
     Page {
@@ -65,10 +66,15 @@ impl Actor for Codec {
 impl Supervised for Codec {
     fn restarting(&mut self, _: &mut Context<Self>) {
         match self.current.take() {
-            Some(Job::Blocks { room, behind }) => {
+            Some(Job::Blocks {
+                room,
+                reader,
+                behind,
+            }) => {
                 let room_actor = &self.shard.links().room;
                 room_actor.do_send(BlocksEncoded {
                     room,
+                    reader,
                     behind,
                     blocks: None,
                 });
@@ -100,6 +106,8 @@ impl Supervised for Codec {
 pub struct EncodeBlocks {
     /// Which room.
     pub room: RoomName,
+    /// The account that hears them, in a direct conversation.
+    pub reader: Option<Arc<str>>,
     /// The room's newest id before these events.
     pub behind: u64,
     /// The events.
@@ -112,11 +120,15 @@ impl Handler<EncodeBlocks> for Codec {
     fn handle(&mut self, ask: EncodeBlocks, _: &mut Context<Self>) {
         self.current = Some(Job::Blocks {
             room: ask.room.clone(),
+            reader: ask.reader.clone(),
             behind: ask.behind,
         });
-        let blocks = c16_blocks(&ask.events).into_iter().map(Arc::new).collect();
+        let reader = ask.reader.as_deref().unwrap_or_default();
+        let blocks = c16_blocks(&ask.events, reader);
+        let blocks = blocks.into_iter().map(Arc::new).collect();
         let done = BlocksEncoded {
             room: ask.room,
+            reader: ask.reader,
             behind: ask.behind,
             blocks: Some(blocks),
         };
@@ -145,7 +157,7 @@ impl Handler<EncodePage> for Codec {
             client: ask.client.clone(),
             page: ask.page.clone(),
         });
-        let block = c16_page(&ask.events, &ask.page.purpose);
+        let block = c16_page(&ask.events, &ask.page);
         ask.client.do_send(ask.page.with_block(block));
         self.current = None;
     }
@@ -161,6 +173,8 @@ pub struct EncodeEvent {
     pub ticket: u32,
     /// The tag of the GET.
     pub tag: Tag,
+    /// The client's account.
+    pub reader: Arc<str>,
     /// The message.
     pub event: Event,
 }
@@ -181,6 +195,7 @@ impl Handler<EncodeEvent> for Codec {
             &ask.event,
             &body,
             &PageFor::History(ask.tag.clone()),
+            &ask.reader,
             &mut lines,
         );
         reply::ok_number(&mut lines, ask.tag.as_str(), 1);
@@ -254,12 +269,12 @@ fn encode_body(event: &Event, out: &mut Vec<u8>) {
     }
 }
 
-fn c16_blocks(events: &[Event]) -> Vec<Block> {
+fn c16_blocks(events: &[Event], reader: &str) -> Vec<Block> {
     let (mut builder, mut blocks, mut body) = (BlockBuilder::default(), Vec::new(), Vec::new());
     for event in events {
         body.clear();
         encode_body(event, &mut body);
-        builder.push(event.id, |out| write_member_line(event, &body, out));
+        builder.push(event.id, |out| write_member_line(event, &body, reader, out));
         if builder.is_full() {
             blocks.extend(builder.take());
         }
@@ -268,12 +283,14 @@ fn c16_blocks(events: &[Event]) -> Vec<Block> {
     blocks
 }
 
-fn c16_page(events: &[Event], purpose: &PageFor) -> Option<Block> {
+fn c16_page(events: &[Event], page: &PageRead) -> Option<Block> {
     let (mut builder, mut body) = (BlockBuilder::default(), Vec::new());
     for event in events {
         body.clear();
         encode_body(event, &mut body);
-        builder.push(event.id, |out| write_page_line(event, &body, purpose, out));
+        builder.push(event.id, |out| {
+            write_page_line(event, &body, &page.purpose, &page.reader, out);
+        });
     }
     builder.take()
 }

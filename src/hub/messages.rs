@@ -148,7 +148,8 @@ impl Batch {
 pub struct RoomBlocks {
     /// The room.
     pub room: RoomName,
-    /// Its new lines, for text connections.
+    /// Its new lines, for text connections. None of a direct conversation: its ends see it under two names, and only shards where
+    /// one of them is encode what that one sees.
     pub blocks: Vec<Arc<Block>>,
     /// The same events, for connections that want another form.
     pub events: Arc<[Event]>,

@@ -11,6 +11,7 @@ pub mod codec;
 pub mod counters;
 pub mod heartbeat;
 pub mod identity;
+pub mod known_accounts;
 pub mod legacy;
 pub mod log;
 pub mod messages;

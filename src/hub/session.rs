@@ -230,7 +230,9 @@ impl Handler<LogInDecided> for SessionSupervisor {
             (Some(seat), result) => {
                 match &result {
                     // From here on its end is reported as this account's.
-                    Ok(Granted::In { identity, .. }) => seat.set_identity(identity.clone()),
+                    Ok(Granted::In {
+                        identity, created, ..
+                    }) => self.shard.identify(&seat, identity.clone(), *created),
                     Ok(Granted::PasswordChanged { epoch }) => seat.set_epoch(*epoch),
                     _ => {}
                 }
@@ -261,6 +263,7 @@ impl Handler<AccountChanged> for SessionSupervisor {
     type Result = ();
 
     fn handle(&mut self, changed: AccountChanged, _: &mut Context<Self>) {
+        self.shard.accounts.forget(&changed.account);
         self.shard.each_seat(|seat| {
             // The names of original clients travel as they come; the gate looks at each.
             if seat.socket < 0 {

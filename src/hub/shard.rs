@@ -16,6 +16,7 @@ use slab::Slab;
 use slog::{Logger, info};
 
 use crate::edge::wire::names::RoomName;
+use crate::edge::wire::timestamp::Timestamp;
 use crate::ops::config::{Config, lists};
 
 use super::addresses::AddressCount;
@@ -23,6 +24,7 @@ use super::auth::{AuthSupervisor, Registered};
 use super::codec::Codec;
 use super::counters::Counters;
 use super::heartbeat::Heartbeat;
+use super::known_accounts::KnownAccounts;
 use super::legacy::LogInPinged;
 use super::log::MessageLog;
 use super::log::read_pool::ReadPool;
@@ -30,7 +32,7 @@ use super::messages::ClientRef;
 use super::registry::{Policies, RoomRegistry};
 use super::room::{LocalRoom, MemberLeft, Membership, Room};
 use super::rules::access::{self, Action, Verdict, Who};
-use super::seat::Seat;
+use super::seat::{Identity, Seat};
 use super::session::SessionSupervisor;
 
 /// Bytes of requests that are on their way through the log, over all shards. When it is full, clients stop reading their
@@ -117,6 +119,9 @@ pub struct Shard {
     pub queue: Arc<LogQueue>,
     /// What is decided about rooms.
     pub policies: Policies,
+    /// Where accounts sit, and which names are accounts'.
+    pub accounts: KnownAccounts,
+    heard: Cell<u64>,
     config: RefCell<Arc<Config>>,
     clock: Instant,
     seats: RefCell<Slab<Rc<Seat>>>,
@@ -142,6 +147,8 @@ impl Shard {
             log,
             queue,
             policies,
+            accounts: KnownAccounts::default(),
+            heard: Cell::default(),
             clock: Instant::now(),
             seats: RefCell::default(),
             waiting_for_log: RefCell::default(),
@@ -265,9 +272,41 @@ impl Shard {
             .get(client.slot as usize)
             .is_some_and(|seat| seat.client == client);
         if sits {
-            seats.remove(client.slot as usize);
+            let seat = seats.remove(client.slot as usize);
+            seat.with_identity(|who| {
+                if !who.standing.is_guest() {
+                    self.accounts.unseat(&who.account, client.slot);
+                }
+            });
         }
         sits
+    }
+
+    /// Whoever sits at `seat` is someone now, once and for all; `created` says since when there is the account, if it has one.
+    pub fn identify(&self, seat: &Seat, identity: Identity, created: Option<Timestamp>) {
+        if let Some(created) = created {
+            let slot = seat.client.slot;
+            self.accounts.seat(&identity.account, slot, created);
+        }
+        seat.set_identity(identity);
+    }
+
+    /// The seats of this account on this shard.
+    pub fn seats_of(&self, account: &str) -> Vec<Rc<Seat>> {
+        let slots = self.accounts.slots_of(account);
+        let seats = self.seats.borrow();
+        let sits = |slot: &u32| seats.get(*slot as usize).cloned();
+        slots.iter().filter_map(sits).collect()
+    }
+
+    /// Number of the last batch that the fan-out heard to its end: what came in it is not told again.
+    pub fn heard(&self) -> u64 {
+        self.heard.get()
+    }
+
+    /// The fan-out heard this batch to its end.
+    pub fn note_heard(&self, batch: u64) {
+        self.heard.set(batch);
     }
 
     /// How many clients there are.
@@ -301,6 +340,8 @@ impl Shard {
     /// Lets a member out of a room and tells the fan-out, if that matters to anybody.
     pub fn leave_room(&self, room: &LocalRoom, membership: &Rc<Membership>) {
         let last_of = room.dismiss(membership);
+        // Of a conversation nobody is told who comes and goes.
+        let last_of = last_of.filter(|_| room.end().is_none());
         if last_of.is_some() || room.is_empty() {
             let room = room.name().clone();
             self.links().room.do_send(MemberLeft { room, last_of });

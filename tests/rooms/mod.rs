@@ -25,17 +25,17 @@ use base64::engine::general_purpose::STANDARD;
 use crate::support::{Builder, Gc2, Server};
 
 /// A server and its accounts.
-struct House {
-    server: Server,
-    accounts: EmbeddedAccounts,
+pub struct House {
+    pub server: Server,
+    pub accounts: EmbeddedAccounts,
 }
 
 impl House {
-    fn open() -> Self {
+    pub fn open() -> Self {
         Self::of(Server::builder())
     }
 
-    fn of(builder: Builder) -> Self {
+    pub fn of(builder: Builder) -> Self {
         let server = builder.start();
         let options = EmbeddedOptions::new(server.data_dir());
         let accounts = EmbeddedAccounts::open(&options).expect("the accounts");
@@ -43,7 +43,7 @@ impl House {
     }
 
     /// A new account; returns the line that logs it in.
-    fn add(&mut self, name: &str, role: Role) -> String {
+    pub fn add(&mut self, name: &str, role: Role) -> String {
         let entry = AuditEntry {
             time: Timestamp::now(),
             actor: "tests".into(),
@@ -71,21 +71,21 @@ impl House {
 
     /// A connection of a new account.
     #[track_caller]
-    fn account(&mut self, name: &str) -> Gc2 {
+    pub fn account(&mut self, name: &str) -> Gc2 {
         let line = self.add(name, Role::Member);
         self.connect(&line)
     }
 
     /// A connection of a new admin of the server.
     #[track_caller]
-    fn admin(&mut self, name: &str) -> Gc2 {
+    pub fn admin(&mut self, name: &str) -> Gc2 {
         let line = self.add(name, Role::Admin);
         self.connect(&line)
     }
 
     /// A connection that logs in with this line.
     #[track_caller]
-    fn connect(&self, line: &str) -> Gc2 {
+    pub fn connect(&self, line: &str) -> Gc2 {
         self.connect_from(line, Ipv4Addr::LOCALHOST)
     }
 
@@ -124,7 +124,7 @@ fn change(client: &mut Gc2, room: &str, change: &str) {
 
 /// Sends a line with the tag `x`; it has to be refused with this code. Lines that come before the answer are skipped.
 #[track_caller]
-fn refused(client: &mut Gc2, line: &str, code: &str) -> String {
+pub fn refused(client: &mut Gc2, line: &str, code: &str) -> String {
     client.send(line);
     let answer = client.until("ERR;x;").1;
     assert!(
@@ -136,7 +136,7 @@ fn refused(client: &mut Gc2, line: &str, code: &str) -> String {
 
 /// What comes until a PING is answered: everything the server had to say by now.
 #[track_caller]
-fn so_far(client: &mut Gc2) -> Vec<String> {
+pub fn so_far(client: &mut Gc2) -> Vec<String> {
     client.send("PING;so-far;x");
     client.until("PONG;so-far;").0
 }

@@ -93,6 +93,17 @@ impl RoomName {
         }
     }
 
+    /// Appends the name as the account sees it: `@` and the other end of its conversation; a room has one name for everybody.
+    pub fn write_seen_by(&self, account: &str, out: &mut Vec<u8>) {
+        match self.other_end(account) {
+            Some(other) => {
+                out.push(b'@');
+                out.extend_from_slice(other.as_bytes());
+            }
+            None => out.extend_from_slice(self.0.as_bytes()),
+        }
+    }
+
     /// The lobby.
     pub fn lobby() -> Self {
         Self(LOBBY.into())
@@ -304,6 +315,16 @@ mod tests {
             (RoomName::lobby().ends(), RoomName::lobby().is_direct()),
             (None, false)
         );
+        let seen = |room: &RoomName, account| {
+            let mut out = Vec::new();
+            room.write_seen_by(account, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(
+            (seen(&room, "ann"), seen(&room, "bob")),
+            ("@bob".into(), "@ann".into())
+        );
+        assert_eq!(seen(&RoomName::lobby(), "ann"), "lobby");
         for bad in [
             "@",
             "@ann",

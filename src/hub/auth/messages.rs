@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::names::UserName;
 use crate::edge::wire::sasl::scram;
+use crate::edge::wire::timestamp::Timestamp;
 use crate::hub::messages::ClientRef;
 use crate::hub::seat::Identity;
 
@@ -104,6 +105,8 @@ pub enum Granted {
     In {
         /// Who.
         identity: Identity,
+        /// When the account was made; a guest has none.
+        created: Option<Timestamp>,
         /// With which it can come back; empty where none is issued.
         resume_token: String,
         /// The last message of the mechanism, where it has one.

@@ -8,6 +8,7 @@ mod book;
 mod changes;
 mod gate;
 mod hash_pool;
+mod look_up;
 mod messages;
 mod passwd;
 mod passwords;
@@ -16,6 +17,7 @@ mod steps;
 
 pub use book::Registered;
 pub use hash_pool::HashPool;
+pub use look_up::HasAccount;
 pub use messages::{
     ChangePassword, Credentials, Granted, LogIn, LogInResult, Register, ScramExchange,
 };

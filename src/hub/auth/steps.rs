@@ -154,6 +154,7 @@ impl AuthSupervisor {
         };
         Ok(Granted::In {
             identity,
+            created: None,
             resume_token: String::new(),
             last: None,
         })
@@ -317,6 +318,7 @@ impl AuthSupervisor {
         };
         Ok(Granted::In {
             identity: self.identity(account),
+            created: Some(account.created),
             resume_token,
             last,
         })

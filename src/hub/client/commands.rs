@@ -6,13 +6,12 @@ use crate::edge::wire::gc2::command::{Command, VERSION};
 use crate::edge::wire::gc2::options::Options;
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
-use crate::edge::wire::gc2::text::{RoomTarget, TagText};
+use crate::edge::wire::gc2::text::TagText;
 use crate::hub::session::Ending;
 
 use super::Client;
 
 pub(super) const LOG_IN_FIRST: &str = "log in first, for example: AUTH;1;GUEST;yourname";
-pub(super) const NO_DIRECT: &str = "guests have no direct conversations; use a room";
 
 impl Client {
     /// Carries out any command but SEND.
@@ -55,15 +54,13 @@ impl Client {
             Command::Send { .. } => {}
             Command::History {
                 tag,
-                target: RoomTarget::Room(room),
+                target,
                 range,
                 limit,
-            } => {
-                self.read_history(tag, room, range, limit, ctx);
-            }
-            Command::History { tag, .. } => {
-                self.refuse(tag.as_str(), ErrorCode::Forbidden, NO_DIRECT);
-            }
+            } => match self.room_of(target) {
+                Ok(room) => self.read_history(tag, room, range, limit, ctx),
+                Err((code, text)) => self.refuse(tag.as_str(), code, &text),
+            },
             Command::Get { tag, id } => self.get(tag, id, ctx),
             Command::Delete { tag, id } => self.delete(tag, id, ctx),
             Command::Rooms { tag } => self.list_rooms(tag, ctx),

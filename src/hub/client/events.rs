@@ -72,7 +72,9 @@ impl Client {
             return;
         };
         let tag = wanted.tag;
-        match (read.result, wanted.purpose) {
+        let is_for_it = |event: &Event| event.time >= self.may_read_since(&event.room);
+        let result = read.result.map(|event| event.filter(is_for_it));
+        match (result, wanted.purpose) {
             (Err(why), _) => self.refuse(tag.as_str(), ErrorCode::Unavailable, &why),
             (Ok(None), _) => self.refuse(tag.as_str(), ErrorCode::NotFound, NO_SUCH_MESSAGE),
             (Ok(Some(event)), Purpose::Get) => self.tell_event(tag, event, ctx),
@@ -89,17 +91,20 @@ impl Client {
             _ if self.seat.body_form() == BodyForm::C16 => {
                 let client = ctx.address();
                 let ticket = self.await_lines(tag.clone(), event.room.clone());
+                let reader = self.account();
                 self.shard.links().codec.do_send(EncodeEvent {
                     client,
                     ticket,
                     tag,
+                    reader,
                     event,
                 });
             }
             _ => {
                 if let EventKind::Message(body) = &event.kind {
                     let purpose = PageFor::History(tag.clone());
-                    write_page_line(&event, body, &purpose, self.outbox.lines());
+                    let account = self.account();
+                    write_page_line(&event, body, &purpose, &account, self.outbox.lines());
                 }
                 self.reply(|out| reply::ok_number(out, tag.as_str(), 1));
             }

@@ -67,7 +67,10 @@ impl Client {
             let next = feed.cursor.next(&feed.room.tail(feed.membership.form()));
             match next {
                 Next::Write => return Ok(Work::Ready),
-                Next::Wait => self.rooms.dequeue_first(),
+                Next::Wait => {
+                    self.rooms.dequeue_first();
+                    self.leave_if_told(number);
+                }
                 Next::ReadLog { after } => {
                     if self.stream.poll_write_ready(cx)?.is_pending() {
                         return Ok(Work::Blocked);
@@ -165,10 +168,16 @@ impl Client {
         let Some(feed) = self.rooms.get(number) else {
             return;
         };
+        let before = match feed.room.end() {
+            // The log may be ahead of what this shard has been told. Who leaves a conversation must not have read of that: it comes
+            // to it as news.
+            Some(_) => feed.room.end_id().saturating_add(1),
+            None => u64::MAX,
+        };
         let query = PageQuery {
             room: Some(feed.room.name().clone()),
             after,
-            before: u64::MAX,
+            before,
             since: Timestamp::default(),
             newest_first: false,
             with_removals: true,
@@ -194,6 +203,7 @@ impl Client {
         let page = PageRead {
             ticket: *ticket,
             purpose,
+            reader: self.account(),
             block: None,
             scanned_to: query.after,
             count: 0,
@@ -216,7 +226,13 @@ impl Client {
                     match form {
                         BodyForm::Text => {
                             let block = text_page(&found.events, |event, body, out| {
-                                super::write_page_line(event, body, &page.purpose, out);
+                                super::write_page_line(
+                                    event,
+                                    body,
+                                    &page.purpose,
+                                    &page.reader,
+                                    out,
+                                );
                             });
                             client.do_send(page.with_block(block));
                         }

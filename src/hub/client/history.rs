@@ -5,9 +5,8 @@ use actix::Context;
 use crate::edge::wire::gc2::range::HistoryRange;
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
-use crate::edge::wire::gc2::text::{RoomText, TagText};
+use crate::edge::wire::gc2::text::TagText;
 use crate::edge::wire::names::{RoomName, Tag};
-use crate::edge::wire::timestamp::Timestamp;
 use crate::hub::rules::access::{Action, Verdict};
 use crate::hub::rules::block::{BLOCK_BYTES, write_member_line, write_message_fields};
 use crate::store::log::{Event, PageQuery};
@@ -33,15 +32,21 @@ impl HistoryWalk {
     }
 }
 
-/// Appends `event` as the line that a page for `purpose` has; `body` in the form of the connection.
-pub fn write_page_line(event: &Event, body: &[u8], purpose: &PageFor, out: &mut Vec<u8>) {
+/// Appends `event` as the line that a page for `purpose` has; `body` in the form of the connection, `reader` its account.
+pub fn write_page_line(
+    event: &Event,
+    body: &[u8],
+    purpose: &PageFor,
+    reader: &str,
+    out: &mut Vec<u8>,
+) {
     match purpose {
-        PageFor::Feed(_) => write_member_line(event, body, out),
+        PageFor::Feed(_) => write_member_line(event, body, reader, out),
         PageFor::History(tag) => {
             out.extend_from_slice(b"HIST;");
             out.extend_from_slice(tag.as_str().as_bytes());
             out.push(b';');
-            write_message_fields(&event.room, event.id, event.time, event.user.as_str(), out);
+            write_message_fields(event, reader, out);
             out.extend_from_slice(body);
             out.push(b'\n');
         }
@@ -52,12 +57,11 @@ impl Client {
     pub(super) fn read_history(
         &mut self,
         tag: TagText<'_>,
-        room: RoomText<'_>,
+        room: RoomName,
         range: HistoryRange,
         limit: u16,
         ctx: &mut Context<Self>,
     ) {
-        let room = room.owned();
         if !self.is_surely_there(&room) {
             // First of all, as for a room that is hidden.
             return self.look_for(tag.owned(), room, AfterLook::Read(range, limit), ctx);
@@ -81,11 +85,12 @@ impl Client {
         ctx: &mut Context<Self>,
     ) {
         let mut left = usize::from(limit);
+        let since = self.may_read_since(&room);
         let mut query = PageQuery {
             room: Some(room),
             after: 0,
             before: u64::MAX,
-            since: Timestamp::default(),
+            since,
             newest_first: false,
             with_removals: false,
             events_max: left,
@@ -93,7 +98,7 @@ impl Client {
         };
         match range {
             HistoryRange::After(id) => query.after = id,
-            HistoryRange::Since(time) => query.since = time,
+            HistoryRange::Since(time) => query.since = since.max(time),
             HistoryRange::Newest => query.newest_first = true,
             HistoryRange::Before(id) => {
                 query.before = id;
@@ -132,6 +137,7 @@ impl Client {
         let page = PageRead {
             ticket,
             purpose: PageFor::History(walk.tag.clone()),
+            reader: self.account(),
             block: None,
             scanned_to: 0,
             count: 0,

@@ -10,11 +10,13 @@ use crate::edge::wire::gc2::command::{self, Command};
 use crate::edge::wire::gc2::lines::{Line, LineSplitter};
 use crate::edge::wire::gc2::refusal::Refusal;
 use crate::edge::wire::gc2::reply;
+use crate::edge::wire::gc2::text::RoomTarget;
 use crate::edge::wire::legacy;
 use crate::hub::legacy::LogInPinged;
 use crate::hub::session::Ending;
 use crate::ops::config::lists;
 
+use super::direct::Found;
 use super::sends::SendBatch;
 use super::{Client, Deferred, Held, Phase, Until};
 
@@ -44,7 +46,8 @@ impl Client {
             return false;
         }
         match self.deferred.as_ref().map(|deferred| deferred.until) {
-            None => true,
+            None | Some(Until::Account(Some(_))) => true,
+            Some(Until::Account(None)) => false,
             Some(Until::Answered) => self.pending.is_empty(),
             Some(Until::QueueHasRoom) => !self.must_wait_for_log(),
         }
@@ -70,7 +73,11 @@ impl Client {
         if let Some(deferred) = self.deferred.take() {
             let mut batch = SendBatch::default();
             // What it waited for is there, so the command is carried out, or waits for the next thing.
-            let _ = self.carry_out(Line::Whole(&deferred.line), &mut batch, ctx);
+            let found = match deferred.until {
+                Until::Account(found) => found,
+                _ => None,
+            };
+            let _ = self.carry_out(Line::Whole(&deferred.line), found, &mut batch, ctx);
             self.submit(batch, ctx);
             return true;
         }
@@ -172,7 +179,7 @@ impl Client {
         let mut batch = SendBatch::default();
         let consumed = splitter.feed(input, |line| {
             let flow = match self.meter_command(line, ctx) {
-                ControlFlow::Continue(()) => self.carry_out(line, &mut batch, ctx),
+                ControlFlow::Continue(()) => self.carry_out(line, None, &mut batch, ctx),
                 ControlFlow::Break(()) => ControlFlow::Break(()),
             };
             if flow.is_continue() && self.must_pause(&batch) {
@@ -207,10 +214,12 @@ impl Client {
             || self.pending.bytes() as usize + batch.bytes() >= PENDING_BYTES_MAX as usize
     }
 
-    /// Carries out one line, or keeps it for when the requests before it are answered.
+    /// Carries out one line, or keeps it for when the requests before it are answered. `found` says whether there is an account of the
+    /// name that it is for, if that had to be asked.
     fn carry_out(
         &mut self,
         line: Line<'_>,
+        found: Option<Found>,
         batch: &mut SendBatch,
         ctx: &mut Context<Self>,
     ) -> ControlFlow<()> {
@@ -237,7 +246,13 @@ impl Client {
             Ok(Command::Send { .. }) if self.must_wait_for_log() => {
                 return self.defer(line, Until::QueueHasRoom);
             }
-            Ok(Command::Send { tag, target, body }) => self.say(tag, target, body, batch),
+            Ok(Command::Send {
+                target: target @ RoomTarget::Direct(other),
+                ..
+            }) if found.is_none() && self.must_look_up(target) => {
+                return self.look_up(line, other, ctx);
+            }
+            Ok(Command::Send { tag, target, body }) => self.say(tag, target, found, body, batch),
             Ok(command) => {
                 let waits = !self.pending.is_empty() || batch.len() > 0;
                 if waits && builds_on_requests(&command) {

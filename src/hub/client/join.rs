@@ -33,6 +33,8 @@ pub(super) struct Joining {
     is_exact: bool,
     /// Whether the room was asked already.
     is_asked: bool,
+    /// The number under which the room was asked.
+    number: u32,
     ticket: u32,
 }
 
@@ -101,6 +103,7 @@ impl Client {
             start: None,
             is_exact: matches!(from, JoinFrom::After(_)),
             is_asked: false,
+            number: 0,
             ticket,
         };
         self.busy = Some(Box::new(Busy::Join(joining)));
@@ -152,6 +155,7 @@ impl Client {
         };
         joining.start = start;
         joining.is_asked = true;
+        joining.number = membership;
         let room = joining.room.clone();
         let client = self.seat.client;
         let join = JoinRoom {
@@ -186,9 +190,12 @@ impl Client {
 
     /// A room let this client in.
     pub(super) fn enter(&mut self, joined: JoinedRoom) {
-        let number = joined.number();
-        if let Some(feed) = self.rooms.get_mut(number)
-            && feed.room.name() == joined.room.name()
+        if let Some(after) = joined.unasked_after {
+            return self.enter_unasked(joined, after);
+        }
+        let known = self.rooms.find(joined.room.name().as_str());
+        if let Some(number) = known
+            && let Some(feed) = self.rooms.get_mut(number)
         {
             // Back after the fan-out started anew: the cursor knows where to go on.
             feed.is_waiting = false;
@@ -196,6 +203,7 @@ impl Client {
                 // Asked for twice, before and after; one membership is enough.
                 joined.room.dismiss(&feed.membership);
             }
+            joined.membership.set_number(number);
             feed.room = joined.room;
             feed.membership = joined.membership;
             feed.cursor.detach();
@@ -203,7 +211,7 @@ impl Client {
             return;
         }
         let is_awaited = matches!(self.busy.as_deref(), Some(Busy::Join(joining))
-            if joining.room == *joined.room.name() && number == self.rooms.next_number());
+            if joining.room == *joined.room.name() && joined.number() == joining.number);
         if !is_awaited {
             self.leave(&joined.room, &joined.membership);
             return;
@@ -237,8 +245,10 @@ impl Client {
             self.outbox.lines().extend_from_slice(&line);
         }
         let cursor = Cursor::behind(after);
-        self.rooms
-            .insert(RoomFeed::new(joined.room, joined.membership, cursor));
+        let membership = joined.membership.clone();
+        let feed = RoomFeed::new(joined.room, joined.membership, cursor);
+        // Perhaps not the one under which it was asked: conversations come and go meanwhile.
+        membership.set_number(self.rooms.insert(feed));
     }
 
     pub(super) fn part(&mut self, tag: TagText<'_>, room: &str) {

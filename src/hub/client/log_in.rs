@@ -253,6 +253,7 @@ impl Client {
                     identity,
                     resume_token,
                     last,
+                    ..
                 }),
                 Asked::LogIn(mechanism),
             ) => {

@@ -7,12 +7,14 @@ use actix::{AsyncContext, Context, Handler, Message};
 use crate::edge::wire::gc2::range::{HistoryRange, JoinFrom};
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::names::{RoomName, Tag};
+use crate::hub::auth::HasAccount;
 use crate::hub::registry::Wish;
 use crate::hub::room::HasMembers;
 use crate::hub::rules::access::{Action, NO_SUCH_ROOM};
 use crate::hub::rules::room_change::Change;
 use crate::hub::shard::Links;
 
+use super::direct::NO_SUCH_ACCOUNT;
 use super::room_change::Then;
 use super::{Busy, Client};
 
@@ -105,6 +107,9 @@ impl Client {
                 let wish = Wish::Change(change);
                 self.ask_registry(look.tag, look.room, is_there, wish, Then::Answer);
             }
+            AfterLook::Read(..) if look.room.is_direct() => {
+                self.refuse(tag, ErrorCode::NotFound, NO_SUCH_ACCOUNT);
+            }
             // Without asking the registry: it may be waiting for the disk, which nobody waits for who asks for a room that is hidden.
             AfterLook::Read(..) | AfterLook::Who | AfterLook::Join(_) | AfterLook::Change(_) => {
                 self.refuse(tag, ErrorCode::NotFound, NO_SUCH_ROOM);
@@ -119,8 +124,9 @@ impl Client {
     }
 }
 
-/// Whether the log knows the room or anybody is in it; `None` if the log could not be asked. A hidden room is looked for to the end, as one
-/// that is not there: how long the answer takes must not tell them apart.
+/// Whether the log knows the room or anybody is in it; of a direct conversation, whether the log knows it or there are accounts that
+/// could have it. `None` if nobody could be asked. A hidden room is looked for to the end, as one that is not there: how long the answer
+/// takes must not tell them apart.
 async fn is_there(links: &Links, room: &RoomName, is_hidden: bool) -> Option<bool> {
     let (sender, known) = tokio::sync::oneshot::channel();
     let wanted = room.clone();
@@ -131,6 +137,14 @@ async fn is_there(links: &Links, room: &RoomName, is_hidden: bool) -> Option<boo
         },
     );
     let mut is_there = known.await.ok()??;
+    if let Some((one, other)) = room.ends() {
+        for end in [one, other].into_iter().filter(|_| !is_there) {
+            if !links.auth.send(HasAccount(end.into())).await.ok()?? {
+                return Some(false);
+            }
+        }
+        return Some(true);
+    }
     for shard in links.rooms.iter() {
         if is_there && !is_hidden {
             break;

@@ -6,6 +6,7 @@
 //! in the order sent. `started` is the last thing that allocates for an idle client: it holds no buffer, no timer and no address.
 
 mod commands;
+mod direct;
 mod events;
 mod feed;
 mod history;
@@ -52,6 +53,7 @@ use super::rules::meter::Meter;
 use super::seat::Seat;
 use super::session::{ClientEnded, Ending};
 use super::shard::Shard;
+use direct::Found;
 use events::EventWanted;
 use feed::PageInHand;
 use history::HistoryWalk;
@@ -120,6 +122,8 @@ enum Until {
     Answered,
     /// The log's queue has room.
     QueueHasRoom,
+    /// It is known if there is an account of the name that it is for.
+    Account(Option<Found>),
 }
 
 struct Held {
@@ -314,6 +318,8 @@ pub struct PageRead {
     pub ticket: u32,
     /// What it is for.
     pub purpose: PageFor,
+    /// The client's account.
+    pub reader: std::sync::Arc<str>,
     /// The lines; `None` if nothing matched.
     pub block: Option<Block>,
     /// Everything that matched up to this id is in it.

@@ -37,11 +37,7 @@ impl Client {
     /// A fan-out that did not let the client in, or not again after a panic.
     pub(super) fn take_refused(&mut self, refused: &JoinRefused) {
         let refusal = refusal_of(self.judge(&refused.room, Action::Join));
-        let is_in = self
-            .rooms
-            .get(refused.number)
-            .is_some_and(|feed| *feed.room.name() == refused.room);
-        if is_in {
+        if self.rooms.find(refused.room.as_str()).is_some() {
             let reason = refusal.map_or_else(String::new, |(_, text)| text);
             return self.obey_out(&refused.room, &reason);
         }

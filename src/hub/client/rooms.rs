@@ -34,6 +34,10 @@ impl RoomFeed {
             is_queued: false,
         }
     }
+
+    fn is_conversation(&self) -> bool {
+        self.room.end().is_some()
+    }
 }
 
 /// See the module. The numbers are those that stand in the seat's news. Whoever is in no room pays a pointer.
@@ -55,13 +59,21 @@ struct Many {
     parked: Vec<u32>,
     /// Numbers that may be given again.
     free: Vec<u32>,
+    /// How many are direct conversations.
+    conversations: usize,
     /// Only beyond [`SCANNED_ROOMS_MAX`].
     index: Option<HashMap<RoomName, u32>>,
 }
 
 impl Rooms {
+    /// How many rooms it is in; direct conversations are none.
     pub(super) fn len(&self) -> usize {
         self.0.as_ref().map_or(0, |it| it.len())
+    }
+
+    /// How many direct conversations it is in.
+    pub(super) fn conversations(&self) -> usize {
+        self.0.as_ref().map_or(0, |it| it.conversations())
     }
 
     /// The number that the next room will have.
@@ -87,7 +99,12 @@ impl Rooms {
     }
 
     pub(super) fn remove(&mut self, number: u32) -> Option<RoomFeed> {
-        self.0.as_mut()?.remove(number)
+        let inside = self.0.as_mut()?;
+        let feed = inside.remove(number);
+        if inside.feeds.is_empty() && inside.many.is_none() {
+            self.0 = None;
+        }
+        feed
     }
 
     /// Nothing of any room is read until it is entered again; returns their numbers and names.
@@ -146,7 +163,12 @@ impl Rooms {
 
 impl Inside {
     fn len(&self) -> usize {
-        self.feeds.len() - self.many.as_ref().map_or(0, |many| many.free.len())
+        let free = self.many.as_ref().map_or(0, |many| many.free.len());
+        self.feeds.len() - free - self.conversations()
+    }
+
+    fn conversations(&self) -> usize {
+        self.many.as_ref().map_or(0, |many| many.conversations)
     }
 
     fn next_number(&self) -> u32 {
@@ -159,6 +181,9 @@ impl Inside {
 
     fn insert(&mut self, feed: RoomFeed) -> u32 {
         let name = feed.room.name().clone();
+        if feed.is_conversation() {
+            self.many.get_or_insert_default().conversations += 1;
+        }
         let number = match self.many.as_mut().and_then(|many| many.free.pop()) {
             Some(number) => {
                 self.feeds[number as usize] = Some(feed);
@@ -209,10 +234,35 @@ impl Inside {
         }
         let many = self.many.get_or_insert_default();
         many.free.push(number);
+        many.conversations -= usize::from(feed.is_conversation());
         if let Some(index) = &mut many.index {
             index.remove(feed.room.name());
         }
+        self.trim();
         Some(feed)
+    }
+
+    /// Conversations come and go: what a client at rest has kept for them is given back.
+    fn trim(&mut self) {
+        let held = self.feeds.len();
+        while matches!(self.feeds.last(), Some(None)) {
+            self.feeds.pop();
+        }
+        let Some(many) = &mut self.many else { return };
+        if self.feeds.len() < held {
+            let end = self.feeds.len() as u32;
+            many.free.retain(|number| *number < end);
+            if self.feeds.len() <= 1 {
+                self.feeds.shrink_to_fit();
+            }
+        }
+        if many.free.is_empty()
+            && many.parked.is_empty()
+            && many.conversations == 0
+            && many.index.is_none()
+        {
+            self.many = None;
+        }
     }
 
     fn iter(&self) -> impl Iterator<Item = (u32, &RoomFeed)> {
@@ -220,14 +270,27 @@ impl Inside {
         numbered.filter_map(|(number, feed)| Some((number as u32, feed.as_ref()?)))
     }
 
+    /// The fan-out started anew. Nothing of any room is read until it is entered again; returns their numbers and names. A
+    /// conversation goes on with what it has: what comes next lets the client in anew.
     fn wait_for_all(&mut self) -> Vec<(u32, RoomName)> {
         let numbered = self.feeds.iter_mut().enumerate();
         let feeds = numbered.filter_map(|(number, feed)| Some((number as u32, feed.as_mut()?)));
-        let waiting = feeds.map(|(number, feed)| {
+        let mut conversations = Vec::new();
+        let waiting = feeds.filter_map(|(number, feed)| {
+            if feed.is_conversation() {
+                feed.room.cut_off();
+                feed.cursor.detach();
+                conversations.push(number);
+                return None;
+            }
             feed.is_waiting = true;
-            (number, feed.room.name().clone())
+            Some((number, feed.room.name().clone()))
         });
-        waiting.collect()
+        let waiting = waiting.collect();
+        for number in conversations {
+            self.enqueue(number);
+        }
+        waiting
     }
 
     fn enqueue(&mut self, number: u32) {

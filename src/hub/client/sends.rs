@@ -17,6 +17,7 @@ use crate::hub::log::Requests;
 use crate::hub::messages::{Action as LogAction, Request};
 use crate::hub::rules::access::{Action, refusal_of};
 
+use super::direct::{Found, NO_SUCH_ACCOUNT};
 use super::{Busy, Client};
 
 /// Why a SEND goes no further.
@@ -147,10 +148,11 @@ impl Client {
         &mut self,
         tag: TagText<'_>,
         target: RoomTarget<'_>,
+        found: Option<Found>,
         body: &[u8],
         batch: &mut SendBatch,
     ) {
-        match self.checked(target, body) {
+        match self.checked(target, found, body) {
             Ok((room, body)) => batch.push(room, tag.as_str(), &body),
             Err((code, text)) => self.refuse(tag.as_str(), code, &text),
         }
@@ -159,6 +161,7 @@ impl Client {
     fn checked<'b>(
         &self,
         target: RoomTarget<'_>,
+        found: Option<Found>,
         body: &'b [u8],
     ) -> Result<(RoomName, Cow<'b, [u8]>), Refusal> {
         if !self.seat.is_known() {
@@ -168,12 +171,14 @@ impl Client {
             ));
         }
         let room = match target {
+            RoomTarget::Room(room) => self.check_may_send(room.as_str())?,
             RoomTarget::Direct(_) => {
-                return Err((ErrorCode::Forbidden, super::commands::NO_DIRECT.to_owned()));
+                let room = self.room_of(target)?;
+                check_found(found)?;
+                self.check_allowed(&room)?;
+                room
             }
-            RoomTarget::Room(room) => room.as_str(),
         };
-        let room = self.check_may_send(room)?;
         if self.seat.body_form() == BodyForm::C16 {
             // The codec looks at these.
             return Ok((room, body.into()));
@@ -205,10 +210,12 @@ impl Client {
             return Err((ErrorCode::Forbidden, text));
         };
         let room = feed.room.name().clone();
-        match refusal_of(self.judge(&room, Action::Send)) {
-            None => Ok(room),
-            Some(refusal) => Err(refusal),
-        }
+        self.check_allowed(&room)?;
+        Ok(room)
+    }
+
+    fn check_allowed(&self, room: &RoomName) -> Result<(), Refusal> {
+        refusal_of(self.judge(room, Action::Send)).map_or(Ok(()), Err)
     }
 
     fn check_size(&self, stored: &[u8]) -> Result<(), Refusal> {
@@ -262,7 +269,12 @@ impl Client {
         let mut requests = Vec::with_capacity(bodies.len());
         for ((room, tag, _), body) in batch.into_parts().zip(bodies) {
             // It may have been muted or put out while the codec was at work.
-            let refusal = match self.check_may_send(room.as_str()).map(|_| body) {
+            let checked = if room.is_direct() {
+                self.check_allowed(&room)
+            } else {
+                self.check_may_send(room.as_str()).map(|_| ())
+            };
+            let refusal = match checked.map(|()| body) {
                 Err(refusal) => refusal,
                 Ok(body) => match body {
                     Ok(body) if body.raw_bytes <= max => {
@@ -309,6 +321,18 @@ impl Client {
             client: self.seat.client,
             number,
             action,
+        }
+    }
+}
+
+/// Nobody writes to a name that is nobody's.
+fn check_found(found: Option<Found>) -> Result<(), Refusal> {
+    match found {
+        None | Some(Found::Yes) => Ok(()),
+        Some(Found::No) => Err((ErrorCode::NotFound, NO_SUCH_ACCOUNT.to_owned())),
+        Some(Found::Unknown) => {
+            let text = "the server cannot read its accounts now; try again later";
+            Err((ErrorCode::Unavailable, text.to_owned()))
         }
     }
 }

@@ -357,10 +357,14 @@ fn encode(events: Vec<Event>) -> Batch {
             EventKind::Message(_) => None,
         });
         let removed_up_to = removed.max().unwrap_or(0);
-        let blocks = text_blocks(events.iter())
-            .into_iter()
-            .map(Arc::new)
-            .collect();
+        let blocks = if room.is_direct() {
+            Vec::new()
+        } else {
+            text_blocks(events.iter())
+                .into_iter()
+                .map(Arc::new)
+                .collect()
+        };
         Some(RoomBlocks {
             room,
             blocks,

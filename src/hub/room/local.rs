@@ -20,7 +20,7 @@ const C16_TAIL_SHARE: usize = 4;
 pub struct Membership {
     seat: Rc<Seat>,
     /// The client's own number for the room.
-    number: u32,
+    number: Cell<u32>,
     form: BodyForm,
     position: Cell<u32>,
     /// Whether the client was told that there is news and has not looked yet.
@@ -33,6 +33,11 @@ impl Membership {
         self.has_news.set(false);
     }
 
+    /// The client has taken its place under this number.
+    pub fn set_number(&self, number: u32) {
+        self.number.set(number);
+    }
+
     /// In which form the client reads.
     pub fn form(&self) -> BodyForm {
         self.form
@@ -40,7 +45,7 @@ impl Membership {
 
     fn tell(&self) {
         if !self.has_news.replace(true) {
-            self.seat.leave_news(self.number);
+            self.seat.leave_news(self.number.get());
         }
     }
 }
@@ -54,12 +59,14 @@ pub struct JoinedRoom {
     pub membership: Rc<Membership>,
     /// The room's newest id at this moment.
     pub newest: u64,
+    /// Set where nobody asked, in a direct conversation: everything up to this id is known to the client, or older than its log-in.
+    pub unasked_after: Option<u64>,
 }
 
 impl JoinedRoom {
     /// The client's own number for the room.
     pub fn number(&self) -> u32 {
-        self.membership.number
+        self.membership.number.get()
     }
 }
 
@@ -77,6 +84,10 @@ pub struct LocalRoom {
     watchers: Cell<u32>,
     /// The newest id when a removal was last heard of: what the codec was given before that may hold what was removed.
     removed_behind: Cell<u64>,
+    /// The account that sees it so, of a direct conversation.
+    end: Option<Arc<str>>,
+    /// Number of the batch with the newest lines, of a direct conversation.
+    batch: Cell<u64>,
 }
 
 impl LocalRoom {
@@ -92,7 +103,37 @@ impl LocalRoom {
             c16_members: Cell::default(),
             watchers: Cell::default(),
             removed_behind: Cell::default(),
+            end: None,
+            batch: Cell::default(),
         }
+    }
+
+    /// The same as a direct conversation sees it who has this account.
+    pub fn seen_from(self, account: Arc<str>) -> Self {
+        Self {
+            end: Some(account),
+            ..self
+        }
+    }
+
+    /// The account that sees it so; `None` for a room, which looks the same to everybody.
+    pub fn end(&self) -> Option<&str> {
+        self.end.as_deref()
+    }
+
+    /// Number of the batch that brought a direct conversation's newest lines.
+    pub fn batch(&self) -> u64 {
+        self.batch.get()
+    }
+
+    pub(super) fn set_batch(&self, number: u64) {
+        self.batch.set(number);
+    }
+
+    /// The fan-out started anew, and what the codec still has for it comes to nobody: those who wait for that go on from the log.
+    pub fn cut_off(&self) {
+        let end = self.end_id();
+        self.c16.borrow_mut().reset(end);
     }
 
     /// Its name.
@@ -111,6 +152,11 @@ impl LocalRoom {
             BodyForm::Text => self.text.borrow(),
             BodyForm::C16 => self.c16.borrow(),
         }
+    }
+
+    /// How many connections are in it.
+    pub(super) fn members(&self) -> usize {
+        self.members.borrow().len()
     }
 
     /// Whether nobody is in it.
@@ -189,7 +235,7 @@ impl LocalRoom {
         }
         let membership = Rc::new(Membership {
             seat: seat.clone(),
-            number,
+            number: Cell::new(number),
             form,
             position: Cell::new(members.len() as u32),
             has_news: Cell::new(false),

@@ -7,6 +7,7 @@
 //! After a panic nothing of it is trusted: it starts empty, every client of the shard joins its rooms again from its own
 //! cursors, and the log tells the batches that were not heard.
 
+mod direct;
 mod directory;
 mod local;
 mod policy;
@@ -38,6 +39,7 @@ use super::rules::presence::Presence;
 use super::rules::tail_budget::TailBudget;
 use super::seat::Identity;
 use super::shard::Shard;
+use direct::Conversations;
 
 /// See the module.
 pub struct Room {
@@ -52,6 +54,7 @@ pub struct Room {
     presence: Presence,
     /// What the tails of all shards may hold.
     tails: Arc<TailBudget>,
+    conversations: Conversations,
 }
 
 enum State {
@@ -72,7 +75,13 @@ impl Room {
             heard,
             presence: Presence::default(),
             tails,
+            conversations: Conversations::default(),
         }
+    }
+
+    /// What one tail may hold.
+    fn tail_bytes(&self) -> usize {
+        usize::try_from(self.shard.config().rooms.tail_bytes).unwrap_or(usize::MAX)
     }
 
     fn hear(&self, part: &RoomBlocks) {
@@ -92,6 +101,7 @@ impl Room {
             if room.has_members(BodyForm::C16) {
                 self.shard.links().codec.do_send(EncodeBlocks {
                     room: part.room.clone(),
+                    reader: None,
                     behind: previous_end,
                     events: part.events.clone(),
                 });
@@ -110,7 +120,6 @@ impl Room {
             .is_allowed()
         {
             seat.leave_refused(JoinRefused {
-                number: join.membership,
                 room: room.name().clone(),
             });
             return;
@@ -122,6 +131,7 @@ impl Room {
             room: room.clone(),
             membership,
             newest,
+            unasked_after: None,
         });
         if let (true, Some(identity)) = (newcomer, identity) {
             self.announce(room.name(), &identity, true, Some(join.client), join.again);
@@ -139,6 +149,7 @@ impl Supervised for Room {
         self.rooms.clear();
         self.presence = Presence::default();
         self.silent.clear();
+        self.conversations.clear();
         let after = self.heard.load(Ordering::Acquire);
         warn!(self.log, "fan-out starts anew"; "clients" => self.shard.clients(), "after_batch" => after);
         // In this order: the rooms are asked for before the batches come again, and both come in the log's order.
@@ -194,8 +205,6 @@ impl Handler<JoinRoom> for Room {
 /// A client was not let into a room that it asked for, or was in before the fan-out started anew.
 #[derive(Debug, Clone)]
 pub struct JoinRefused {
-    /// The client's own number for it.
-    pub number: u32,
     /// Which.
     pub room: RoomName,
 }
@@ -221,12 +230,11 @@ impl Handler<RoomOpened> for Room {
             return;
         };
         let waiting = std::mem::take(waiting);
-        let tail_bytes =
-            usize::try_from(self.shard.config().rooms.tail_bytes).unwrap_or(usize::MAX);
+        let tail_bytes = usize::try_from(self.shard.config().rooms.tail_bytes);
         let room = Rc::new(LocalRoom::new(
             opened.room.clone(),
             opened.newest,
-            tail_bytes,
+            tail_bytes.unwrap_or(usize::MAX),
             &self.tails,
         ));
         *state = State::Open(room.clone());
@@ -275,6 +283,9 @@ impl Handler<MemberLeft> for Room {
     type Result = ();
 
     fn handle(&mut self, left: MemberLeft, _: &mut Context<Self>) {
+        if left.room.is_direct() {
+            return self.conversations.tidy(&left.room);
+        }
         if let Some(identity) = left.last_of {
             self.announce(&left.room, &identity, false, None, false);
         }
@@ -310,7 +321,11 @@ impl Handler<Committed> for Room {
             return;
         }
         for part in &committed.batch.rooms {
-            self.hear(part);
+            if part.room.is_direct() {
+                self.hear_direct(part, committed.number);
+            } else {
+                self.hear(part);
+            }
         }
         panic_at::point("half-heard");
         for answer in &*committed.answers {
@@ -320,6 +335,7 @@ impl Handler<Committed> for Room {
         }
         panic_at::point("unnoted");
         self.heard.store(committed.number, Ordering::Release);
+        self.shard.note_heard(committed.number);
         self.shard.leave_queue(committed.queue_bytes);
         let removals = &committed.batch.removals;
         if !removals.is_empty() && committed.batch.heard() {
@@ -358,6 +374,8 @@ impl Handler<RemovalAnswered> for Room {
 pub struct BlocksEncoded {
     /// Which room.
     pub room: RoomName,
+    /// The account that hears them, in a direct conversation.
+    pub reader: Option<Arc<str>>,
     /// The room's newest id before these.
     pub behind: u64,
     /// The blocks; `None` if the codec failed on them.
@@ -368,7 +386,12 @@ impl Handler<BlocksEncoded> for Room {
     type Result = ();
 
     fn handle(&mut self, encoded: BlocksEncoded, _: &mut Context<Self>) {
-        if let Some(State::Open(room)) = self.rooms.get(&encoded.room) {
+        let room = match (&encoded.reader, self.rooms.get(&encoded.room)) {
+            (Some(reader), _) => self.conversations.find(&encoded.room, reader),
+            (None, Some(State::Open(room))) => Some(room),
+            _ => None,
+        };
+        if let Some(room) = room {
             room.take_encoded(encoded.behind, encoded.blocks);
             room.wake_members(BodyForm::C16);
         }

@@ -3,8 +3,7 @@
 use bytes::Bytes;
 
 use super::tail_budget::Holders;
-use crate::edge::wire::names::RoomName;
-use crate::edge::wire::timestamp::{Timestamp, push_decimal};
+use crate::edge::wire::timestamp::push_decimal;
 use crate::store::log::{Event, EventKind};
 
 /// A block is closed once it holds so many bytes, so that a tail can be trimmed in small steps.
@@ -112,17 +111,18 @@ impl BlockBuilder {
     }
 }
 
-/// Appends the line that members hear about `event`; `body` is the body in the form of the connection.
-pub fn write_member_line(event: &Event, body: &[u8], out: &mut Vec<u8>) {
+/// Appends the line that members hear about `event`; `body` is the body in the form of the connection. `reader` is the account that
+/// hears it, which matters in a direct conversation only: each end names the other.
+pub fn write_member_line(event: &Event, body: &[u8], reader: &str, out: &mut Vec<u8>) {
     match &event.kind {
         EventKind::Message(_) => {
             out.extend_from_slice(b"MSG;");
-            write_message_fields(&event.room, event.id, event.time, event.user.as_str(), out);
+            write_message_fields(event, reader, out);
             out.extend_from_slice(body);
         }
         EventKind::Removal(target) => {
             out.extend_from_slice(b"GONE;");
-            out.extend_from_slice(event.room.as_str().as_bytes());
+            event.room.write_seen_by(reader, out);
             out.push(b';');
             push_decimal(*target, 1, out);
         }
@@ -131,32 +131,31 @@ pub fn write_member_line(event: &Event, body: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Appends `{room};{id};{timestamp};{user};`, which MSG and HIST share.
-pub fn write_message_fields(
-    room: &RoomName,
-    id: u64,
-    time: Timestamp,
-    user: &str,
-    out: &mut Vec<u8>,
-) {
-    out.extend_from_slice(room.as_str().as_bytes());
+pub fn write_message_fields(event: &Event, reader: &str, out: &mut Vec<u8>) {
+    event.room.write_seen_by(reader, out);
     out.push(b';');
-    push_decimal(id, 1, out);
+    push_decimal(event.id, 1, out);
     out.push(b';');
-    time.write_to(out);
+    event.time.write_to(out);
     out.push(b';');
-    out.extend_from_slice(user.as_bytes());
+    out.extend_from_slice(event.user.as_str().as_bytes());
     out.push(b';');
 }
 
-/// The lines of `events` for text connections, as blocks.
+/// The lines of `events`, which are a room's, for text connections, as blocks.
 pub fn text_blocks<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<Block> {
+    text_blocks_for("", events)
+}
+
+/// The same for the account `reader`, be it of a direct conversation.
+pub fn text_blocks_for<'a>(reader: &str, events: impl Iterator<Item = &'a Event>) -> Vec<Block> {
     let (mut builder, mut blocks) = (BlockBuilder::default(), Vec::new());
     for event in events {
         let body: &[u8] = match &event.kind {
             EventKind::Message(body) => body,
             EventKind::Removal(_) => b"",
         };
-        builder.push(event.id, |out| write_member_line(event, body, out));
+        builder.push(event.id, |out| write_member_line(event, body, reader, out));
         if builder.is_full() {
             blocks.extend(builder.take());
         }
@@ -184,7 +183,8 @@ pub fn text_page(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::edge::wire::names::UserName;
+    use crate::edge::wire::names::{RoomName, UserName};
+    use crate::edge::wire::timestamp::Timestamp;
 
     fn event(id: u64, kind: EventKind) -> Event {
         let user = UserName::parse("ann").unwrap();
@@ -226,6 +226,27 @@ mod tests {
             (0, 26, 26)
         );
         assert_eq!(block.offset_behind(9) as usize, block.bytes().len());
+    }
+
+    #[test]
+    fn each_end_of_a_conversation_names_the_other() {
+        let user = |name| UserName::parse(name).unwrap();
+        let room = RoomName::direct(&user("Ann"), &user("bob"));
+        let events = [
+            event(3, EventKind::Message(Bytes::from_static(b"psst"))),
+            event(9, EventKind::Removal(3)),
+        ];
+        let events = events.map(|event| Event {
+            room: room.clone(),
+            ..event
+        });
+        for (reader, lines) in [
+            ("ann", "MSG;@bob;3;1.500;ann;psst\nGONE;@bob;3\n"),
+            ("bob", "MSG;@ann;3;1.500;ann;psst\nGONE;@ann;3\n"),
+        ] {
+            let blocks = text_blocks_for(reader, events.iter());
+            assert_eq!(&blocks[0].bytes()[..], lines.as_bytes());
+        }
     }
 
     #[test]

@@ -224,5 +224,48 @@ fn a_direct_conversation_is_not_joined() {
     assert_eq!(bench.connect(), ["AUTH;auth;GUEST;ann"]);
     bench.send("psst");
     bench.go_on(&["OK;auth;ann;"]);
+    assert_eq!(bench.written(), ["HISTORY;past;@bob;last=5;5"]);
+    // Said while the past is read: told behind it, and once.
+    bench.go_on(&["MSG;@bob;9;1.000;bob;new", "HIST;past;@bob;7;1.000;ann;x"]);
+    bench.go_on(&["HIST;past;@bob;9;1.000;bob;new", "OK;past;2"]);
     assert!(bench.written()[0].ends_with(";@bob;psst"));
+    bench.go_on(&["MSG;@BOB;10;1.000;ann;psst", "GONE;@bob;7"]);
+    assert!(bench.events.contains(&Event::Gone { id: 7 }));
+    assert_eq!(bench.ids(), [7, 9, 10]);
+    bench.lose();
+    bench.connect();
+    bench.go_on(&["OK;auth;ann;"]);
+    assert_eq!(bench.written(), ["HISTORY;past;@bob;after=10;1000"]);
+    bench.go_on(&["HIST;past;@bob;12;1.000;bob;missed", "OK;past;1"]);
+    assert_eq!(bench.ids(), [12]);
+}
+
+#[test]
+fn a_conversation_that_only_goes_on_asks_for_nothing() {
+    let mut bench = Bench::new("@bob", JoinFrom::Now);
+    bench.connect();
+    bench.send("psst");
+    bench.go_on(&["OK;auth;ann;"]);
+    assert!(bench.written()[0].ends_with(";@bob;psst"));
+    let mut bench = Bench::new("@nobody", JoinFrom::Last(5));
+    bench.connect();
+    bench.go_on(&["OK;auth;ann;"]);
+    let verdict = bench.hear("ERR;past;not-found;there is no account of this name");
+    assert!(matches!(verdict, Verdict::End(_)));
+}
+
+#[test]
+fn what_was_missed_of_a_conversation_is_read_page_by_page() {
+    let mut bench = Bench::new("@bob", JoinFrom::After(1));
+    bench.connect();
+    bench.go_on(&["OK;auth;ann;"]);
+    assert_eq!(bench.written(), ["HISTORY;past;@bob;after=1;1000"]);
+    let hist = |id: u64| format!("HIST;past;@bob;{id};1.000;bob;x");
+    for id in 2..=1001 {
+        bench.go_on(&[&hist(id)]);
+    }
+    bench.go_on(&["MSG;@bob;1002;1.000;bob;x", "OK;past;1000"]);
+    assert_eq!(bench.written(), ["HISTORY;past;@bob;after=1001;1000"]);
+    bench.go_on(&["MSG;@bob;1003;1.000;bob;x", &hist(1002), "OK;past;1"]);
+    assert_eq!(bench.ids(), (2..=1003).collect::<Vec<_>>());
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{AUTH_TAG, Event, JOIN_TAG, Phase, Query, Refused, Session, Verdict};
+use super::{AUTH_TAG, Event, JOIN_TAG, PAST_TAG, Phase, Query, Refused, Session, Verdict};
 use crate::edge::wire::gc2::range::JoinFrom;
 use crate::edge::wire::gc2::server_line::OkFields;
 use crate::edge::wire::names::is_user;
@@ -31,6 +31,8 @@ impl Session {
             events.push_back(Event::Answered { query, count });
         } else if tag == AUTH_TAG {
             return self.logged_in(fields, out, events);
+        } else if tag == PAST_TAG {
+            self.past_read(out, events);
         } else if tag == JOIN_TAG {
             let newest = fields.number(1).unwrap_or(0);
             if self.last_seen.is_none() && (self.from == Some(JoinFrom::Now) || newest == 0) {
@@ -59,7 +61,9 @@ impl Session {
             self.resume = Some(Zeroizing::new(fields.get(1).to_owned()));
         }
         if self.from.is_none() {
-            self.enter(0, out, events);
+            if !self.ask_past(out) {
+                self.enter(0, out, events);
+            }
         } else if self.joins_later() {
             self.join(out);
         }
@@ -107,7 +111,9 @@ impl Session {
             self.from = Some(JoinFrom::Now);
             events.push_back(Event::Restored { last_seen });
             self.join(out);
-        } else if tag == AUTH_TAG || (tag == JOIN_TAG && self.phase == Phase::Entering) {
+        } else if tag == AUTH_TAG
+            || ([JOIN_TAG, PAST_TAG].contains(&tag) && self.phase == Phase::Entering)
+        {
             return self.not_let_in(tag, error, out);
         } else {
             events.push_back(Event::Complaint(error));

@@ -2,6 +2,7 @@
 //! whether to go on. Owns what has to outlive a connection: the last id seen and the messages without an answer.
 
 mod answers;
+mod past;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -18,7 +19,9 @@ use crate::edge::wire::gc2::server_line::ServerLine;
 use crate::term::connection::Link;
 use crate::term::error::TermError;
 use crate::term::login::{Credentials, LogIn};
+use crate::term::message::Message;
 use crate::term::render::sanitized;
+use past::{PAST_TAG, Past};
 use zeroize::Zeroizing;
 
 const AUTH_TAG: &str = crate::term::login::TAG;
@@ -70,6 +73,8 @@ pub struct Session {
     room: String,
     /// Where to begin as long as nothing was seen; `None` does not join at all.
     from: Option<JoinFrom>,
+    /// Only in a direct conversation.
+    past: Option<Past>,
     phase: Phase,
     entered_before: bool,
     last_seen: Option<u64>,
@@ -112,6 +117,7 @@ impl Session {
                 binding: None,
             },
             from: (!room.starts_with('@')).then_some(from),
+            past: room.starts_with('@').then(|| Past::new(from)),
             room,
             phase: Phase::Offline,
             entered_before: false,
@@ -181,6 +187,9 @@ impl Session {
         events: &mut VecDeque<Event>,
     ) -> Duration {
         self.phase = Phase::Offline;
+        if let Some(past) = &mut self.past {
+            past.forget();
+        }
         for (_, query) in self.queries.drain(..) {
             events.push_back(not_connected(query));
         }
@@ -263,7 +272,9 @@ impl Session {
                 };
                 return self.refused(tag, error, out, events);
             }
-            ServerLine::Gone { room, id } if room == self.room && !self.gone.contains(&id) => {
+            ServerLine::Gone { room, id }
+                if room.eq_ignore_ascii_case(&self.room) && !self.gone.contains(&id) =>
+            {
                 if self.gone.len() == GONE_MAX {
                     self.gone.pop_front();
                 }
@@ -284,6 +295,11 @@ impl Session {
                     room: room.to_owned(),
                     reason: reason.to_owned(),
                 });
+            }
+            ServerLine::Hist { tag, message } if tag == PAST_TAG => {
+                if let Some(past) = &mut self.past {
+                    past.take(message.into());
+                }
             }
             ServerLine::Hist { message, .. } => events.push_back(Event::Past(message.into())),
             ServerLine::User { user, state, .. } => events.push_back(Event::User {
@@ -322,13 +338,22 @@ impl Session {
             events.push_back(Event::Direct(message.into()));
             return;
         }
-        if self.from.is_some() {
-            if self.last_seen.is_some_and(|last| message.id <= last) {
-                return;
-            }
-            self.last_seen = Some(message.id);
+        let message = match &mut self.past {
+            Some(past) => past.hold(message.into()),
+            None => Some(message.into()),
+        };
+        if let Some(message) = message {
+            self.show(message, events);
         }
-        events.push_back(Event::Message(message.into()));
+    }
+
+    /// A message of the room, in its turn.
+    fn show(&mut self, message: Message, events: &mut VecDeque<Event>) {
+        if self.last_seen.is_some_and(|last| message.id <= last) {
+            return;
+        }
+        self.last_seen = Some(message.id);
+        events.push_back(Event::Message(message));
     }
 
     fn join(&self, out: &mut Vec<u8>) {
