@@ -3,9 +3,11 @@
 //! Everything on a shard runs on one thread, so a seat is cells, not locks. Whoever leaves something wakes the client, which
 //! looks at all of it in one go: a thousand members cost a thousand wake-ups, and no message of their own.
 
+mod moment;
+mod rare;
+
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
-use std::num::NonZeroU64;
 use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -20,6 +22,8 @@ use super::messages::{Answer, ClientRef};
 use super::registry::ChangeAnswer;
 use super::room::{JoinRefused, JoinedRoom};
 use super::rules::standing::Standing;
+use moment::Moment;
+use rare::{Rare, put};
 
 /// Who a client is, once it is someone.
 #[derive(Debug, Clone)]
@@ -96,47 +100,6 @@ impl std::fmt::Debug for Seat {
         let mut seat = f.debug_struct("Seat");
         seat.field("client", &self.client).field("peer", &self.peer);
         seat.finish_non_exhaustive()
-    }
-}
-
-/// What is left at a seat seldom; an idle client has none of it.
-#[derive(Default)]
-struct Rare {
-    joined: Vec<JoinedRoom>,
-    refused: Vec<JoinRefused>,
-    /// Rooms that the client is put out of, and why. Each room stands here once.
-    outs: Vec<(RoomName, Arc<str>)>,
-    /// The newest TOPIC line of each room that got one.
-    topics: Vec<(RoomName, Arc<[u8]>)>,
-    change: Option<ChangeAnswer>,
-    log_in: Option<LogInResult>,
-    notes: Vec<u8>,
-}
-
-impl Rare {
-    fn is_empty(&self) -> bool {
-        self.joined.is_empty()
-            && self.refused.is_empty()
-            && self.outs.is_empty()
-            && self.topics.is_empty()
-            && self.change.is_none()
-            && self.log_in.is_none()
-            && self.notes.is_empty()
-    }
-}
-
-/// A moment on the shard's clock, in microseconds and one more: half as large as a [`Duration`], and none costs nothing.
-#[derive(Debug, Clone, Copy)]
-struct Moment(NonZeroU64);
-
-impl Moment {
-    fn of(clock: Duration) -> Self {
-        let micros = u64::try_from(clock.as_micros()).unwrap_or(u64::MAX);
-        Self(NonZeroU64::MIN.saturating_add(micros))
-    }
-
-    fn on_clock(self) -> Duration {
-        Duration::from_micros(self.0.get() - 1)
     }
 }
 
@@ -507,13 +470,5 @@ impl Seat {
     /// It is someone now. An original client is someone else with each new name in its messages.
     pub fn set_identity(&self, identity: Identity) {
         *self.identity.borrow_mut() = Some(Box::new(identity));
-    }
-}
-
-/// The newest value of a room takes the place of the one before.
-fn put<T>(list: &mut Vec<(RoomName, T)>, room: &RoomName, value: T) {
-    match list.iter_mut().find(|(known, _)| known == room) {
-        Some(known) => known.1 = value,
-        None => list.push((room.clone(), value)),
     }
 }
