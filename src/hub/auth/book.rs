@@ -61,7 +61,7 @@ impl Registered {
 
 /// How far the accounts were read along with those that somebody asked for.
 ///
-/// After a restart everybody comes back within seconds, and looking each one up costs ten times as much as reading it in a row. So, once a
+/// After a restart everybody comes back within seconds, and looking each one up costs far more than reading them in a row. So, once a
 /// few have come, each that is not in memory brings the next page with it, until all are there: no log-in waits for more than a page.
 #[derive(Debug, Default)]
 struct ReadAlong {
