@@ -88,7 +88,7 @@ pub enum Command {
     Tail(TailArgs),
     /// Open an account on a server that lets people do so
     #[command(
-        after_help = "The password is asked for twice, or read with --password-stdin.\n\nExamples:\n  gencomm register --server chat.example --user ann\n  gencomm register --server chat.example --user ann --invite CODE"
+        after_help = "The password is asked for twice, or read with --password-stdin.\n\nExamples:\n  gencomm register --server chat.example --user ann\n  gencomm register --server chat.example --user ann --invite-file code.txt\n  GENCOMM_INVITE=gci_... gencomm register --server chat.example --user ann"
     )]
     Register(RegisterArgs),
     /// Change your password

@@ -21,9 +21,10 @@ pub fn run(cli: &Cli, args: &RegisterArgs) -> Result<(), Failure> {
     } else {
         secrets::asked_twice(&format!("New password of {} at {server}: ", args.user))?
     };
+    let invite = secrets::invitation(args.invite_file.as_deref(), |name| std::env::var(name).ok())?;
     client::with_server(&args.server, server, async |dialer| {
         let at = dialer.server().to_owned();
-        let name = register(dialer, args, &password).await?;
+        let name = register(dialer, args, &password, invite.as_ref()).await?;
         say(&format!(
             "gencomm: the account {} is open; log in with: gencomm chat --server {at} --user {0} -p",
             sanitized(&name)
@@ -37,13 +38,14 @@ async fn register(
     dialer: Dialer,
     args: &RegisterArgs,
     password: &Text,
+    invite: Option<&Text>,
 ) -> Result<String, TermError> {
     let mut connection = dialer.open().await?;
     if !connection.link().private {
         return Err(TermError::Exposed);
     }
     let mut out = Vec::new();
-    let invite = args.invite.as_deref().unwrap_or("");
+    let invite = invite.map_or("", |code| code.as_str());
     let (user, password) = (args.user.as_str(), encode(password.as_bytes()));
     request::register(&mut out, TAG, user, &password, invite);
     let fields = enter::ask(&mut connection, TAG, &out).await?;
@@ -62,8 +64,8 @@ mod tests {
     use crate::term::fake::FakeServer;
     use clap::Parser;
 
-    fn args(more: &str) -> RegisterArgs {
-        let line = format!("gencomm register --user ann {more}");
+    fn args() -> RegisterArgs {
+        let line = "gencomm register --user ann";
         match Cli::try_parse_from(line.split_whitespace())
             .unwrap()
             .command
@@ -73,11 +75,13 @@ mod tests {
         }
     }
 
-    async fn answer(more: &str, line: &str, answer: &str) -> Result<String, TermError> {
+    async fn answer(invite: &str, line: &str, answer: &str) -> Result<String, TermError> {
         let server = FakeServer::bind().await;
-        let (dialer, args) = (server.endpoint().server, args(more));
+        let (dialer, args) = (server.endpoint().server, args());
+        let invite = (!invite.is_empty()).then(|| Text::new(invite.to_owned()));
         let password = Text::new("s3cret pass".to_owned());
-        let client = tokio::spawn(async move { register(dialer, &args, &password).await });
+        let client =
+            tokio::spawn(async move { register(dialer, &args, &password, invite.as_ref()).await });
         let mut peer = server.accept().await;
         assert_eq!(peer.line().await.as_deref(), Some(line));
         peer.say(answer).await;
@@ -91,7 +95,7 @@ mod tests {
         assert_eq!(name.unwrap(), "Ann");
         let line = format!("{line}code");
         let refusal = "ERR;register;forbidden;this invitation was used";
-        let error = answer("--invite code", &line, refusal).await.unwrap_err();
+        let error = answer("code", &line, refusal).await.unwrap_err();
         assert_eq!(error.to_string(), "forbidden: this invitation was used");
     }
 }

@@ -18,6 +18,8 @@ pub const SECRET_BYTES_MAX: usize = 1024;
 const PASSWORD_VARIABLE: &str = "GENCOMM_PASSWORD";
 /// A token, for programs.
 const TOKEN_VARIABLE: &str = "GENCOMM_TOKEN";
+/// The code of an invitation to `gencomm register`.
+pub const INVITE_VARIABLE: &str = "GENCOMM_INVITE";
 
 /// A secret in memory.
 pub type Text = Zeroizing<String>;
@@ -68,6 +70,19 @@ pub fn credentials(
         (None, None) => Secret::Guest,
     };
     Ok(Credentials { user, secret })
+}
+
+/// The code of an invitation, from a file or from the environment, if there is one.
+pub fn invitation(
+    file: Option<&Path>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Option<Text>, Failure> {
+    match file {
+        Some(file) => in_file(file).map(Some),
+        None => Ok(variable(INVITE_VARIABLE)
+            .filter(|code| !code.is_empty())
+            .map(Text::new)),
+    }
 }
 
 /// Asks on the terminal, without echo, also where standard input is a pipe.

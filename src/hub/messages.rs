@@ -61,6 +61,8 @@ pub enum Action {
         user: UserName,
         /// What the server knows of them.
         standing: Standing,
+        /// Since when the account is theirs.
+        since: Timestamp,
         /// By which right.
         right: RemovalRight,
     },

@@ -101,3 +101,21 @@ fn an_admin_who_is_one_no_longer_makes_nobody_an_owner() {
     own.send(&format!("GET;g;{id}"));
     own.until("OK;g;1");
 }
+
+#[test]
+fn what_others_said_under_a_name_is_not_its_new_owners() {
+    let mut house = House::open();
+    let mut guest = house.server.guest("ann");
+    guest.join("lobby", "");
+    let by_guest = guest.say("lobby", "g", "from a guest called ann");
+    guest.send("BYE;");
+    guest.until_closed();
+    let mut ann = house.account("ann");
+    ann.join("lobby", "");
+    let own = ann.say("lobby", "a", "from ann's account");
+    ann.until(&format!("MSG;lobby;{own};"));
+    ann.send(&format!("DELETE;d;{by_guest}"));
+    ann.expect_start("ERR;d;forbidden;");
+    ann.send(&format!("DELETE;e;{own}"));
+    ann.until(&format!("OK;e;{own}"));
+}

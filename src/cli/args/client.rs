@@ -76,9 +76,9 @@ pub struct RegisterArgs {
     /// The name of the new account
     #[arg(long, value_name = "NAME", value_parser = user_name)]
     pub user: UserName,
-    /// The invitation, if the server wants one
-    #[arg(long, value_name = "CODE")]
-    pub invite: Option<String>,
+    /// The invitation is in this file [or set GENCOMM_INVITE]; it is no argument, since arguments are seen by everybody on the machine
+    #[arg(long, value_name = "FILE")]
+    pub invite_file: Option<PathBuf>,
     /// Read the password from the first line of standard input
     #[arg(long)]
     pub password_stdin: bool,

@@ -117,7 +117,7 @@ fn a_secret_is_no_argument_and_has_one_source() {
         "gencomm send --password-stdin hi",
         "gencomm tail --token-file t --plaintext",
         &format!("gencomm tail --trust sha256:{print} --ca f"),
-        "gencomm register --user ann --invite code --server a:1",
+        "gencomm register --user ann --invite-file code --server a:1",
         "gencomm register --user ann --password-stdin --ca f",
         "gencomm passwd --server a:1",
         "gencomm passwd --user ann --password-stdin --mechanism scram",

@@ -311,7 +311,9 @@ impl AuthSupervisor {
         if means != Means::Token {
             info!(self.log, "logged in"; "user" => %account.name, "peer" => %address, "by" => ?means);
         }
-        let resume_token = if self.config.auth.resume.is_zero() || means == Means::LastingToken {
+        // What is itself good for coming back can be revoked on its own; a resume token would outlive that.
+        let is_lasting = matches!(means, Means::LastingToken | Means::Certificate);
+        let resume_token = if self.config.auth.resume.is_zero() || is_lasting {
             String::new()
         } else {
             self.book.mint(account, Timestamp::now())

@@ -63,7 +63,11 @@ impl Client {
         if !room.is_direct() {
             return Timestamp::default();
         }
-        // Whoever is no account is no end of any.
+        self.account_since()
+    }
+
+    /// Since when its account is its own; whoever has none, never.
+    pub(super) fn account_since(&self) -> Timestamp {
         let created = self.shard.accounts.created(&self.account());
         created.unwrap_or(Timestamp::from_micros(u64::MAX))
     }

@@ -117,7 +117,8 @@ impl Client {
         };
         let room = &event.room;
         let session = self.seat.client.session;
-        if is_own(identity.standing, &identity.account, session, event) {
+        let since = self.account_since();
+        if is_own(identity.standing, &identity.account, session, since, event) {
             return match self.judge(room, Action::DeleteOwn) {
                 Verdict::Allowed => self.remove(&tag, event.id, RemovalRight::Author),
                 _ => self.refuse(tag.as_str(), ErrorCode::NotFound, NO_SUCH_MESSAGE),
@@ -175,6 +176,7 @@ impl Client {
             return;
         };
         let action = LogAction::Remove {
+            since: self.account_since(),
             id,
             user: identity.user,
             standing: identity.standing,

@@ -214,6 +214,7 @@ fn stage(store: &mut dyn LogStore, planned: &mut Planned, room_rates: &mut RoomR
             id,
             user,
             standing,
+            since,
             right,
         } => {
             let target = match store.reader().get(*id) {
@@ -228,7 +229,7 @@ fn stage(store: &mut dyn LogStore, planned: &mut Planned, room_rates: &mut RoomR
                 }
             };
             if *right == RemovalRight::Author
-                && !is_own(*standing, &user.account(), origin, &target)
+                && !is_own(*standing, &user.account(), origin, *since, &target)
             {
                 planned.result = Some(Err(Refused::Forbidden));
                 return;

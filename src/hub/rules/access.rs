@@ -12,6 +12,7 @@ use std::net::IpAddr;
 
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::names::RoomName;
+use crate::edge::wire::timestamp::Timestamp;
 use crate::store::accounts::{Person, RoomPolicy, RoomRole};
 use crate::store::log::Event;
 
@@ -276,11 +277,18 @@ pub fn person(policy: Option<&RoomPolicy>, account: &str) -> Person {
     known.copied().unwrap_or_default()
 }
 
-/// Whether `event` was said by this account or, for a guest, by this session: whoever bears a guest's name next shares its account.
-pub fn is_own(standing: Standing, account: &str, session: u64, event: &Event) -> bool {
+/// Whether `event` was said by this account, made at `since`, or, for a guest, by this session: whoever bore the name before, as a guest or
+/// as an account that was removed, was somebody else.
+pub fn is_own(
+    standing: Standing,
+    account: &str,
+    session: u64,
+    since: Timestamp,
+    event: &Event,
+) -> bool {
     if standing.is_guest() {
         event.origin == session
     } else {
-        *event.user.account() == *account
+        *event.user.account() == *account && event.time >= since
     }
 }

@@ -274,23 +274,25 @@ fn a_mute_holds_for_a_name_in_one_room() {
 fn a_guest_owns_what_its_connection_sent_an_account_what_its_name_sent() {
     let event = Event {
         id: 1,
-        time: Timestamp::default(),
+        time: Timestamp::from_micros(5),
         room: RoomName::lobby(),
         user: UserName::parse("Ann").unwrap(),
         kind: EventKind::Message(bytes::Bytes::new()),
         origin: 7,
         nonce: 0,
     };
-    for (account, standing, session, expected) in [
-        ("ann", Standing::Guest, 7, true),
-        ("ann", Standing::Guest, 8, false),
-        ("bob", Standing::Guest, 7, true),
-        ("ann", Standing::Member, 8, true),
-        ("bob", Standing::Member, 7, false),
-        ("bob", Standing::Admin, 7, false),
+    for (account, standing, session, since, expected) in [
+        ("ann", Standing::Guest, 7, 0, true),
+        ("ann", Standing::Guest, 8, 0, false),
+        ("bob", Standing::Guest, 7, 0, true),
+        ("ann", Standing::Member, 8, 5, true),
+        ("ann", Standing::Member, 7, 6, false),
+        ("bob", Standing::Member, 7, 0, false),
+        ("bob", Standing::Admin, 7, 0, false),
     ] {
-        let own = is_own(standing, account, session, &event);
-        assert_eq!(own, expected, "{account} {standing:?} {session}");
+        let since = Timestamp::from_micros(since);
+        let own = is_own(standing, account, session, since, &event);
+        assert_eq!(own, expected, "{account} {standing:?} {session} {since:?}");
     }
 }
 
