@@ -1,6 +1,8 @@
 //! What is done to accounts while their owners are connected: `gencomm user suspend`, a new password, a revoked token. It is in force
 //! within a second, since the accounts are asked several times a second whether anybody has changed them.
 
+use std::time::Duration;
+
 use slog::{info, warn};
 
 use crate::hub::session::AccountChanged;
@@ -8,9 +10,20 @@ use crate::store::accounts::{State, What};
 
 use super::AuthSupervisor;
 
+/// Changes that are not older than this are seen a little later.
+const JUST_NOW: Duration = Duration::from_millis(2);
+
 impl AuthSupervisor {
+    /// The same, unless that was just done: of the many who come back at once each would look again.
+    pub(super) fn look_for_changes_once_more(&mut self) {
+        if self.now().saturating_sub(self.looked_at) >= JUST_NOW {
+            self.look_for_changes();
+        }
+    }
+
     /// Finds out what was changed, and tells every shard.
     pub(super) fn look_for_changes(&mut self) {
+        self.looked_at = self.now();
         let changes = match self.book.changes() {
             Ok(changes) => changes,
             Err(error) => {

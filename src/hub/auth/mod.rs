@@ -60,6 +60,8 @@ pub struct AuthSupervisor {
     in_use: NamesInUse,
     keys: RandomState,
     clock: Instant,
+    /// When the accounts were last asked for changes.
+    looked_at: Duration,
     sessions: Vec<Addr<SessionSupervisor>>,
     /// Shards that have not yet reported after a restart.
     reports_due: Vec<u16>,
@@ -91,6 +93,7 @@ impl AuthSupervisor {
             in_use: NamesInUse::default(),
             keys: RandomState::new(),
             clock: Instant::now(),
+            looked_at: Duration::ZERO,
             sessions: Vec::new(),
             reports_due: Vec::new(),
             round: 0,

@@ -64,7 +64,7 @@ impl AuthSupervisor {
                 Credentials::Guest(_) | Credentials::ScramFinal { .. }
             ) {
                 // What was done to accounts until now ends the connections from before, not the one that comes of this.
-                auth.look_for_changes();
+                auth.look_for_changes_once_more();
             }
             if let Err(refusal) = auth.attempt(address, &log_in.by) {
                 return auth.refuse(client, address, refusal);

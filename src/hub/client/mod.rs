@@ -89,8 +89,10 @@ pub struct Client {
     ending: Option<Box<Ending>>,
     /// Gone once it is logged in.
     stranger: Option<Box<Stranger>>,
-    /// How fast it goes; nobody looks at those that are exempt.
+    /// How fast it goes.
     meter: Option<Box<Meter>>,
+    /// Whether that is looked at; not where it is exempt.
+    is_metered: bool,
     said_hello: bool,
     is_blocked: bool,
     /// A proxy that is believed says that it came to it over TLS.
@@ -195,6 +197,7 @@ impl Client {
             ending: None,
             stranger: None,
             meter: None,
+            is_metered: false,
             said_hello: false,
             is_blocked: false,
             came_over_tls: false,

@@ -35,12 +35,19 @@ impl Client {
     /// It is someone now, or another configuration is in force: its commands are counted, unless its address is exempt.
     pub(super) fn review_meter(&mut self) {
         let address = self.seat.peer().ip();
-        if lists(&self.shard.config().limits.exempt, address) {
+        self.is_metered = !lists(&self.shard.config().limits.exempt, address);
+        if !self.is_metered {
             self.meter = None;
-        } else {
-            let now = self.shard.now();
-            self.meter.get_or_insert_with(|| Box::new(Meter::new(now)));
         }
+    }
+
+    /// What it has used, unless it is exempt. Nobody has one before the first command.
+    fn meter(&mut self) -> Option<&mut Meter> {
+        if !self.is_metered {
+            return None;
+        }
+        let now = self.shard.now();
+        Some(self.meter.get_or_insert_with(|| Box::new(Meter::new(now))))
     }
 
     /// Whether nothing is to be read from it for now.
@@ -51,10 +58,13 @@ impl Client {
 
     /// Bytes came.
     pub(super) fn meter_bytes(&mut self, count: usize, ctx: &mut Context<Self>) {
-        let Some(meter) = &mut self.meter else {
+        if !self.is_metered {
+            return;
+        }
+        let (now, rates) = (self.shard.now(), rates(&self.shard.config().limits));
+        let Some(meter) = self.meter() else {
             return;
         };
-        let (now, rates) = (self.shard.now(), rates(&self.shard.config().limits));
         if let Err(too_fast) = meter.bytes(count, &rates, now) {
             self.shard.links().counters.byte_pauses_total.count();
             self.slow_down(
@@ -72,10 +82,13 @@ impl Client {
         line: Line<'_>,
         ctx: &mut Context<Self>,
     ) -> ControlFlow<()> {
-        let Some(meter) = &mut self.meter else {
+        if !self.is_metered {
+            return ControlFlow::Continue(());
+        }
+        let (now, rates) = (self.shard.now(), rates(&self.shard.config().limits));
+        let Some(meter) = self.meter() else {
             return ControlFlow::Continue(());
         };
-        let (now, rates) = (self.shard.now(), rates(&self.shard.config().limits));
         let Err(too_fast) = meter.command(&rates, now) else {
             return ControlFlow::Continue(());
         };
@@ -92,10 +105,13 @@ impl Client {
 
     /// A JOIN came; how long it has to wait if it is one too many.
     pub(super) fn meter_join(&mut self) -> Result<(), Duration> {
-        let Some(meter) = &mut self.meter else {
+        if !self.is_metered {
+            return Ok(());
+        }
+        let (now, rates) = (self.shard.now(), rates(&self.shard.config().limits));
+        let Some(meter) = self.meter() else {
             return Ok(());
         };
-        let (now, rates) = (self.shard.now(), rates(&self.shard.config().limits));
         meter.join(&rates, now).inspect_err(|_| {
             self.shard.links().counters.joins_refused_total.count();
         })

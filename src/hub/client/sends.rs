@@ -307,7 +307,7 @@ impl Client {
             account: account.clone(),
             tag: tag.clone(),
             body,
-            is_exempt: self.meter.is_none(),
+            is_exempt: !self.is_metered,
         };
         self.enroll(action, tag, Wanted::Say)
     }
