@@ -19,6 +19,8 @@ const TICK_MAX: Duration = Duration::from_millis(500);
 /// Clients that get an order in one look. Those who came together are due together, and everybody else of the thread would wait until each
 /// of them has done what it was told.
 const ORDERS_MAX: u32 = 100;
+/// Strangers that come one after the other are not looked at one by one.
+const STRANGERS_TICK: Duration = Duration::from_millis(50);
 /// How long a client that is leaving may take to get its last lines.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -50,17 +52,22 @@ impl Heartbeat {
         // Other shards make room in the log's queue too; nobody may wait for that longer than a tick.
         self.shard.wake_waiting();
         let mut orders = 0;
+        let mut pause = self.pause();
         self.shard.each_seat(|seat| {
             if orders < ORDERS_MAX && seat.eviction().is_none() {
                 self.look_at(seat, limits, now);
                 orders += u32::from(seat.has_order());
+                // A stranger's time is up to the moment: a look may come early for that.
+                if !seat.is_known() && seat.socket >= 0 && seat.closing_since().is_none() {
+                    let left = (seat.since() + limits.log_in).saturating_sub(now);
+                    pause = pause.min(left.max(STRANGERS_TICK));
+                }
             }
         });
         // Who was not looked at is after a moment.
-        let pause = match orders < ORDERS_MAX {
-            true => self.pause(),
-            false => TICK_MIN,
-        };
+        if orders >= ORDERS_MAX {
+            pause = TICK_MIN;
+        }
         ctx.run_later(pause, Self::tick);
     }
 
