@@ -222,7 +222,7 @@ pub struct Auth {
     /// Longest log-in. Default 10 s.
     #[serde(deserialize_with = "units::duration")]
     pub deadline: Duration,
-    /// Log-ins under way at most. Default 4096.
+    /// Log-ins that wait while the log-in is not ready, at most. Default 4096.
     pub pending: usize,
     /// Bytes a client may send before it is logged in. Default 4 KiB.
     #[serde(deserialize_with = "units::size")]
