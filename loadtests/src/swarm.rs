@@ -48,6 +48,7 @@ struct Member {
 /// Messages `from..to` of a room, counted since [`Swarm::forget`], reached a member.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival {
+    pub member: u32,
     pub from: usize,
     pub to: usize,
     pub at: Instant,
@@ -230,7 +231,13 @@ impl<D: Driver + Copy> Swarm<D> {
             if let (Some((from, at)), Some(arrivals)) = (before, &mut self.arrivals) {
                 let to = room.place_of(&member.place);
                 if to > from {
-                    arrivals.push(Arrival { from, to, at });
+                    let member = number as u32;
+                    arrivals.push(Arrival {
+                        member,
+                        from,
+                        to,
+                        at,
+                    });
                 }
             }
             if !member.out.is_empty() {

@@ -79,6 +79,14 @@ fn single_and_latency_time_their_deliveries() {
 }
 
 #[test]
+fn rooms_talk_in_turn() {
+    let sizes = ["--rooms", "7", "--members", "3", "--messages", "10"];
+    let few = rows(&[&["rooms"], &sizes[..]].concat());
+    assert_eq!(few.len(), 1);
+    assert!(figure(&few[0], "deliveries") > 0.0 && figure(&few[0], "server CPU") > 0.0);
+}
+
+#[test]
 fn everybody_comes_back_with_a_token_and_into_a_room() {
     let few = rows(&["resume", "--clients", "50"]);
     assert!(figure(&few[0], "server CPU") > 0.0 && figure(&few[0], "log-ins") > 0.0);

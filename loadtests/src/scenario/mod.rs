@@ -5,6 +5,7 @@ mod fanout;
 mod idle;
 mod latency;
 mod resume;
+mod rooms;
 mod siege;
 mod single;
 
@@ -36,6 +37,8 @@ pub(crate) enum Scenario {
     Durable(durable::Options),
     /// One message in flight, many readers: what a delivery costs when nothing can be shared
     Single(single::Options),
+    /// Many rooms whose members talk in turn: what a delivery costs in small rooms that are all busy
+    Rooms(rooms::Options),
     /// A steady rate of messages: delay from the intended moment of sending
     Latency(latency::Options),
     /// Everybody comes back at once with a resume token: CPU per log-in
@@ -63,13 +66,14 @@ impl Scenario {
             Self::Fanout(options) => fanout::run(bench, options),
             Self::Durable(options) => durable::run(bench, options),
             Self::Single(options) => single::run(bench, options),
+            Self::Rooms(options) => rooms::run(bench, options),
             Self::Latency(options) => latency::run(bench, options),
             Self::Resume(options) => resume::run(bench, options),
             Self::Siege(options) => siege::run(bench, options),
             Self::All => {
                 let mut rows = Vec::new();
                 for name in [
-                    "idle", "fanout", "single", "latency", "durable", "resume", "siege",
+                    "idle", "fanout", "single", "rooms", "latency", "durable", "resume", "siege",
                 ] {
                     rows.extend(Self::with_defaults(name)?.run(bench)?);
                 }
