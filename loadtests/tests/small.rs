@@ -87,6 +87,26 @@ fn rooms_talk_in_turn() {
 }
 
 #[test]
+fn whoever_stops_reading_gets_everything_later() {
+    // More than a room keeps in memory and the sockets hold, so that they go on from the log.
+    let sizes = ["--readers", "12", "--stopped", "4", "--senders", "2"];
+    let rows = rows(&[&["slow", "--bytes", "12000000"], &sizes[..]].concat());
+    assert_eq!(rows.len(), 1);
+    assert!(figure(&rows[0], "some stopped: deliveries") > 0.0);
+    assert!(figure(&rows[0], "read on: to the last message") > 0.0);
+}
+
+#[test]
+fn more_cannot_stop_reading_than_read() {
+    let output = run(&["slow", "--readers", "3", "--stopped", "4"]);
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && err.contains("--stopped"),
+        "{err}"
+    );
+}
+
+#[test]
 fn everybody_comes_back_with_a_token_and_into_a_room() {
     let few = rows(&["resume", "--clients", "50"]);
     assert!(figure(&few[0], "server CPU") > 0.0 && figure(&few[0], "log-ins") > 0.0);
