@@ -297,19 +297,30 @@ impl<D: Driver + Copy> Swarm<D> {
         &mut self,
         deadline: Instant,
         pause: Option<Duration>,
+        tick: impl FnMut(&Self),
+    ) -> Result<()> {
+        self.settle_first(self.members.len(), deadline, pause, tick)
+    }
+
+    /// The same, but until the first `count` members have every message.
+    pub(crate) fn settle_first(
+        &mut self,
+        count: usize,
+        deadline: Instant,
+        pause: Option<Duration>,
         mut tick: impl FnMut(&Self),
     ) -> Result<()> {
         // Asking all members is dear, so the last one that was behind is asked first.
         let mut suspect = 0;
         loop {
-            while suspect < self.members.len() {
+            while suspect < count {
                 if self.lacks(&self.members[suspect]) {
                     break;
                 }
                 suspect += 1;
             }
-            if suspect == self.members.len() {
-                if self.behind() == 0 {
+            if suspect == count {
+                if !self.members[..count].iter().any(|m| self.lacks(m)) {
                     return Ok(());
                 }
                 suspect = 0;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use super::idle::settled;
-use super::{Bench, Meter, Spent, progress};
+use super::{Bench, Meter, progress};
 use crate::driver::Driver;
 use crate::proc::{Process, tcp_memory_kib};
 use crate::report::Row;
@@ -42,7 +42,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(18..=8192))]
     body_bytes: u32,
     /// Receive buffer of those that stop, in bytes
-    #[arg(long, default_value_t = 8192, value_parser = clap::value_parser!(u32).range(1..=16_000_000))]
+    #[arg(long, default_value_t = 65_536, value_parser = clap::value_parser!(u32).range(1..=16_000_000))]
     receive_bytes: u32,
 }
 
@@ -84,61 +84,66 @@ fn one<D: Driver + Copy>(
     row: &mut Row,
 ) -> Result<()> {
     let senders = options.senders as usize;
-    let stopped = senders..senders + options.stopped as usize;
+    let count = senders + options.readers as usize;
+    // The last ones stop.
+    let reading = count - options.stopped as usize;
+    let stopped = reading..count;
     let small_buffers = SmallBuffers {
         members: stopped.clone(),
         bytes: options.receive_bytes,
     };
-    let count = senders + options.readers as usize;
     let body_bytes = options.body_bytes as usize;
     let mut swarm = bench.swarm_with(server, count, body_bytes, Some(small_buffers), |_| 0)?;
     let messages = options.messages() * senders as u64;
 
     // The first one is to warm up: what the server has once and for all is not to be counted for those who stop.
-    let mut spent = None;
+    let mut all_read = None;
     for _ in 0..2 {
-        let round = flood(&mut swarm, server, options).context("while everybody reads")?;
-        spent = Some(round.0);
+        let round = flood(&mut swarm, server, options, reading);
+        all_read = Some(round.context("while everybody reads")?);
         swarm.expect_silence()?;
         swarm.forget();
     }
-    let spent = spent.context("nothing was measured")?;
-    let rate =
-        |spent: &Spent, members: usize| messages as f64 * members as f64 / spent.wall.as_secs_f64();
-    let cpu = |spent: &Spent, members: usize| {
-        spent.server_cpu.as_secs_f64() * 1e6 / (messages as f64 * members as f64)
+    let all_read = all_read.context("nothing was measured")?;
+    // Those who never stop are timed in both rounds, and nobody else.
+    let rate = |wall: Duration| messages as f64 * reading as f64 / wall.as_secs_f64();
+    let cpu = |cpu: Duration, members: usize| {
+        cpu.as_secs_f64() * 1e6 / (messages as f64 * members as f64)
     };
-    row.add("all read: deliveries", "1/s", rate(&spent, count));
-    row.add("all read: server CPU", "s per million", cpu(&spent, count));
+    row.add("all read: deliveries", "1/s", rate(all_read.wall));
+    row.add(
+        "all read: server CPU",
+        "s per million",
+        cpu(all_read.cpu, count),
+    );
     row.add(
         "all read: to the last message",
         "s",
-        spent.wall.as_secs_f64(),
+        all_read.wall.as_secs_f64(),
     );
 
     let mib = |kib: u64| kib as f64 / 1024.0;
     let before = settled(server.process, || swarm.linger(Instant::now()))?;
     let tcp_before = tcp_memory_kib();
     swarm.stop_reading(stopped.clone());
-    let (spent, most) = flood(&mut swarm, server, options).context("while some do not read")?;
+    let round = flood(&mut swarm, server, options, reading).context("while some do not read")?;
     let tcp_after = tcp_memory_kib();
     // What lies in the sockets of those who stopped is not counted.
-    let reading = count - stopped.len();
-    row.add("some stopped: deliveries", "1/s", rate(&spent, reading));
+    row.add("some stopped: deliveries", "1/s", rate(round.wall));
     row.add(
         "some stopped: server CPU",
         "s per million",
-        cpu(&spent, reading),
+        cpu(round.cpu, reading),
     );
     row.add(
         "some stopped: to the last message",
         "s",
-        spent.wall.as_secs_f64(),
+        round.wall.as_secs_f64(),
     );
     row.add(
         "server memory, most",
         "MiB more",
-        mib(most.saturating_sub(before)),
+        mib(round.most_kib.saturating_sub(before)),
     );
     if let (Some(before), Some(after)) = (tcp_before, tcp_after) {
         row.add(
@@ -150,7 +155,7 @@ fn one<D: Driver + Copy>(
 
     let meter = Meter::start(server)?;
     swarm.read_on(stopped.clone())?;
-    let most = settle(&mut swarm, server.process).context("after they read on")?;
+    let most = settle(&mut swarm, count, server.process).context("after they read on")?;
     let spent = meter.stop()?;
     swarm.expect_silence()?;
     swarm.forget();
@@ -162,7 +167,7 @@ fn one<D: Driver + Copy>(
     row.add(
         "read on: server CPU",
         "s per million",
-        cpu(&spent, stopped.len()),
+        cpu(spent.server_cpu, stopped.len()),
     );
     row.add(
         "read on: server memory, most",
@@ -178,12 +183,23 @@ fn one<D: Driver + Copy>(
     Ok(())
 }
 
-/// All messages of a round, to all who read: what it cost, and the most memory that the server had meanwhile, in KiB.
+/// What a round came to.
+struct Round {
+    /// Until the members that never stop had everything.
+    wall: Duration,
+    /// The server's, until all who read had everything.
+    cpu: Duration,
+    /// The most memory that the server had meanwhile.
+    most_kib: u64,
+}
+
+/// All messages of a round, to all who read, of whom the first `reading` never stop.
 fn flood<D: Driver + Copy>(
     swarm: &mut Swarm<D>,
     server: &Server,
     options: &Options,
-) -> Result<(Spent, u64)> {
+    reading: usize,
+) -> Result<Round> {
     let senders = options.senders as usize;
     for sender in 0..senders {
         for _ in 0..options.messages() {
@@ -194,15 +210,22 @@ fn flood<D: Driver + Copy>(
     for sender in 0..senders {
         swarm.flush(sender)?;
     }
-    let most = settle(swarm, server.process)?;
-    Ok((meter.stop()?, most))
+    let most = settle(swarm, reading, server.process)?;
+    let wall = meter.stop()?.wall;
+    let most_kib = most.max(settle(swarm, swarm.len(), server.process)?);
+    Ok(Round {
+        wall,
+        cpu: meter.stop()?.server_cpu,
+        most_kib,
+    })
 }
 
-/// Until all who read have everything; returns the most memory that the server had meanwhile, in KiB.
-fn settle<D: Driver + Copy>(swarm: &mut Swarm<D>, server: Process) -> Result<u64> {
+/// Until the first `count` have everything, if they read; returns the most memory that the server had meanwhile, in KiB.
+fn settle<D: Driver + Copy>(swarm: &mut Swarm<D>, count: usize, server: Process) -> Result<u64> {
     let bar = progress("slow", swarm.rooms[0].sent);
     let (mut most, mut looked): (_, Option<Instant>) = (server.resident_kib()?, None);
-    swarm.settle(Instant::now() + DEADLINE, Some(PAUSE), |swarm| {
+    let deadline = Instant::now() + DEADLINE;
+    swarm.settle_first(count, deadline, Some(PAUSE), |swarm| {
         bar.set_position(swarm.rooms[0].delivered);
         if looked.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
             // A server that is gone shows in its sockets too.
