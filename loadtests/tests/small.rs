@@ -115,6 +115,25 @@ fn everybody_comes_back_with_a_token_and_into_a_room() {
 }
 
 #[test]
+fn whoever_is_cut_off_gets_what_was_missed() {
+    let sizes = ["--clients", "60", "--rooms", "3", "--messages", "90"];
+    let rows = rows(&[&["storm", "--at-once", "20"], &sizes[..]].concat());
+    assert_eq!(rows.len(), 1);
+    let until = |what| figure(&rows[0], what);
+    assert!(until("until the last missed message") >= until("until the last OK"));
+}
+
+#[test]
+fn a_storm_takes_at_least_one_client_for_each_room() {
+    let output = run(&["storm", "--clients", "3", "--rooms", "4"]);
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && err.contains("--clients"),
+        "{err}"
+    );
+}
+
+#[test]
 fn a_siege_is_answered_and_silent_sockets_go() {
     let rows = rows(&[
         "siege",

@@ -9,6 +9,7 @@ mod rooms;
 mod siege;
 mod single;
 mod slow;
+mod storm;
 
 use std::time::{Duration, Instant};
 
@@ -46,6 +47,8 @@ pub(crate) enum Scenario {
     Latency(latency::Options),
     /// Everybody comes back at once with a resume token: CPU per log-in
     Resume(resume::Options),
+    /// Everybody is cut off and comes back at once, to what was missed: seconds until all have everything
+    Storm(storm::Options),
     /// Sockets that say nothing and a flood of wrong passwords: what a client notices of it
     Siege(siege::Options),
     /// All of them, one after the other
@@ -73,12 +76,13 @@ impl Scenario {
             Self::Slow(options) => slow::run(bench, options),
             Self::Latency(options) => latency::run(bench, options),
             Self::Resume(options) => resume::run(bench, options),
+            Self::Storm(options) => storm::run(bench, options),
             Self::Siege(options) => siege::run(bench, options),
             Self::All => {
                 let mut rows = Vec::new();
                 for name in [
                     "idle", "fanout", "single", "rooms", "slow", "latency", "durable", "resume",
-                    "siege",
+                    "storm", "siege",
                 ] {
                     rows.extend(Self::with_defaults(name)?.run(bench)?);
                 }
