@@ -46,6 +46,8 @@ pub(crate) struct Room {
     /// Where each frame in `wire` ends.
     ends: Vec<usize>,
     last_id: Option<u64>,
+    /// The last id before those that are kept.
+    forgotten_id: Option<u64>,
     /// Messages sent and delivered, ever.
     pub(crate) sent: u64,
     pub(crate) delivered: u64,
@@ -99,6 +101,7 @@ impl Room {
             wire: Vec::new(),
             ends: Vec::new(),
             last_id: None,
+            forgotten_id: None,
             sent: 0,
             delivered: 0,
             scratch: Vec::new(),
@@ -290,8 +293,24 @@ impl Room {
 
     /// Drops what was kept; only when every member has it all. Places begin at 0 again.
     pub(crate) fn forget(&mut self) {
+        self.forgotten_id = self.last_id;
         self.wire.clear();
         self.ends.clear();
+    }
+
+    /// A member's connection is gone, and with it the message of which it had only a part. Returns the id of the last one that it has whole;
+    /// `None` if it has none, or they have no ids. Not for a member that is alone in its room: nothing is kept for it.
+    pub(crate) fn cut<D: Driver>(&self, driver: &D, place: &mut Place) -> Option<u64> {
+        place.carry = Vec::new();
+        place.at = self.frame_begin(place.at);
+        if place.at == 0 {
+            return self.forgotten_id;
+        }
+        let begin = self.frame_begin(place.at - 1);
+        match driver.next(&self.wire[begin..place.at]) {
+            Some((_, Event::Message(message))) => message.id,
+            _ => None,
+        }
     }
 
     /// How many messages are kept.

@@ -105,3 +105,41 @@ fn what_never_came_is_missing() {
     feed(&mut room, &mut place, &message(1, 0, 0), &mut 0).unwrap();
     assert!(!room.has_all(&place) && !room.has_all(&Place::default()));
 }
+
+#[test]
+fn whoever_is_cut_off_goes_on_behind_the_last_whole_message() {
+    let lines: Vec<_> = (0..4).map(|n| message(n + 7, 0, n)).collect();
+    let all = lines.concat();
+    let (mut room, mut others) = (room(3, 6), 0);
+    let (mut whole, mut cut) = (Place::default(), Place::default());
+    assert_eq!(room.cut(&Gencomm, &mut cut), None);
+    feed(&mut room, &mut whole, &all, &mut others).unwrap();
+    for bytes in 0..=all.len() {
+        let mut cut = Place::default();
+        feed(&mut room, &mut cut, &all[..bytes], &mut others).unwrap();
+        let frames = all[..bytes].iter().filter(|&&byte| byte == b'\n').count();
+        let last = (frames > 0).then(|| frames as u64 + 6);
+        assert_eq!(room.cut(&Gencomm, &mut cut), last, "{bytes} bytes");
+        assert_eq!(room.place_of(&cut), frames);
+        // One too early is a double, one too late a loss; the rest is neither.
+        if (1..lines.len()).contains(&frames) {
+            for wrong in [frames - 1, frames + 1] {
+                let input = lines.get(wrong..).unwrap_or_default().concat();
+                let taken = feed(&mut room, &mut cut.clone(), &input, &mut others);
+                assert!(taken.is_err() || input.is_empty());
+            }
+        }
+        feed(&mut room, &mut cut, &lines[frames..].concat(), &mut others).unwrap();
+        assert_eq!(room.place_of(&cut), lines.len());
+    }
+    // What all have is no longer kept, but where it ended is.
+    room.forget();
+    cut.forget();
+    assert_eq!(room.cut(&Gencomm, &mut cut), Some(10));
+    // Of a line that nobody has yet, a part may lie in wait.
+    let next = message(11, 0, 4);
+    feed(&mut room, &mut cut, &next[..9], &mut others).unwrap();
+    assert_eq!(room.cut(&Gencomm, &mut cut), Some(10));
+    feed(&mut room, &mut cut, &next, &mut others).unwrap();
+    assert_eq!(room.cut(&Gencomm, &mut cut), Some(11));
+}

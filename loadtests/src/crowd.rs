@@ -69,7 +69,7 @@ impl Crowd {
 
     /// Connects as `number` from `source`, and says `words` once that is done. Whoever had the number hangs up.
     pub(crate) fn open(&mut self, number: usize, source: Ipv4Addr, words: Vec<u8>) -> Result<()> {
-        let stream = connect_from(Some(source), self.server)
+        let stream = connect_from(Some(source), self.server, None)
             .with_context(|| format!("socket {number} cannot connect from {source}"))?;
         if self.sockets.len() <= number {
             self.sockets.resize_with(number + 1, || None);

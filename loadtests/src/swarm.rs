@@ -1,8 +1,11 @@
 //! Many clients on one thread. In: who is to be in which room, what to send. Out: what was stored and delivered, all of it checked.
 //! Owns the sockets, one epoll and one input buffer for all.
 
+mod absence;
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -33,28 +36,44 @@ pub(crate) struct Swarm<D> {
     pub(crate) stored: Vec<(u32, u64)>,
     /// If asked for: who received which messages when, since the last look.
     pub(crate) arrivals: Option<Vec<Arrival>>,
+    small_buffers: Option<SmallBuffers>,
+}
+
+/// Whose receive buffers are fixed, and to how much.
+#[derive(Debug, Clone)]
+pub(crate) struct SmallBuffers {
+    pub members: Range<usize>,
+    pub bytes: u32,
 }
 
 struct Member {
     user: String,
-    stream: TcpStream,
+    /// `None` while it is cut off.
+    stream: Option<TcpStream>,
     room: u32,
     place: Place,
     out: Vec<u8>,
     out_at: usize,
     has_entered: bool,
+    /// It reads nothing, and owes nothing until it reads on.
+    is_stopped: bool,
 }
 
 /// Messages `from..to` of a room, counted since [`Swarm::forget`], reached a member.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival {
+    pub member: u32,
     pub from: usize,
     pub to: usize,
     pub at: Instant,
 }
 
 impl<D: Driver + Copy> Swarm<D> {
-    pub(crate) fn new(driver: D, server: SocketAddrV4) -> Result<Self> {
+    pub(crate) fn new(
+        driver: D,
+        server: SocketAddrV4,
+        small_buffers: Option<SmallBuffers>,
+    ) -> Result<Self> {
         Ok(Self {
             driver,
             server,
@@ -66,6 +85,7 @@ impl<D: Driver + Copy> Swarm<D> {
             bytes: 0,
             stored: Vec::new(),
             arrivals: None,
+            small_buffers,
         })
     }
 
@@ -104,25 +124,34 @@ impl<D: Driver + Copy> Swarm<D> {
     }
 
     fn connect(&mut self, number: usize, room: usize, user: String) -> Result<()> {
-        // A block of addresses of its own for each process, so that two at a time share no ports.
-        let block = 2 + (std::process::id() % 250) as u8;
-        let host = 1 + u8::try_from(number / PER_ADDRESS).context("too many clients")?;
-        let source = Ipv4Addr::new(127, 0, block, host);
-        let source = self.server.ip().is_loopback().then_some(source);
-        let stream = connect_from(source, self.server)?;
-        self.epoll.watch(&stream, number as u64)?;
+        let stream = self.open(number)?;
         let mut out = Vec::new();
         self.driver.enter(&mut out, &user, &self.rooms[room].name);
         self.members.push(Member {
             user,
-            stream,
+            stream: Some(stream),
             room: u32::try_from(room)?,
             place: Place::default(),
             out,
             out_at: 0,
             has_entered: false,
+            is_stopped: false,
         });
         Ok(())
+    }
+
+    /// A new connection of member `number`.
+    fn open(&self, number: usize) -> Result<TcpStream> {
+        // A block of addresses of its own for each process, so that two at a time share no ports.
+        let block = 2 + (std::process::id() % 250) as u8;
+        let host = 1 + u8::try_from(number / PER_ADDRESS).context("too many clients")?;
+        let source = Ipv4Addr::new(127, 0, block, host);
+        let source = self.server.ip().is_loopback().then_some(source);
+        let small = self.small_buffers.as_ref();
+        let bytes = small.and_then(|small| small.members.contains(&number).then_some(small.bytes));
+        let stream = connect_from(source, self.server, bytes)?;
+        self.epoll.watch(&stream, number as u64)?;
+        Ok(stream)
     }
 
     /// Queues the next message of `member`, tagged or not with its number; [`Swarm::flush`] sends it.
@@ -142,6 +171,9 @@ impl<D: Driver + Copy> Swarm<D> {
             user,
             ..
         } = &mut self.members[member];
+        let Some(stream) = stream else {
+            return Ok(());
+        };
         while *out_at < out.len() {
             match stream.write(&out[*out_at..]) {
                 Ok(written) => *out_at += written,
@@ -177,6 +209,9 @@ impl<D: Driver + Copy> Swarm<D> {
     fn receive(&mut self, number: usize) -> Result<()> {
         loop {
             let member = &mut self.members[number];
+            let Some(stream) = member.stream.as_mut().filter(|_| !member.is_stopped) else {
+                return Ok(());
+            };
             let room = &mut self.rooms[member.room as usize];
             let carry = member.place.take_carry();
             let start = carry.len();
@@ -187,7 +222,7 @@ impl<D: Driver + Copy> Swarm<D> {
             );
             self.buffer[..start].copy_from_slice(&carry);
             let space = self.buffer.len() - start;
-            let read = match member.stream.read(&mut self.buffer[start..]) {
+            let read = match stream.read(&mut self.buffer[start..]) {
                 Ok(0) => bail!("the server closed the connection of {}", member.user),
                 Ok(read) => read,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -230,7 +265,13 @@ impl<D: Driver + Copy> Swarm<D> {
             if let (Some((from, at)), Some(arrivals)) = (before, &mut self.arrivals) {
                 let to = room.place_of(&member.place);
                 if to > from {
-                    arrivals.push(Arrival { from, to, at });
+                    let member = number as u32;
+                    arrivals.push(Arrival {
+                        member,
+                        from,
+                        to,
+                        at,
+                    });
                 }
             }
             if !member.out.is_empty() {
@@ -244,13 +285,27 @@ impl<D: Driver + Copy> Swarm<D> {
 
     /// How many members are still without some message.
     pub(crate) fn behind(&self) -> usize {
-        let lacks = |member: &&Member| !self.rooms[member.room as usize].has_all(&member.place);
-        self.members.iter().filter(lacks).count()
+        self.members.iter().filter(|m| self.lacks(m)).count()
     }
 
-    /// Runs until every member has every message. `idle` is a pause after each turn; see [`Swarm::turn`].
+    fn lacks(&self, member: &Member) -> bool {
+        !member.is_stopped && !self.rooms[member.room as usize].has_all(&member.place)
+    }
+
+    /// Runs until every member that reads has every message. `idle` is a pause after each turn; see [`Swarm::turn`].
     pub(crate) fn settle(
         &mut self,
+        deadline: Instant,
+        pause: Option<Duration>,
+        tick: impl FnMut(&Self),
+    ) -> Result<()> {
+        self.settle_first(self.members.len(), deadline, pause, tick)
+    }
+
+    /// The same, but until the first `count` members have every message.
+    pub(crate) fn settle_first(
+        &mut self,
+        count: usize,
         deadline: Instant,
         pause: Option<Duration>,
         mut tick: impl FnMut(&Self),
@@ -258,15 +313,14 @@ impl<D: Driver + Copy> Swarm<D> {
         // Asking all members is dear, so the last one that was behind is asked first.
         let mut suspect = 0;
         loop {
-            while suspect < self.members.len() {
-                let member = &self.members[suspect];
-                if !self.rooms[member.room as usize].has_all(&member.place) {
+            while suspect < count {
+                if self.lacks(&self.members[suspect]) {
                     break;
                 }
                 suspect += 1;
             }
-            if suspect == self.members.len() {
-                if self.behind() == 0 {
+            if suspect == count {
+                if !self.members[..count].iter().any(|m| self.lacks(m)) {
                     return Ok(());
                 }
                 suspect = 0;
@@ -296,7 +350,7 @@ impl<D: Driver + Copy> Swarm<D> {
                 room.kept() as u64 + room.sent - room.delivered,
                 room.name
             );
-            (!room.has_all(&member.place)).then_some(text)
+            self.lacks(member).then_some(text)
         });
         format!(
             "{} of {} clients lack messages: {}",

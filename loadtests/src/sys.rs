@@ -32,7 +32,13 @@ pub(crate) fn terminate(pid: u32) -> io::Result<()> {
 ///
 /// The source port is chosen at connecting (IP_BIND_ADDRESS_NO_PORT), so that each source address has all ports for each
 /// destination. Closing sends a reset: tens of thousands of connections would otherwise keep their ports for a minute.
-pub(crate) fn connect_from(source: Option<Ipv4Addr>, to: SocketAddrV4) -> io::Result<TcpStream> {
+///
+/// `receive_bytes` fixes the receive buffer, which the system would else let grow with what comes; it doubles the number, for its own needs.
+pub(crate) fn connect_from(
+    source: Option<Ipv4Addr>,
+    to: SocketAddrV4,
+    receive_bytes: Option<u32>,
+) -> io::Result<TcpStream> {
     let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     // SAFETY: takes plain numbers; the result is checked before it is used.
     let socket = check(unsafe { libc::socket(libc::AF_INET, kind, 0) })?;
@@ -44,6 +50,10 @@ pub(crate) fn connect_from(source: Option<Ipv4Addr>, to: SocketAddrV4) -> io::Re
         l_linger: 0,
     };
     set(&socket, libc::SOL_SOCKET, libc::SO_LINGER, &reset)?;
+    if let Some(bytes) = receive_bytes {
+        let bytes = i32::try_from(bytes).map_err(io::Error::other)?;
+        set(&socket, libc::SOL_SOCKET, libc::SO_RCVBUF, &bytes)?;
+    }
     if let Some(source) = source {
         set(
             &socket,

@@ -79,11 +79,58 @@ fn single_and_latency_time_their_deliveries() {
 }
 
 #[test]
+fn rooms_talk_in_turn() {
+    let sizes = ["--rooms", "7", "--members", "3", "--messages", "10"];
+    let few = rows(&[&["rooms"], &sizes[..]].concat());
+    assert_eq!(few.len(), 1);
+    assert!(figure(&few[0], "deliveries") > 0.0 && figure(&few[0], "server CPU") > 0.0);
+}
+
+#[test]
+fn whoever_stops_reading_gets_everything_later() {
+    // More than a room keeps in memory and the sockets hold, so that they go on from the log.
+    let sizes = ["--readers", "12", "--stopped", "4", "--senders", "2"];
+    let rows = rows(&[&["slow", "--bytes", "12000000"], &sizes[..]].concat());
+    assert_eq!(rows.len(), 1);
+    assert!(figure(&rows[0], "some stopped: deliveries") > 0.0);
+    assert!(figure(&rows[0], "read on: to the last message") > 0.0);
+}
+
+#[test]
+fn more_cannot_stop_reading_than_read() {
+    let output = run(&["slow", "--readers", "3", "--stopped", "4"]);
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && err.contains("--stopped"),
+        "{err}"
+    );
+}
+
+#[test]
 fn everybody_comes_back_with_a_token_and_into_a_room() {
     let few = rows(&["resume", "--clients", "50"]);
     assert!(figure(&few[0], "server CPU") > 0.0 && figure(&few[0], "log-ins") > 0.0);
     let joined = rows(&["resume", "--clients", "50", "--join", "--rooms", "7"]);
     assert!(figure(&joined[0], "until the last OK") > 0.0);
+}
+
+#[test]
+fn whoever_is_cut_off_gets_what_was_missed() {
+    let sizes = ["--clients", "60", "--rooms", "3", "--messages", "90"];
+    let rows = rows(&[&["storm", "--at-once", "20"], &sizes[..]].concat());
+    assert_eq!(rows.len(), 1);
+    let until = |what| figure(&rows[0], what);
+    assert!(until("until the last missed message") >= until("until the last OK"));
+}
+
+#[test]
+fn a_storm_takes_at_least_one_client_for_each_room() {
+    let output = run(&["storm", "--clients", "3", "--rooms", "4"]);
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && err.contains("--clients"),
+        "{err}"
+    );
 }
 
 #[test]

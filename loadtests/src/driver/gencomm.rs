@@ -26,6 +26,14 @@ impl Driver for Gencomm {
         }
     }
 
+    fn come_back(&self, out: &mut Vec<u8>, user: &str, room: &str, after: u64) {
+        self.enter(out, user, room);
+        // The field goes at the end of the line.
+        out.pop();
+        // Writing to a Vec cannot fail.
+        let _ = writeln!(out, ";after={after}");
+    }
+
     fn send(&self, out: &mut Vec<u8>, room: &str, tag: Option<u64>, body: &[u8]) {
         out.extend_from_slice(b"SEND;");
         if let Some(tag) = tag {
@@ -123,6 +131,10 @@ mod tests {
         Gencomm.send(&mut out, "r", None, b"ho");
         Gencomm.pong(&mut out, b"PING;;3");
         let expected = "AUTH;login;GUEST;ann\nJOIN;enter;r\nSEND;3;r;hi\nSEND;;r;ho\nPONG;;3\n";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+        let mut out = Vec::new();
+        Gencomm.come_back(&mut out, "ann", "r", 17);
+        let expected = "AUTH;login;GUEST;ann\nJOIN;enter;r;after=17\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 }

@@ -10,6 +10,9 @@ pub(crate) trait Driver {
     /// Appends what a new connection says: log in as `user` and enter `room`, in one go.
     fn enter(&self, out: &mut Vec<u8>, user: &str, room: &str);
 
+    /// The same for a new connection of a user who was there before, and who has everything up to the message `after`.
+    fn come_back(&self, out: &mut Vec<u8>, user: &str, room: &str, after: u64);
+
     /// Appends a message to `room`. With a tag, the answer is an [`Event::Stored`] that bears it.
     fn send(&self, out: &mut Vec<u8>, room: &str, tag: Option<u64>, body: &[u8]);
 

@@ -5,8 +5,11 @@ mod fanout;
 mod idle;
 mod latency;
 mod resume;
+mod rooms;
 mod siege;
 mod single;
+mod slow;
+mod storm;
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +21,7 @@ use crate::driver::Driver;
 use crate::proc::Process;
 use crate::report::Row;
 use crate::server::{Server, Source};
-use crate::swarm::Swarm;
+use crate::swarm::{SmallBuffers, Swarm};
 
 /// How long letting everybody in may take.
 const ENTER_DEADLINE: Duration = Duration::from_secs(60);
@@ -36,10 +39,16 @@ pub(crate) enum Scenario {
     Durable(durable::Options),
     /// One message in flight, many readers: what a delivery costs when nothing can be shared
     Single(single::Options),
+    /// Many rooms whose members talk in turn: what a delivery costs in small rooms that are all busy
+    Rooms(rooms::Options),
+    /// Some readers of a room stop reading: what it costs the server's memory, and the other readers
+    Slow(slow::Options),
     /// A steady rate of messages: delay from the intended moment of sending
     Latency(latency::Options),
     /// Everybody comes back at once with a resume token: CPU per log-in
     Resume(resume::Options),
+    /// Everybody is cut off and comes back at once, to what was missed: seconds until all have everything
+    Storm(storm::Options),
     /// Sockets that say nothing and a flood of wrong passwords: what a client notices of it
     Siege(siege::Options),
     /// All of them, one after the other
@@ -63,13 +72,17 @@ impl Scenario {
             Self::Fanout(options) => fanout::run(bench, options),
             Self::Durable(options) => durable::run(bench, options),
             Self::Single(options) => single::run(bench, options),
+            Self::Rooms(options) => rooms::run(bench, options),
+            Self::Slow(options) => slow::run(bench, options),
             Self::Latency(options) => latency::run(bench, options),
             Self::Resume(options) => resume::run(bench, options),
+            Self::Storm(options) => storm::run(bench, options),
             Self::Siege(options) => siege::run(bench, options),
             Self::All => {
                 let mut rows = Vec::new();
                 for name in [
-                    "idle", "fanout", "single", "latency", "durable", "resume", "siege",
+                    "idle", "fanout", "single", "rooms", "slow", "latency", "durable", "resume",
+                    "storm", "siege",
                 ] {
                     rows.extend(Self::with_defaults(name)?.run(bench)?);
                 }
@@ -113,8 +126,20 @@ impl<D: Driver + Copy> Bench<D> {
         body_bytes: usize,
         room: impl Fn(usize) -> usize,
     ) -> Result<Swarm<D>> {
+        self.swarm_with(server, count, body_bytes, None, room)
+    }
+
+    /// The same, some of them with receive buffers of a given size.
+    fn swarm_with(
+        &self,
+        server: &Server,
+        count: usize,
+        body_bytes: usize,
+        small_buffers: Option<SmallBuffers>,
+        room: impl Fn(usize) -> usize,
+    ) -> Result<Swarm<D>> {
         self.ensure_descriptors(count)?;
-        let mut swarm = Swarm::new(self.driver, server.address)?;
+        let mut swarm = Swarm::new(self.driver, server.address, small_buffers)?;
         let bar = progress("log-ins", count as u64);
         let deadline = Instant::now() + ENTER_DEADLINE;
         swarm.enter(count, body_bytes, deadline, room, |entered| {

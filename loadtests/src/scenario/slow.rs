@@ -1,0 +1,238 @@
+//! Readers that stop reading while others write flat out into their room, and read on later.
+//!
+//! First a round in which everybody reads, to compare with (and one before it, to warm up). In the next one some stop: what the server holds for them in memory, and
+//! whether the others notice. Then they read on, and have to get everything.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+
+use super::idle::settled;
+use super::{Bench, Meter, progress};
+use crate::driver::Driver;
+use crate::proc::{Process, tcp_memory_kib};
+use crate::report::Row;
+use crate::server::Server;
+use crate::swarm::{SmallBuffers, Swarm};
+
+/// How long a round may take. The server lets go of whoever acknowledges nothing for a minute (`heartbeat.interval` and
+/// `heartbeat.timeout`), which is not to happen here.
+const DEADLINE: Duration = Duration::from_secs(50);
+/// Pause between two looks at the sockets, as in `fanout`.
+const PAUSE: Duration = Duration::from_micros(500);
+/// How often memory is looked at: a look costs some 50 us.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Options {
+    /// Readers beside the senders, those that stop among them
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    readers: u32,
+    /// How many of them stop reading
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    stopped: u32,
+    /// Senders, which get every message too
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    senders: u32,
+    /// Text of all messages of a round together, in bytes
+    #[arg(long, default_value_t = 50_000_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    bytes: u64,
+    /// Length of a message's body
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(18..=8192))]
+    body_bytes: u32,
+    /// Receive buffer of those that stop, in bytes
+    #[arg(long, default_value_t = 65_536, value_parser = clap::value_parser!(u32).range(1..=16_000_000))]
+    receive_bytes: u32,
+}
+
+impl Options {
+    /// Messages of each sender in a round, at least 1.
+    fn messages(&self) -> u64 {
+        let bytes = u64::from(self.body_bytes) * u64::from(self.senders);
+        self.bytes.div_ceil(bytes)
+    }
+}
+
+pub(super) fn run<D: Driver + Copy>(bench: &Bench<D>, options: &Options) -> Result<Vec<Row>> {
+    ensure!(
+        options.stopped <= options.readers,
+        "{} of {} readers cannot stop; --stopped may be --readers at most",
+        options.stopped,
+        options.readers
+    );
+    let mut row = Row::new(
+        "slow",
+        format!(
+            "{} of {} readers stop, {:.1} MB of messages",
+            options.stopped,
+            options.readers,
+            options.bytes as f64 / 1e6
+        ),
+    );
+    // Memory that one run leaves behind is not to be the next one's beginning.
+    for _ in 0..bench.runs {
+        bench.with_server(|server| one(bench, options, server, &mut row))?;
+    }
+    Ok(vec![row])
+}
+
+fn one<D: Driver + Copy>(
+    bench: &Bench<D>,
+    options: &Options,
+    server: &Server,
+    row: &mut Row,
+) -> Result<()> {
+    let senders = options.senders as usize;
+    let count = senders + options.readers as usize;
+    // The last ones stop.
+    let reading = count - options.stopped as usize;
+    let stopped = reading..count;
+    let small_buffers = SmallBuffers {
+        members: stopped.clone(),
+        bytes: options.receive_bytes,
+    };
+    let body_bytes = options.body_bytes as usize;
+    let mut swarm = bench.swarm_with(server, count, body_bytes, Some(small_buffers), |_| 0)?;
+    let messages = options.messages() * senders as u64;
+
+    // The first one is to warm up: what the server has once and for all is not to be counted for those who stop.
+    let mut all_read = None;
+    for _ in 0..2 {
+        let round = flood(&mut swarm, server, options, reading);
+        all_read = Some(round.context("while everybody reads")?);
+        swarm.expect_silence()?;
+        swarm.forget();
+    }
+    let all_read = all_read.context("nothing was measured")?;
+    // Those who never stop are timed in both rounds, and nobody else.
+    let rate = |wall: Duration| messages as f64 * reading as f64 / wall.as_secs_f64();
+    let cpu = |cpu: Duration, members: usize| {
+        cpu.as_secs_f64() * 1e6 / (messages as f64 * members as f64)
+    };
+    row.add("all read: deliveries", "1/s", rate(all_read.wall));
+    row.add(
+        "all read: server CPU",
+        "s per million",
+        cpu(all_read.cpu, count),
+    );
+    row.add(
+        "all read: to the last message",
+        "s",
+        all_read.wall.as_secs_f64(),
+    );
+
+    let mib = |kib: u64| kib as f64 / 1024.0;
+    let before = settled(server.process, || swarm.linger(Instant::now()))?;
+    let tcp_before = tcp_memory_kib();
+    swarm.stop_reading(stopped.clone());
+    let round = flood(&mut swarm, server, options, reading).context("while some do not read")?;
+    let tcp_after = tcp_memory_kib();
+    // What lies in the sockets of those who stopped is not counted.
+    row.add("some stopped: deliveries", "1/s", rate(round.wall));
+    row.add(
+        "some stopped: server CPU",
+        "s per million",
+        cpu(round.cpu, reading),
+    );
+    row.add(
+        "some stopped: to the last message",
+        "s",
+        round.wall.as_secs_f64(),
+    );
+    row.add(
+        "server memory, most",
+        "MiB more",
+        mib(round.most_kib.saturating_sub(before)),
+    );
+    if let (Some(before), Some(after)) = (tcp_before, tcp_after) {
+        row.add(
+            "TCP buffers, both ends",
+            "MiB more",
+            mib(after.saturating_sub(before)),
+        );
+    }
+
+    let meter = Meter::start(server)?;
+    swarm.read_on(stopped.clone())?;
+    let most = settle(&mut swarm, count, server.process).context("after they read on")?;
+    let spent = meter.stop()?;
+    swarm.expect_silence()?;
+    swarm.forget();
+    row.add(
+        "read on: to the last message",
+        "s",
+        spent.wall.as_secs_f64(),
+    );
+    row.add(
+        "read on: server CPU",
+        "s per million",
+        cpu(spent.server_cpu, stopped.len()),
+    );
+    row.add(
+        "read on: server memory, most",
+        "MiB more",
+        mib(most.saturating_sub(before)),
+    );
+    let after = settled(server.process, || swarm.linger(Instant::now()))?;
+    row.add(
+        "server memory, after",
+        "MiB more",
+        mib(after.saturating_sub(before)),
+    );
+    Ok(())
+}
+
+/// What a round came to.
+struct Round {
+    /// Until the members that never stop had everything.
+    wall: Duration,
+    /// The server's, until all who read had everything.
+    cpu: Duration,
+    /// The most memory that the server had meanwhile.
+    most_kib: u64,
+}
+
+/// All messages of a round, to all who read, of whom the first `reading` never stop.
+fn flood<D: Driver + Copy>(
+    swarm: &mut Swarm<D>,
+    server: &Server,
+    options: &Options,
+    reading: usize,
+) -> Result<Round> {
+    let senders = options.senders as usize;
+    for sender in 0..senders {
+        for _ in 0..options.messages() {
+            swarm.say(sender, false);
+        }
+    }
+    let meter = Meter::start(server)?;
+    for sender in 0..senders {
+        swarm.flush(sender)?;
+    }
+    let most = settle(swarm, reading, server.process)?;
+    let wall = meter.stop()?.wall;
+    let most_kib = most.max(settle(swarm, swarm.len(), server.process)?);
+    Ok(Round {
+        wall,
+        cpu: meter.stop()?.server_cpu,
+        most_kib,
+    })
+}
+
+/// Until the first `count` have everything, if they read; returns the most memory that the server had meanwhile, in KiB.
+fn settle<D: Driver + Copy>(swarm: &mut Swarm<D>, count: usize, server: Process) -> Result<u64> {
+    let bar = progress("slow", swarm.rooms[0].sent);
+    let (mut most, mut looked): (_, Option<Instant>) = (server.resident_kib()?, None);
+    let deadline = Instant::now() + DEADLINE;
+    swarm.settle_first(count, deadline, Some(PAUSE), |swarm| {
+        bar.set_position(swarm.rooms[0].delivered);
+        if looked.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
+            // A server that is gone shows in its sockets too.
+            most = most.max(server.resident_kib().unwrap_or(0));
+            looked = Some(Instant::now());
+        }
+    })?;
+    bar.finish_and_clear();
+    Ok(most)
+}
