@@ -16,9 +16,11 @@ use crate::report::Row;
 use crate::server::Server;
 use crate::swarm::{SmallBuffers, Swarm};
 
-/// How long a round may take. The server lets go of whoever acknowledges nothing for a minute (`heartbeat.interval` and
+/// How long a round may take in which everybody reads.
+const DEADLINE: Duration = Duration::from_secs(180);
+/// How long one may take in which some do not. The server lets go of whoever acknowledges nothing for a minute (`heartbeat.interval` and
 /// `heartbeat.timeout`), which is not to happen here.
-const DEADLINE: Duration = Duration::from_secs(50);
+const DEADLINE_STOPPED: Duration = Duration::from_secs(50);
 /// Pause between two looks at the sockets, as in `fanout`.
 const PAUSE: Duration = Duration::from_micros(500);
 /// How often memory is looked at: a look costs some 50 us.
@@ -224,7 +226,11 @@ fn flood<D: Driver + Copy>(
 fn settle<D: Driver + Copy>(swarm: &mut Swarm<D>, count: usize, server: Process) -> Result<u64> {
     let bar = progress("slow", swarm.rooms[0].sent);
     let (mut most, mut looked): (_, Option<Instant>) = (server.resident_kib()?, None);
-    let deadline = Instant::now() + DEADLINE;
+    let most_time = match swarm.is_anybody_stopped() {
+        true => DEADLINE_STOPPED,
+        false => DEADLINE,
+    };
+    let deadline = Instant::now() + most_time;
     swarm.settle_first(count, deadline, Some(PAUSE), |swarm| {
         bar.set_position(swarm.rooms[0].delivered);
         if looked.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {

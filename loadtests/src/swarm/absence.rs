@@ -16,6 +16,11 @@ impl<D: Driver + Copy> Swarm<D> {
         }
     }
 
+    /// Whether there are members that do not read.
+    pub(crate) fn is_anybody_stopped(&self) -> bool {
+        self.members.iter().any(|member| member.is_stopped)
+    }
+
     /// They read again, and have to get everything that was said meanwhile.
     pub(crate) fn read_on(&mut self, members: Range<usize>) -> Result<()> {
         for member in &mut self.members[members.clone()] {
