@@ -211,15 +211,7 @@ impl AuthSupervisor {
         self.book.forget(&account);
         let real = known.and_then(|(account, secrets)| Some((account.epoch, secrets.scram?)));
         let (epoch, verifier) = match real {
-            Some((epoch, kept)) => {
-                let verifier = Verifier {
-                    salt: kept.salt,
-                    iterations: kept.iterations,
-                    stored_key: kept.stored_key,
-                    server_key: kept.server_key,
-                };
-                (Some(epoch), verifier)
-            }
+            Some((epoch, verifier)) => (Some(epoch), verifier),
             // Whoever does not exist gets the same answers as who does.
             None => {
                 let mut verifier = Verifier::fake(self.book.secret(), &account);

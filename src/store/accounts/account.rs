@@ -107,27 +107,8 @@ pub struct Account {
     pub has_password: bool,
 }
 
-/// What a SCRAM-SHA-256 log-in is checked against (RFC 5802, section 3). Whoever has it can pretend to be this server, but not
-/// the user.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ScramVerifier {
-    /// Random, at least 16 bytes.
-    pub salt: Vec<u8>,
-    /// Rounds of PBKDF2.
-    pub iterations: u32,
-    /// H(ClientKey).
-    pub stored_key: [u8; 32],
-    /// ServerKey.
-    pub server_key: [u8; 32],
-}
-
-impl fmt::Debug for ScramVerifier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ScramVerifier")
-            .field("iterations", &self.iterations)
-            .finish_non_exhaustive()
-    }
-}
+/// What a SCRAM-SHA-256 log-in is checked against.
+pub use crate::edge::wire::sasl::scram::Verifier as ScramVerifier;
 
 /// What the log-ins of one account are checked against.
 #[derive(Clone, PartialEq, Eq, Default)]

@@ -48,3 +48,22 @@ pub(super) fn is_header(magic: &[u8; 8], bytes: &[u8; HEADER_BYTES]) -> bool {
         && u32_at(bytes, 8) == VERSION
         && crc32fast::hash(&copy) == u32_at(bytes, CRC_AT)
 }
+
+/// Where the checksum of a checkpoint file (`floors`, `rooms.table`) stands, which is its end but for that, if the file is whole and of
+/// this kind; `Err` says what is wrong with it.
+pub(super) fn checked_length(
+    magic: &[u8; 8],
+    head_bytes: usize,
+    bytes: &[u8],
+) -> Result<usize, &'static str> {
+    let Some(length) = bytes.len().checked_sub(4).filter(|n| *n >= head_bytes) else {
+        return Err("it is too short");
+    };
+    if bytes[..8] != *magic || u32_at(bytes, 8) != VERSION {
+        return Err("it is of another kind or version");
+    }
+    if crc32fast::hash(&bytes[..length]) != u32_at(bytes, length) {
+        return Err("its checksum does not fit");
+    }
+    Ok(length)
+}

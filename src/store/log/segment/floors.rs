@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::super::LogError;
-use super::bytes::{VERSION, u32_at, u64_at};
+use super::bytes::{VERSION, checked_length, u64_at};
 use super::files::{replace, sync_folder};
 use super::index::{Entry, room_hash};
 use crate::edge::wire::names::RoomName;
@@ -49,7 +49,7 @@ pub(super) fn write<'a>(
         for field in [floor.id, floor.time_max, floor.overwritten] {
             bytes.extend_from_slice(&field.to_le_bytes());
         }
-        // Names are at most 64 bytes by their grammar.
+        // Names are at most 66 bytes by their grammar, those of conversations.
         bytes.push(room.as_str().len() as u8);
         bytes.extend_from_slice(room.as_str().as_bytes());
     }
@@ -70,15 +70,7 @@ pub(super) fn read(folder: &Path) -> Result<Floors, &'static str> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Floors::default()),
         Err(_) => return Err("it cannot be read"),
     };
-    let Some(length) = bytes.len().checked_sub(4).filter(|n| *n >= HEAD_BYTES) else {
-        return Err("it is too short");
-    };
-    if bytes[..8] != *MAGIC || u32_at(&bytes, 8) != VERSION {
-        return Err("it is of another kind or version");
-    }
-    if crc32fast::hash(&bytes[..length]) != u32_at(&bytes, length) {
-        return Err("its checksum does not fit");
-    }
+    let length = checked_length(MAGIC, HEAD_BYTES, &bytes)?;
     let mut floors = Floors {
         all: u64_at(&bytes, 16),
         rooms: HashMap::new(),

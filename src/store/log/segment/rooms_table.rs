@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::super::LogError;
-use super::bytes::{VERSION, u32_at, u64_at};
+use super::bytes::{VERSION, checked_length, u32_at, u64_at};
 use super::files::replace;
 use crate::edge::wire::names::RoomName;
 
@@ -28,7 +28,7 @@ pub(super) fn write(folder: &Path, as_of: u64, rooms: &[(RoomName, u64)]) -> Res
     bytes.extend_from_slice(&as_of.to_le_bytes());
     for (room, newest) in rooms {
         bytes.extend_from_slice(&newest.to_le_bytes());
-        // Names are at most 64 bytes by their grammar.
+        // Names are at most 66 bytes by their grammar, those of conversations.
         bytes.push(room.as_str().len() as u8);
         bytes.extend_from_slice(room.as_str().as_bytes());
     }
@@ -40,15 +40,7 @@ pub(super) fn write(folder: &Path, as_of: u64, rooms: &[(RoomName, u64)]) -> Res
 /// Reads the table; `Err` says why it cannot be used.
 pub(super) fn read(folder: &Path) -> Result<RoomsTable, &'static str> {
     let bytes = std::fs::read(folder.join(NAME)).map_err(|_| "it is missing or cannot be read")?;
-    let Some(length) = bytes.len().checked_sub(4).filter(|n| *n >= HEAD_BYTES) else {
-        return Err("it is too short");
-    };
-    if bytes[..8] != *MAGIC || u32_at(&bytes, 8) != VERSION {
-        return Err("it is of another kind or version");
-    }
-    if crc32fast::hash(&bytes[..length]) != u32_at(&bytes, length) {
-        return Err("its checksum does not fit");
-    }
+    let length = checked_length(MAGIC, HEAD_BYTES, &bytes)?;
     let mut table = RoomsTable {
         as_of: u64_at(&bytes, 16),
         rooms: HashMap::with_capacity((u32_at(&bytes, 12) as usize).min(length / 9)),
