@@ -3,15 +3,11 @@
 //! Whoever has no TLS pays a pointer for those that do.
 
 use std::io::{self, IoSlice};
-use std::net::Shutdown;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
 use rustls::ServerConfig;
-use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::TcpStream;
 
+use super::socket::{Readiness, Socket};
 use super::tls::session::{Input, TlsSession};
 
 /// How often what still comes is read away before a socket is closed.
@@ -19,13 +15,13 @@ const READS_AT_CLOSE: usize = 16;
 
 /// See the module.
 pub struct Stream {
-    socket: TcpStream,
+    socket: Socket,
     tls: Option<Box<TlsSession>>,
 }
 
 impl Stream {
     /// A plain one.
-    pub fn plain(socket: TcpStream) -> Self {
+    pub fn plain(socket: Socket) -> Self {
         Self { socket, tls: None }
     }
 
@@ -44,9 +40,14 @@ impl Stream {
         Ok(())
     }
 
-    /// Whether the socket takes something.
-    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket.poll_write_ready(cx)
+    /// The kernel said this of the socket.
+    pub fn note(&mut self, readiness: Readiness) {
+        self.socket.note(readiness);
+    }
+
+    /// Whether the socket takes something; if not, the kernel tells when it does.
+    pub fn may_write(&self) -> bool {
+        self.socket.may_write()
     }
 
     /// Whether bytes that count as sent wait for the socket.
@@ -58,35 +59,26 @@ impl Stream {
     pub fn flush(&mut self) -> io::Result<()> {
         match &mut self.tls {
             None => Ok(()),
-            Some(tls) => tls.flush(&self.socket),
+            Some(tls) => tls.flush(&mut self.socket),
         }
     }
 
     /// Sends what can be sent now; returns how much.
     pub fn send(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        match (&mut self.tls, slices) {
-            (None, [one]) => self.socket.try_write(one),
-            (None, _) => self.socket.try_write_vectored(slices),
-            (Some(tls), _) => tls.send(&self.socket, slices),
+        match &mut self.tls {
+            None => self.socket.send(slices),
+            Some(tls) => tls.send(&mut self.socket, slices),
         }
     }
 
     /// Reads at most `bytes_max` from the socket into `buffer`, which is large enough for TLS
-    /// ([`PLAINTEXT_BYTES_MIN`](super::tls::session::PLAINTEXT_BYTES_MIN)) and for `bytes_max`.
-    pub fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-        bytes_max: usize,
-    ) -> Poll<io::Result<Input>> {
+    /// ([`PLAINTEXT_BYTES_MIN`](super::tls::session::PLAINTEXT_BYTES_MIN)) and for `bytes_max`. `None` if nothing is there.
+    pub fn read(&mut self, buffer: &mut [u8], bytes_max: usize) -> io::Result<Option<Input>> {
         if let Some(tls) = &mut self.tls {
-            return tls.poll_read(&mut self.socket, cx, buffer, bytes_max);
+            return tls.read(&mut self.socket, buffer, bytes_max);
         }
-        let mut space = ReadBuf::new(&mut buffer[..bytes_max]);
-        // A read that leaves space free has emptied the socket. This kind of reading knows that; `try_read` would try
-        // once more, a system call for each message.
-        ready!(Pin::new(&mut self.socket).poll_read(cx, &mut space))?;
-        Poll::Ready(Ok(match space.filled().len() {
+        let read = self.socket.read(&mut buffer[..bytes_max])?;
+        Ok(read.map(|bytes| match bytes {
             0 => Input::End,
             bytes => Input::Bytes(bytes),
         }))
@@ -102,14 +94,8 @@ impl Stream {
         self.tls.as_mut().is_some_and(|tls| tls.say_goodbye())
     }
 
-    /// A socket that is closed with unread input is reset, and a reset may overtake the last lines: what is there is
-    /// read away first, into `scratch`.
+    /// Closes the socket in order; see [`Socket::close`].
     pub fn close(&mut self, scratch: &mut [u8]) {
-        let _ = socket2::SockRef::from(&self.socket).shutdown(Shutdown::Write);
-        for _ in 0..READS_AT_CLOSE {
-            if !matches!(self.socket.try_read(scratch), Ok(read) if read > 0) {
-                break;
-            }
-        }
+        self.socket.close(scratch, READS_AT_CLOSE);
     }
 }

@@ -6,7 +6,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix::{Actor, Addr, Context, Handler, Message, Supervised};
+use actix::{Actor, Context, Handler, Message, Supervised};
 use bytes::Bytes;
 
 use crate::edge::wire::c16::{self, DecodeError};
@@ -16,7 +16,7 @@ use crate::edge::wire::gc2::reply;
 use crate::edge::wire::names::{RoomName, Tag};
 use crate::store::log::{Event, EventKind};
 
-use super::client::{BodiesDecoded, Client, LinesReady, PageFor, PageRead, write_page_line};
+use super::client::{BodiesDecoded, ClientAddr, LinesReady, PageFor, PageRead, write_page_line};
 use super::room::BlocksEncoded;
 use super::rules::block::{Block, BlockBuilder, write_member_line};
 use super::shard::Shard;
@@ -35,15 +35,15 @@ enum Job {
         behind: u64,
     },
     Page {
-        client: Addr<Client>,
+        client: ClientAddr,
         page: PageRead,
     },
     Bodies {
-        client: Addr<Client>,
+        client: ClientAddr,
         count: usize,
     },
     Event {
-        client: Addr<Client>,
+        client: ClientAddr,
         ticket: u32,
         tag: Tag,
     },
@@ -142,7 +142,7 @@ impl Handler<EncodeBlocks> for Codec {
 #[rtype(result = "()")]
 pub struct EncodePage {
     /// Who waits for it.
-    pub client: Addr<Client>,
+    pub client: ClientAddr,
     /// The page, without its block.
     pub page: PageRead,
     /// What is in it.
@@ -168,7 +168,7 @@ impl Handler<EncodePage> for Codec {
 #[rtype(result = "()")]
 pub struct EncodeEvent {
     /// Who waits for it.
-    pub client: Addr<Client>,
+    pub client: ClientAddr,
     /// The client's own number for the asking.
     pub ticket: u32,
     /// The tag of the GET.
@@ -212,7 +212,7 @@ impl Handler<EncodeEvent> for Codec {
 #[rtype(result = "()")]
 pub struct DecodeBodies {
     /// Who waits for them.
-    pub client: Addr<Client>,
+    pub client: ClientAddr,
     /// C16 texts.
     pub bodies: Vec<Bytes>,
 }

@@ -2,7 +2,8 @@
 //!
 //! A message comes in at its sender's [`client`], goes to [`log`], which is one, and from there once to each shard's [`room`], which wakes
 //! the members' clients. [`session`] and [`auth`] are above the clients, [`heartbeat`] watches them, [`codec`] is C16, [`registry`] decides about rooms. What they decide is in
-//! [`rules`], without actors; what a shard's actors share is in [`shard`] and, for each client, its [`seat`].
+//! [`rules`], without actors; what a shard's actors share is in [`shard`] and, for each client, its [`seat`]. Clients are [`light`] actors; [`runner`] runs
+//! them.
 
 pub mod addresses;
 pub mod auth;
@@ -13,12 +14,14 @@ pub mod heartbeat;
 pub mod identity;
 pub mod known_accounts;
 pub mod legacy;
+pub mod light;
 pub mod log;
 pub mod messages;
 mod panic_at;
 pub mod registry;
 pub mod room;
 pub mod rules;
+pub mod runner;
 pub mod seat;
 pub mod session;
 pub mod shard;

@@ -1,7 +1,7 @@
 //! The sessions of one shard. In: accepted connections, and the end of each, panics included. Out: client actors. Owns the limit
 //! on connections and the order to leave at the end.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,6 @@ use actix::{
     WrapFuture,
 };
 use slog::{Logger, debug, error, info, warn};
-use tokio::net::TcpStream;
 
 use crate::ops::config::lists;
 
@@ -147,7 +146,7 @@ impl Handler<UseTls> for SessionSupervisor {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Accepted {
-    /// The socket, known to this thread's runtime.
+    /// The socket, which does not block.
     pub stream: TcpStream,
     /// Its other end.
     pub peer: SocketAddr,
@@ -206,9 +205,29 @@ pub(super) const TOO_MANY_FROM_ADDRESS: &[u8] =
 /// Says `lines`, as far as they fit into the socket's empty buffer.
 fn refuse_politely(stream: TcpStream, lines: &[u8]) {
     use std::io::Write;
-    // The runtime has not seen yet that it can be written to, and would not try.
-    if let Ok(mut stream) = stream.into_std() {
-        let _ = stream.write_all(lines);
+    let mut stream = stream;
+    let _ = stream.write_all(lines);
+}
+
+/// A message for a client of this shard.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Deliver<M> {
+    /// Which client.
+    pub client: ClientRef,
+    /// What it is to hear.
+    pub message: M,
+}
+
+impl<M> Handler<Deliver<M>> for SessionSupervisor
+where
+    M: Message<Result = ()>,
+    Client: Handler<M>,
+{
+    type Result = ();
+
+    fn handle(&mut self, Deliver { client, message }: Deliver<M>, _: &mut Context<Self>) {
+        self.shard.deliver(client, message);
     }
 }
 

@@ -10,22 +10,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use actix::{Addr, Recipient};
+use actix::{Addr, Handler, Message, Recipient};
 use rustls::ServerConfig;
 use slab::Slab;
 use slog::{Logger, info};
 
+use crate::edge::poller::PollerEntry;
 use crate::edge::wire::names::RoomName;
 use crate::edge::wire::timestamp::Timestamp;
 use crate::ops::config::{Config, lists};
 
 use super::addresses::AddressCount;
 use super::auth::{AuthSupervisor, Registered};
+use super::client::Client;
 use super::codec::Codec;
 use super::counters::Counters;
 use super::heartbeat::Heartbeat;
 use super::known_accounts::KnownAccounts;
 use super::legacy::LogInPinged;
+use super::light;
+use super::light::turns::Turns;
 use super::log::MessageLog;
 use super::log::read_pool::ReadPool;
 use super::messages::ClientRef;
@@ -125,6 +129,8 @@ pub struct Shard {
     config: RefCell<Arc<Config>>,
     clock: Instant,
     seats: RefCell<Slab<Rc<Seat>>>,
+    turns: Rc<Turns>,
+    poller: PollerEntry,
     waiting_for_log: RefCell<Vec<Rc<Seat>>>,
     links: OnceCell<Links>,
     heartbeat: OnceCell<Addr<Heartbeat>>,
@@ -140,6 +146,7 @@ impl Shard {
         log: Logger,
         queue: Arc<LogQueue>,
         policies: Policies,
+        poller: PollerEntry,
     ) -> Rc<Self> {
         Rc::new(Self {
             id,
@@ -151,6 +158,8 @@ impl Shard {
             heard: Cell::default(),
             clock: Instant::now(),
             seats: RefCell::default(),
+            turns: Rc::default(),
+            poller,
             waiting_for_log: RefCell::default(),
             links: OnceCell::new(),
             heartbeat: OnceCell::new(),
@@ -251,7 +260,7 @@ impl Shard {
             slot,
             session: rand::random(),
         };
-        let seat = Seat::new(client, peer, socket, self.now());
+        let seat = Seat::new(client, peer, socket, self.now(), &self.turns);
         entry.insert(seat.clone());
         seat
     }
@@ -265,6 +274,36 @@ impl Shard {
             .cloned()
     }
 
+    /// The seat at this place.
+    pub fn seat_at(&self, slot: u32) -> Option<Rc<Seat>> {
+        self.seats.borrow().get(slot as usize).cloned()
+    }
+
+    /// Whose turn it is.
+    pub fn turns(&self) -> &Turns {
+        &self.turns
+    }
+
+    /// Has the kernel tell of the socket of whoever sits at `seat`.
+    pub fn watch(&self, seat: &Seat) -> std::io::Result<()> {
+        self.poller.enter(seat.socket, seat.client.slot)
+    }
+
+    /// Gives a message to `client`, if it still sits there.
+    pub fn deliver<M>(&self, client: ClientRef, message: M)
+    where
+        M: Message<Result = ()>,
+        Client: Handler<M>,
+    {
+        let Some(seat) = self.find(client) else {
+            return;
+        };
+        if let Some(client) = seat.take_client() {
+            seat.put_client(light::handle(client, message));
+            seat.wake();
+        }
+    }
+
     /// Takes the seat away; returns whether it was there.
     pub fn unseat(&self, client: ClientRef) -> bool {
         let mut seats = self.seats.borrow_mut();
@@ -273,6 +312,9 @@ impl Shard {
             .is_some_and(|seat| seat.client == client);
         if sits {
             let seat = seats.remove(client.slot as usize);
+            if seat.socket < 0 {
+                self.turns.forget_other(client.slot);
+            }
             seat.with_identity(|who| {
                 if !who.standing.is_guest() {
                     self.accounts.unseat(&who.account, client.slot);

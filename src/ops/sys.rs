@@ -12,6 +12,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
 /// What the kernel knows of a TCP connection's other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TcpState {
@@ -117,6 +120,26 @@ fn check(result: libc::c_int) -> io::Result<()> {
     } else {
         Ok(())
     }
+}
+
+/// The runtime tells when there is somebody to accept.
+pub fn watch_listener(
+    listener: mio::net::TcpListener,
+) -> io::Result<AsyncFd<mio::net::TcpListener>> {
+    watch(listener)
+}
+
+/// The runtime tells when this epoll instance has something to tell.
+pub fn watch_epoll(epoll: mio::Poll) -> io::Result<AsyncFd<mio::Poll>> {
+    watch(epoll)
+}
+
+/// Only for what owns its descriptor, and the same one for as long as it lives.
+fn watch<T: AsRawFd>(owner: T) -> io::Result<AsyncFd<T>> {
+    // SAFETY: both callers pass an owner of an open descriptor, which neither closes nor changes it before its drop; and nobody takes
+    // the owner out and goes on using it.
+    let watched = unsafe { AsyncFd::register_with_interest(owner, Interest::READABLE) };
+    watched.map_err(|error| error.into_parts().1)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::net::{IpAddr, TcpListener as StdListener};
 use std::sync::Arc;
 
 use actix::Addr;
-use slog::{Logger, info, warn};
+use slog::{Logger, error, info, warn};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -82,6 +82,13 @@ async fn accept(
     mut take: impl FnMut(TcpStream, IpAddr),
 ) {
     listener::accept(listener, log, |stream, peer| {
+        let stream = match TcpStream::from_std(stream) {
+            Ok(stream) => stream,
+            Err(error) => {
+                error!(log, "connection lost as it was accepted"; "peer" => %peer, "error" => %error);
+                return;
+            }
+        };
         let address = peer.ip().to_canonical();
         let is_allowed = lists(&config.borrow().legacy.allow, address);
         if is_allowed {

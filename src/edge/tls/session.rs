@@ -6,13 +6,11 @@
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
 use rustls::{ServerConfig, ServerConnection};
-use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::TcpStream;
+
+use crate::edge::socket::Socket;
 
 use super::{exporter, facts};
 
@@ -55,7 +53,7 @@ pub struct TlsSession {
 
 impl TlsSession {
     /// A session that begins with the bytes that are already read; they are the start of a handshake, or a failure that the first
-    /// [`poll_read`](Self::poll_read) tells.
+    /// [`read`](Self::read) tells.
     pub fn accept(config: Arc<ServerConfig>, first: &[u8]) -> Result<Self, rustls::Error> {
         let mut tls = ServerConnection::new(config)?;
         tls.set_buffer_limit(Some(UNSENT_BYTES_MAX));
@@ -75,7 +73,7 @@ impl TlsSession {
         self.tls.is_handshaking()
     }
 
-    /// Whether the handshake has failed; [`poll_read`](Self::poll_read) says why.
+    /// Whether the handshake has failed; [`read`](Self::read) says why.
     pub fn has_failed(&self) -> bool {
         self.failure.is_some()
     }
@@ -120,31 +118,31 @@ impl TlsSession {
 
     /// Reads at most `bytes_max` from the socket and decrypts them into `out`, which has room for [`PLAINTEXT_BYTES_MIN`]. A socket
     /// that ends without a goodbye is [`ErrorKind::UnexpectedEof`]: somebody may have cut it off, so it says nothing of what the other
-    /// end wanted.
-    pub fn poll_read(
+    /// end wanted. `None` if nothing is there.
+    pub fn read(
         &mut self,
-        socket: &mut TcpStream,
-        cx: &mut Context<'_>,
+        socket: &mut Socket,
         out: &mut [u8],
         bytes_max: usize,
-    ) -> Poll<io::Result<Input>> {
+    ) -> io::Result<Option<Input>> {
         debug_assert!(out.len() >= PLAINTEXT_BYTES_MIN);
         match self.decrypted(out) {
             Input::Nothing => {}
-            found => return Poll::Ready(Ok(found)),
+            found => return Ok(Some(found)),
         }
         RECORDS.with_borrow_mut(|records| {
             // A read's records are no shorter than what is in them: with the one kept from before there is room for all.
             let room = out.len().saturating_sub(RECORD_BYTES_MAX);
             let room = room.min(bytes_max).min(READ_BYTES_MAX);
-            let mut space = ReadBuf::new(&mut records[..room]);
-            ready!(Pin::new(socket).poll_read(cx, &mut space))?;
-            if space.filled().is_empty() {
-                return Poll::Ready(Err(ErrorKind::UnexpectedEof.into()));
+            let Some(read) = socket.read(&mut records[..room])? else {
+                return Ok(None);
+            };
+            if read == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
             }
-            self.came_bytes += space.filled().len();
-            let filled = self.feed(space.filled(), out);
-            Poll::Ready(Ok(match filled {
+            self.came_bytes += read;
+            let filled = self.feed(&records[..read], out);
+            Ok(Some(match filled {
                 0 => self.decrypted(out),
                 _ => Input::Bytes(filled),
             }))
@@ -181,7 +179,7 @@ impl TlsSession {
     }
 
     /// Encrypts as much as may wait, and writes what the socket takes of it; returns how many bytes were encrypted.
-    pub fn send(&mut self, socket: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub fn send(&mut self, socket: &mut Socket, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         self.flush(socket)?;
         let taken = self.tls.writer().write_vectored(slices)?;
         match self.flush(socket) {
@@ -191,9 +189,9 @@ impl TlsSession {
     }
 
     /// Writes the records that wait; [`ErrorKind::WouldBlock`] if the socket does not take all.
-    pub fn flush(&mut self, socket: &TcpStream) -> io::Result<()> {
+    pub fn flush(&mut self, socket: &mut Socket) -> io::Result<()> {
         while self.tls.wants_write() {
-            if self.tls.write_tls(&mut Socket(socket))? == 0 {
+            if self.tls.write_tls(&mut Records(socket))? == 0 {
                 return Err(ErrorKind::WriteZero.into());
             }
         }
@@ -211,15 +209,15 @@ impl TlsSession {
 }
 
 /// A socket as rustls writes to it.
-struct Socket<'a>(&'a TcpStream);
+struct Records<'a>(&'a mut Socket);
 
-impl Write for Socket<'_> {
+impl Write for Records<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.try_write(bytes)
+        self.0.send(&[IoSlice::new(bytes)])
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.0.try_write_vectored(slices)
+        self.0.send(slices)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -2,14 +2,17 @@
 
 use std::future::poll_fn;
 use std::io::{ErrorKind, IoSlice, Read, Write};
-use std::net::{Shutdown, TcpStream as StdStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig};
-use tokio::net::{TcpListener, TcpStream};
+
+use crate::edge::poller::{Poller, PollerEntry};
+use crate::edge::socket::Socket;
 
 use super::policy;
 use super::session::{Input, PLAINTEXT_BYTES_MIN, TlsSession};
@@ -35,30 +38,39 @@ fn configs(
 
 struct Server {
     session: TlsSession,
-    socket: TcpStream,
+    socket: Socket,
+    poller: Poller,
+    _entry: PollerEntry,
 }
 
 impl Server {
+    /// Waits until the kernel has news of the socket.
+    async fn wait(&mut self) {
+        let (poller, socket) = (&mut self.poller, &mut self.socket);
+        poll_fn(|cx| poller.poll(cx, |_, readiness| socket.note(readiness)))
+            .await
+            .unwrap();
+    }
+
     /// Turns until there is something to look at.
     async fn read(&mut self, out: &mut [u8]) -> std::io::Result<Input> {
         loop {
             while self.session.has_unsent() {
-                self.socket.writable().await?;
-                match self.session.flush(&self.socket) {
-                    Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
-                    _ => {}
+                match self.session.flush(&mut self.socket) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => self.wait().await,
+                    other => other?,
                 }
             }
-            let (session, socket) = (&mut self.session, &mut self.socket);
-            match poll_fn(|cx| session.poll_read(socket, cx, out, usize::MAX)).await? {
-                Input::Nothing => {}
-                found => return Ok(found),
+            match self.session.read(&mut self.socket, out, usize::MAX)? {
+                None => self.wait().await,
+                Some(Input::Nothing) => {}
+                Some(found) => return Ok(found),
             }
         }
     }
 }
 
-type Client = rustls::StreamOwned<ClientConnection, StdStream>;
+type Client = rustls::StreamOwned<ClientConnection, TcpStream>;
 
 /// Runs `client` on a thread of its own against a server that `serve` drives.
 fn with_server<T: Send + 'static>(
@@ -71,17 +83,25 @@ fn with_server<T: Send + 'static>(
         .enable_all()
         .build();
     runtime.unwrap().block_on(async move {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let thread = std::thread::spawn(move || {
             let name = ServerName::try_from("localhost").unwrap();
             let session = ClientConnection::new(Arc::new(config), name).unwrap();
-            let socket = StdStream::connect(address).unwrap();
+            let socket = TcpStream::connect(address).unwrap();
             client(Client::new(session, socket))
         });
-        let (socket, _) = listener.accept().await.unwrap();
-        let session = TlsSession::accept(server, b"").unwrap();
-        serve(Server { session, socket }).await;
+        let (socket, _) = listener.accept().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let (poller, entry) = Poller::new().unwrap();
+        entry.enter(socket.as_raw_fd(), 0).unwrap();
+        let server = Server {
+            session: TlsSession::accept(server, b"").unwrap(),
+            socket: Socket::new(socket),
+            poller,
+            _entry: entry,
+        };
+        serve(server).await;
         thread.join().unwrap()
     })
 }
@@ -136,19 +156,18 @@ fn what_is_held_for_a_reader_that_takes_nothing_is_bounded() {
             let piece = vec![7; 1 << 20];
             let (mut taken, mut pieces) = (0, 0);
             loop {
-                match server.session.send(&server.socket, &[IoSlice::new(&piece)]) {
+                match server
+                    .session
+                    .send(&mut server.socket, &[IoSlice::new(&piece)])
+                {
                     Ok(bytes) => {
                         assert!(bytes <= 64 * 1024, "{bytes}");
                         (taken, pieces) = (taken + bytes, pieces + 1);
                     }
-                    Err(error) if error.kind() == ErrorKind::WouldBlock && pieces > 0 => {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
                         if server.session.has_unsent() {
                             break;
                         }
-                    }
-                    // The runtime has not looked at the socket yet.
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        server.socket.writable().await.unwrap();
                     }
                     Err(error) => panic!("{error}"),
                 }

@@ -1,7 +1,5 @@
 //! The verbs that are answered at once, and where the others go.
 
-use actix::Context;
-
 use crate::edge::wire::gc2::command::{Command, VERSION};
 use crate::edge::wire::gc2::options::Options;
 use crate::edge::wire::gc2::refusal::ErrorCode;
@@ -15,7 +13,7 @@ pub(super) const LOG_IN_FIRST: &str = "log in first, for example: AUTH;1;GUEST;y
 
 impl Client {
     /// Carries out any command but SEND.
-    pub(super) fn obey(&mut self, command: Command<'_>, ctx: &mut Context<Self>) {
+    pub(super) fn obey(&mut self, command: Command<'_>) {
         let tag = command.tag();
         let needs_log_in = !matches!(
             command,
@@ -49,7 +47,7 @@ impl Client {
                 invite,
             } => self.register(tag, user, password, invite),
             Command::Passwd { tag, old, new } => self.change_password(tag, old, new),
-            Command::Join { tag, room, from } => self.join(tag, room, from, ctx),
+            Command::Join { tag, room, from } => self.join(tag, room, from),
             Command::Part { tag, room } => self.part(tag, room.as_str()),
             Command::Send { .. } => {}
             Command::History {
@@ -58,13 +56,13 @@ impl Client {
                 range,
                 limit,
             } => match self.room_of(target) {
-                Ok(room) => self.read_history(tag, room, range, limit, ctx),
+                Ok(room) => self.read_history(tag, room, range, limit),
                 Err((code, text)) => self.refuse(tag.as_str(), code, &text),
             },
-            Command::Get { tag, id } => self.get(tag, id, ctx),
-            Command::Delete { tag, id } => self.delete(tag, id, ctx),
-            Command::Rooms { tag } => self.list_rooms(tag, ctx),
-            Command::Who { tag, room } => self.list_members(tag, room, ctx),
+            Command::Get { tag, id } => self.get(tag, id),
+            Command::Delete { tag, id } => self.delete(tag, id),
+            Command::Rooms { tag } => self.list_rooms(tag),
+            Command::Who { tag, room } => self.list_members(tag, room),
             Command::Ping { tag, text } => {
                 let (tag, text) = (tag.as_str(), text);
                 self.reply(|out| reply::pong(out, tag, text));
@@ -80,7 +78,7 @@ impl Client {
                 room,
                 action,
                 argument,
-            } => self.change_room(tag, room, action, argument, ctx),
+            } => self.change_room(tag, room, action, argument),
         }
     }
 

@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use actix::{AsyncContext, Context, Handler, Message};
+use actix::{Handler, Message};
 
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
@@ -14,6 +14,7 @@ use crate::edge::wire::gc2::text::{RoomTarget, UserText};
 use crate::edge::wire::names::RoomName;
 use crate::edge::wire::timestamp::Timestamp;
 use crate::hub::auth::HasAccount;
+use crate::hub::light::LightContext;
 use crate::hub::room::JoinedRoom;
 use crate::hub::rules::cursor::Cursor;
 use crate::hub::session::Ending;
@@ -82,14 +83,9 @@ impl Client {
     }
 
     /// Keeps the line until it is known if there is an account of this name.
-    pub(super) fn look_up(
-        &mut self,
-        line: &[u8],
-        other: UserText<'_>,
-        ctx: &mut Context<Self>,
-    ) -> ControlFlow<()> {
+    pub(super) fn look_up(&mut self, line: &[u8], other: UserText<'_>) -> ControlFlow<()> {
         let account = other.owned().account();
-        let (shard, client) = (self.shard.clone(), ctx.address());
+        let (shard, client) = (self.shard.clone(), self.address());
         let asked_at = shard.accounts.changes();
         actix_rt::spawn(async move {
             let auth = shard.links().auth.clone();
@@ -169,7 +165,7 @@ pub(super) struct AccountLooked(Found);
 impl Handler<AccountLooked> for Client {
     type Result = ();
 
-    fn handle(&mut self, AccountLooked(found): AccountLooked, _: &mut Context<Self>) {
+    fn handle(&mut self, AccountLooked(found): AccountLooked, _: &mut LightContext) {
         // One line waits at a time, and nothing takes it away but the connection's end.
         if let Some(deferred) = &mut self.deferred
             && deferred.until == Until::Account(None)

@@ -1,6 +1,6 @@
 //! GET and DELETE: the message is read first, and then decided about by the room that it is in.
 
-use actix::{AsyncContext, Context, Handler, Message};
+use actix::{Handler, Message};
 use bytes::Bytes;
 
 use crate::edge::wire::gc2::options::BodyForm;
@@ -17,6 +17,8 @@ use crate::hub::rules::access::{
 };
 use crate::hub::rules::standing::Standing;
 use crate::store::log::{Event, EventKind};
+
+use crate::hub::light::LightContext;
 
 use super::history::write_page_line;
 use super::room_change::Then;
@@ -38,17 +40,17 @@ enum Purpose {
 
 impl Client {
     /// GET.
-    pub(super) fn get(&mut self, tag: TagText<'_>, id: u64, ctx: &mut Context<Self>) {
-        self.read_event(tag, id, Purpose::Get, ctx);
+    pub(super) fn get(&mut self, tag: TagText<'_>, id: u64) {
+        self.read_event(tag, id, Purpose::Get);
     }
 
     /// DELETE.
-    pub(super) fn delete(&mut self, tag: TagText<'_>, id: u64, ctx: &mut Context<Self>) {
-        self.read_event(tag, id, Purpose::Delete, ctx);
+    pub(super) fn delete(&mut self, tag: TagText<'_>, id: u64) {
+        self.read_event(tag, id, Purpose::Delete);
     }
 
-    fn read_event(&mut self, tag: TagText<'_>, id: u64, purpose: Purpose, ctx: &mut Context<Self>) {
-        let (ticket, client) = (self.next_ticket(), ctx.address());
+    fn read_event(&mut self, tag: TagText<'_>, id: u64, purpose: Purpose) {
+        let (ticket, client) = (self.next_ticket(), self.address());
         self.busy = Some(Box::new(Busy::Event(EventWanted {
             tag: tag.owned(),
             ticket,
@@ -63,7 +65,7 @@ impl Client {
         );
     }
 
-    fn take_event(&mut self, read: EventRead, ctx: &mut Context<Self>) {
+    fn take_event(&mut self, read: EventRead) {
         let is_awaited = matches!(self.busy.as_deref(), Some(Busy::Event(wanted)) if wanted.ticket == read.ticket);
         if !is_awaited {
             return;
@@ -77,19 +79,19 @@ impl Client {
         match (result, wanted.purpose) {
             (Err(why), _) => self.refuse(tag.as_str(), ErrorCode::Unavailable, &why),
             (Ok(None), _) => self.refuse(tag.as_str(), ErrorCode::NotFound, NO_SUCH_MESSAGE),
-            (Ok(Some(event)), Purpose::Get) => self.tell_event(tag, event, ctx),
+            (Ok(Some(event)), Purpose::Get) => self.tell_event(tag, event),
             (Ok(Some(event)), Purpose::Delete) => self.decide_removal(tag, &event),
         }
     }
 
-    fn tell_event(&mut self, tag: Tag, event: Event, ctx: &mut Context<Self>) {
+    fn tell_event(&mut self, tag: Tag, event: Event) {
         match self.judge(&event.room, Action::Read) {
             Verdict::NotFound => {
                 self.refuse(tag.as_str(), ErrorCode::NotFound, NO_SUCH_MESSAGE);
             }
             verdict if self.refuse_unless_allowed(tag.as_str(), verdict) => {}
             _ if self.seat.body_form() == BodyForm::C16 => {
-                let client = ctx.address();
+                let client = self.address();
                 let ticket = self.await_lines(tag.clone(), event.room.clone());
                 let reader = self.account();
                 self.shard.links().codec.do_send(EncodeEvent {
@@ -199,7 +201,7 @@ pub(super) struct EventRead {
 impl Handler<EventRead> for Client {
     type Result = ();
 
-    fn handle(&mut self, read: EventRead, ctx: &mut Context<Self>) {
-        self.take_event(read, ctx);
+    fn handle(&mut self, read: EventRead, _: &mut LightContext) {
+        self.take_event(read);
     }
 }

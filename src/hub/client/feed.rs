@@ -1,9 +1,7 @@
 //! What goes out: answers, then the rooms' lines from the tail, or from the log where the tail does not reach back.
 
 use std::io::IoSlice;
-use std::task::Context as TaskContext;
 
-use actix::{AsyncContext, Context};
 use slog::warn;
 
 use crate::edge::wire::gc2::options::BodyForm;
@@ -42,17 +40,13 @@ pub(super) struct PageInHand {
 
 impl Client {
     /// Looks for something to write; asks the log for it where that is needed, but only once the socket would take it.
-    pub(super) fn find_work(
-        &mut self,
-        ctx: &mut Context<Self>,
-        cx: &mut TaskContext<'_>,
-    ) -> std::io::Result<Work> {
+    pub(super) fn find_work(&mut self) -> Work {
         if self.outbox.is_empty() {
-            self.continue_history(ctx);
-            self.continue_rooms(ctx);
+            self.continue_history();
+            self.continue_rooms();
         }
         if !self.outbox.is_empty() || self.page.is_some() {
-            return Ok(Work::Ready);
+            return Work::Ready;
         }
         while let Some(number) = self.rooms.first() {
             let Some(feed) = self.rooms.get_mut(number) else {
@@ -66,24 +60,24 @@ impl Client {
             feed.membership.seen();
             let next = feed.cursor.next(&feed.room.tail(feed.membership.form()));
             match next {
-                Next::Write => return Ok(Work::Ready),
+                Next::Write => return Work::Ready,
                 Next::Wait => {
                     self.rooms.dequeue_first();
                     self.leave_if_told(number);
                 }
                 Next::ReadLog { after } => {
-                    if self.stream.poll_write_ready(cx)?.is_pending() {
-                        return Ok(Work::Blocked);
+                    if !self.stream.may_write() {
+                        return Work::Blocked;
                     }
                     self.rooms.park(number);
                     self.rooms.dequeue_first();
                     if !self.page_is_due {
-                        self.read_page(number, after, ctx);
+                        self.read_page(number, after);
                     }
                 }
             }
         }
-        Ok(Work::Nothing)
+        Work::Nothing
     }
 
     /// The socket takes nothing: a page is not held for it, but read again later.
@@ -164,7 +158,7 @@ impl Client {
         Ok(())
     }
 
-    fn read_page(&mut self, number: u32, after: u64, ctx: &mut Context<Self>) {
+    fn read_page(&mut self, number: u32, after: u64) {
         let Some(feed) = self.rooms.get(number) else {
             return;
         };
@@ -185,16 +179,11 @@ impl Client {
             bytes_max: BLOCK_BYTES,
         };
         self.page_is_due = true;
-        self.submit_page(query, PageFor::Feed(number), ctx);
+        self.submit_page(query, PageFor::Feed(number));
     }
 
     /// Has a page read and encoded in this connection's form; it comes as [`PageRead`].
-    pub(super) fn submit_page(
-        &mut self,
-        query: PageQuery,
-        purpose: PageFor,
-        ctx: &mut Context<Self>,
-    ) {
+    pub(super) fn submit_page(&mut self, query: PageQuery, purpose: PageFor) {
         let ticket = match purpose {
             PageFor::Feed(_) => &mut self.feed_ticket,
             PageFor::History(_) => &mut self.ticket,
@@ -211,7 +200,7 @@ impl Client {
             error: None,
         };
         let links = self.shard.links();
-        let (client, codec) = (ctx.address(), links.codec.clone());
+        let (client, codec) = (self.address(), links.codec.clone());
         let form = self.seat.body_form();
         links.reads.run(
             move |reader| reader.page(&query).map_err(|error| error.to_string()),
@@ -253,7 +242,7 @@ impl Client {
     }
 
     /// A page for a room that has to catch up.
-    pub(super) fn take_feed_page(&mut self, page: PageRead, _: &mut Context<Self>) {
+    pub(super) fn take_feed_page(&mut self, page: PageRead) {
         let PageFor::Feed(number) = page.purpose else {
             return;
         };

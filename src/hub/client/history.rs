@@ -1,7 +1,5 @@
 //! HISTORY: pages of the log, one after the other, each asked for when the one before is written.
 
-use actix::Context;
-
 use crate::edge::wire::gc2::range::HistoryRange;
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
@@ -60,18 +58,17 @@ impl Client {
         room: RoomName,
         range: HistoryRange,
         limit: u16,
-        ctx: &mut Context<Self>,
     ) {
         if !self.is_surely_there(&room) {
             // First of all, as for a room that is hidden.
-            return self.look_for(tag.owned(), room, AfterLook::Read(range, limit), ctx);
+            return self.look_for(tag.owned(), room, AfterLook::Read(range, limit));
         }
         let verdict = self.judge(&room, Action::Read);
         if verdict == Verdict::NotFound {
-            return self.look_for(tag.owned(), room, AfterLook::NotFound, ctx);
+            return self.look_for(tag.owned(), room, AfterLook::NotFound);
         }
         if !self.refuse_unless_allowed(tag.as_str(), verdict) {
-            self.begin_history(tag.owned(), room, range, limit, ctx);
+            self.begin_history(tag.owned(), room, range, limit);
         }
     }
 
@@ -82,7 +79,6 @@ impl Client {
         room: RoomName,
         range: HistoryRange,
         limit: u16,
-        ctx: &mut Context<Self>,
     ) {
         let mut left = usize::from(limit);
         let since = self.may_read_since(&room);
@@ -118,16 +114,15 @@ impl Client {
             is_done: false,
         };
         if walk.query.newest_first {
-            self.find_newest(walk, ctx);
+            self.find_newest(walk);
         } else {
             self.busy = Some(Box::new(Busy::History(walk)));
-            self.continue_history(ctx);
+            self.continue_history();
         }
     }
 
     /// The newest messages are told in rising order: where they begin has to be found first, for which the index suffices.
-    fn find_newest(&mut self, mut walk: HistoryWalk, ctx: &mut Context<Self>) {
-        use actix::AsyncContext;
+    fn find_newest(&mut self, mut walk: HistoryWalk) {
         let (room, before) = (walk.query.room.clone(), walk.query.before);
         let count = walk.left as u64;
         walk.is_page_due = true;
@@ -145,7 +140,7 @@ impl Client {
             error: None,
         };
         self.busy = Some(Box::new(Busy::History(walk)));
-        let client = ctx.address();
+        let client = self.address();
         self.shard.links().reads.run(
             move |reader| match room {
                 Some(room) => reader.newest_start(&room, before, count),
@@ -167,7 +162,7 @@ impl Client {
     }
 
     /// Asks for the next page, or ends with the count; called when everything before is written.
-    pub(super) fn continue_history(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn continue_history(&mut self) {
         let Some(Busy::History(walk)) = self.busy.as_deref_mut() else {
             return;
         };
@@ -183,10 +178,10 @@ impl Client {
         walk.is_page_due = true;
         walk.query.events_max = walk.left;
         let (query, purpose) = (walk.query.clone(), PageFor::History(walk.tag.clone()));
-        self.submit_page(query, purpose, ctx);
+        self.submit_page(query, purpose);
     }
 
-    pub(super) fn take_history_page(&mut self, page: PageRead, _: &mut Context<Self>) {
+    pub(super) fn take_history_page(&mut self, page: PageRead) {
         if page.ticket != self.ticket {
             return;
         }

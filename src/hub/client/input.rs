@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow;
 
-use actix::Context;
 use slog::{debug, info};
 
 use crate::edge::wire::first_bytes::{self, Protocol};
@@ -69,7 +68,7 @@ impl Client {
     }
 
     /// Goes on with what was read before; returns whether there was anything.
-    pub(super) fn resume_held(&mut self, ctx: &mut Context<Self>) -> bool {
+    pub(super) fn resume_held(&mut self) -> bool {
         if let Some(deferred) = self.deferred.take() {
             let mut batch = SendBatch::default();
             // What it waited for is there, so the command is carried out, or waits for the next thing.
@@ -77,15 +76,15 @@ impl Client {
                 Until::Account(found) => found,
                 _ => None,
             };
-            let _ = self.carry_out(Line::Whole(&deferred.line), found, &mut batch, ctx);
-            self.submit(batch, ctx);
+            let _ = self.carry_out(Line::Whole(&deferred.line), found, &mut batch);
+            self.submit(batch);
             return true;
         }
         let Some(mut held) = self.held.take() else {
             return false;
         };
         let (at, bytes) = (held.at, std::mem::take(&mut held.bytes));
-        let consumed = self.take_lines(&bytes[at..], ctx);
+        let consumed = self.take_lines(&bytes[at..]);
         self.hold(bytes, at + consumed);
         true
     }
@@ -98,17 +97,17 @@ impl Client {
 
     /// Counts a read that gave `bytes`. What came from the socket counts: records without a word in them, as many as somebody likes,
     /// are as much work as others.
-    pub(super) fn count_read(&mut self, bytes: usize, ctx: &mut Context<Self>) {
+    pub(super) fn count_read(&mut self, bytes: usize) {
         let came = self.stream.take_came_bytes(bytes);
         if self.seat.is_known() {
-            self.meter_bytes(came, ctx);
+            self.meter_bytes(came);
         } else {
             self.count_wrapping(came.saturating_sub(bytes));
         }
     }
 
     /// Takes what was just read.
-    pub(super) fn take_input(&mut self, input: &[u8], ctx: &mut Context<Self>) {
+    pub(super) fn take_input(&mut self, input: &[u8]) {
         if input.is_empty() {
             return;
         }
@@ -117,30 +116,30 @@ impl Client {
             Phase::Closing => {}
             Phase::Proxy => {
                 let bytes = self.with_first(input);
-                self.take_proxy_header(bytes, ctx);
+                self.take_proxy_header(bytes);
             }
             Phase::Gc2 => {
-                let consumed = self.take_lines(input, ctx);
+                let consumed = self.take_lines(input);
                 if consumed < input.len() {
                     self.hold(input[consumed..].to_vec(), 0);
                 }
             }
             Phase::First => {
                 let bytes = self.with_first(input);
-                self.meet(bytes, ctx);
+                self.meet(bytes);
             }
         }
     }
 
     /// Finds out what this connection speaks.
-    pub(super) fn meet(&mut self, bytes: Vec<u8>, ctx: &mut Context<Self>) {
+    pub(super) fn meet(&mut self, bytes: Vec<u8>) {
         let peer = self.seat.peer();
         match first_bytes::detect(&bytes) {
             Protocol::Undecided => self.keep_first(bytes),
             Protocol::Gc2 => {
                 self.phase = Phase::Gc2;
                 self.note_tls();
-                let consumed = self.take_lines(&bytes, ctx);
+                let consumed = self.take_lines(&bytes);
                 self.hold(bytes, consumed);
             }
             // The original knows no TLS: this is somebody else.
@@ -171,15 +170,15 @@ impl Client {
     }
 
     /// Carries out the lines in `input`; returns how many bytes are done with.
-    fn take_lines(&mut self, input: &[u8], ctx: &mut Context<Self>) -> usize {
+    fn take_lines(&mut self, input: &[u8]) -> usize {
         let placeholder = LineSplitter::new(0);
         let mut splitter = std::mem::replace(&mut self.splitter, placeholder);
         // The configuration may have changed since the last read.
         splitter.set_limit(self.line_bytes());
         let mut batch = SendBatch::default();
         let consumed = splitter.feed(input, |line| {
-            let flow = match self.meter_command(line, ctx) {
-                ControlFlow::Continue(()) => self.carry_out(line, None, &mut batch, ctx),
+            let flow = match self.meter_command(line) {
+                ControlFlow::Continue(()) => self.carry_out(line, None, &mut batch),
                 ControlFlow::Break(()) => ControlFlow::Break(()),
             };
             if flow.is_continue() && self.must_pause(&batch) {
@@ -189,7 +188,7 @@ impl Client {
             }
         });
         self.splitter = splitter;
-        self.submit(batch, ctx);
+        self.submit(batch);
         consumed
     }
 
@@ -221,7 +220,6 @@ impl Client {
         line: Line<'_>,
         found: Option<Found>,
         batch: &mut SendBatch,
-        ctx: &mut Context<Self>,
     ) -> ControlFlow<()> {
         let line = match line {
             Line::Whole(line) => line,
@@ -250,7 +248,7 @@ impl Client {
                 target: target @ RoomTarget::Direct(other),
                 ..
             }) if found.is_none() && self.must_look_up(target) => {
-                return self.look_up(line, other, ctx);
+                return self.look_up(line, other);
             }
             Ok(Command::Send { tag, target, body }) => self.say(tag, target, found, body, batch),
             Ok(command) => {
@@ -258,7 +256,7 @@ impl Client {
                 if waits && builds_on_requests(&command) {
                     return self.defer(line, Until::Answered);
                 }
-                self.obey(command, ctx);
+                self.obey(command);
             }
         }
         ControlFlow::Continue(())

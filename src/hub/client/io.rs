@@ -3,12 +3,11 @@
 use std::cell::RefCell;
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
-use std::pin::Pin;
-use std::task::{Context as TaskContext, Poll};
 
-use actix::{ActorContext, ActorFuture, Context};
+use actix::ActorContext;
 
 use crate::edge::tls::session::Input;
+use crate::hub::light::{LightActor, LightContext};
 use crate::hub::session::Ending;
 
 use super::feed::Work;
@@ -26,26 +25,16 @@ thread_local! {
     static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into_boxed_slice());
 }
 
-/// Runs in the client's context; polled after its mailbox was drained.
-pub(super) struct Io;
-
-impl ActorFuture<Client> for Io {
-    type Output = ();
-
-    fn poll(
-        self: Pin<&mut Self>,
-        client: &mut Client,
-        ctx: &mut Context<Client>,
-        cx: &mut TaskContext<'_>,
-    ) -> Poll<()> {
-        client.seat.keep_waker(cx.waker());
-        match client.take_turn(ctx, cx) {
-            ControlFlow::Continue(()) => Poll::Pending,
-            ControlFlow::Break(()) => {
-                ctx.terminate();
-                Poll::Ready(())
-            }
+impl LightActor for Client {
+    fn turn(&mut self, ctx: &mut LightContext) {
+        self.stream.note(self.seat.take_readiness());
+        if self.take_turn().is_break() {
+            ctx.terminate();
         }
+    }
+
+    fn panicked(&mut self) {
+        self.ending = Some(Box::new(Ending::Panicked));
     }
 }
 
@@ -60,10 +49,10 @@ pub(super) enum Step {
 
 impl Client {
     /// Breaks when the client is at its end.
-    fn take_turn(&mut self, ctx: &mut Context<Self>, cx: &mut TaskContext<'_>) -> ControlFlow<()> {
+    fn take_turn(&mut self) -> ControlFlow<()> {
         for _ in 0..ROUNDS_MAX {
-            self.take_orders(ctx);
-            let wrote = match self.write(ctx, cx) {
+            self.take_orders();
+            let wrote = match self.write() {
                 Ok(step) => step,
                 Err(error) => return self.fail(&error),
             };
@@ -81,7 +70,7 @@ impl Client {
                 }
                 continue;
             }
-            let read = match self.read(ctx, cx) {
+            let read = match self.read() {
                 Ok(step) => step,
                 Err(error) => return self.fail(&error),
             };
@@ -90,7 +79,7 @@ impl Client {
                 return ControlFlow::Continue(());
             }
         }
-        cx.waker().wake_by_ref();
+        self.seat.wake();
         ControlFlow::Continue(())
     }
 
@@ -107,16 +96,12 @@ impl Client {
     }
 
     /// Writes what waits: answers first, then what the rooms have.
-    fn write(
-        &mut self,
-        ctx: &mut Context<Self>,
-        cx: &mut TaskContext<'_>,
-    ) -> std::io::Result<Step> {
+    fn write(&mut self) -> std::io::Result<Step> {
         let mut step = Step::Idle;
         loop {
             // What TLS holds goes before anything new, so that it never holds more than one write.
             if self.stream.has_unsent() {
-                if self.wait_to_write(cx)? {
+                if self.wait_to_write() {
                     return Ok(step);
                 }
                 match self.stream.flush() {
@@ -126,7 +111,7 @@ impl Client {
                 }
                 continue;
             }
-            match self.find_work(ctx, cx)? {
+            match self.find_work() {
                 Work::Ready => {}
                 Work::Nothing => {
                     self.note_unblocked();
@@ -137,7 +122,7 @@ impl Client {
                     return Ok(step);
                 }
             }
-            if self.wait_to_write(cx)? {
+            if self.wait_to_write() {
                 return Ok(step);
             }
             match self.write_once() {
@@ -150,13 +135,13 @@ impl Client {
     }
 
     /// Whether the socket takes nothing now; it wakes the client when it does.
-    fn wait_to_write(&mut self, cx: &mut TaskContext<'_>) -> std::io::Result<bool> {
-        let is_full = self.stream.poll_write_ready(cx)?.is_pending();
+    fn wait_to_write(&mut self) -> bool {
+        let is_full = !self.stream.may_write();
         if is_full {
             self.drop_page();
             self.note_blocked();
         }
-        Ok(is_full)
+        is_full
     }
 
     fn note_blocked(&mut self) {
@@ -172,13 +157,13 @@ impl Client {
     }
 
     /// Reads and carries out commands, as long as nothing stands against that.
-    fn read(&mut self, ctx: &mut Context<Self>, cx: &mut TaskContext<'_>) -> std::io::Result<Step> {
+    fn read(&mut self) -> std::io::Result<Step> {
         let may_read = self.may_read();
         self.seat.set_unread(!may_read, self.shard.now());
         if !may_read {
             return Ok(Step::Idle);
         }
-        if self.resume_held(ctx) {
+        if self.resume_held() {
             return Ok(Step::Moved);
         }
         let bytes_max = if self.seat.is_known() {
@@ -187,15 +172,15 @@ impl Client {
             STRANGER_READ_BYTES
         };
         READ_BUFFER.with_borrow_mut(|buffer| {
-            let Poll::Ready(input) = self.stream.poll_read(cx, buffer, bytes_max)? else {
+            let Some(input) = self.stream.read(buffer, bytes_max)? else {
                 return Ok(Step::Idle);
             };
             match input {
                 Input::Bytes(bytes) => {
-                    self.count_read(bytes, ctx);
-                    self.take_input(&buffer[..bytes], ctx);
+                    self.count_read(bytes);
+                    self.take_input(&buffer[..bytes]);
                 }
-                Input::Nothing => self.count_read(0, ctx),
+                Input::Nothing => self.count_read(0),
                 Input::End => {
                     // It sends nothing more, but may still listen (`nc -N`): it gets what it asked for.
                     self.seat.set_half_closed();

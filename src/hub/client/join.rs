@@ -5,8 +5,6 @@
 
 use std::rc::Rc;
 
-use actix::{AsyncContext, Context};
-
 use crate::edge::wire::gc2::range::JoinFrom;
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
@@ -39,13 +37,7 @@ pub(super) struct Joining {
 }
 
 impl Client {
-    pub(super) fn join(
-        &mut self,
-        tag: TagText<'_>,
-        room: RoomText<'_>,
-        from: JoinFrom,
-        ctx: &mut Context<Self>,
-    ) {
+    pub(super) fn join(&mut self, tag: TagText<'_>, room: RoomText<'_>, from: JoinFrom) {
         if self.rooms.find(room.as_str()).is_some() {
             let text = "you are in this room already; to read its past use HISTORY";
             self.refuse(tag.as_str(), ErrorCode::Conflict, text);
@@ -67,14 +59,14 @@ impl Client {
         }
         let room = room.owned();
         if !self.is_surely_there(&room) && !self.may_begin_unseen() {
-            return self.look_for(tag.owned(), room, AfterLook::Join(from), ctx);
+            return self.look_for(tag.owned(), room, AfterLook::Join(from));
         }
         let verdict = self.judge(&room, Action::Join);
         if verdict == Verdict::NotFound {
-            return self.look_for(tag.owned(), room, AfterLook::NotFound, ctx);
+            return self.look_for(tag.owned(), room, AfterLook::NotFound);
         }
         if !self.refuse_unless_allowed(tag.as_str(), verdict) {
-            self.begin_join(tag.owned(), room, from, ctx);
+            self.begin_join(tag.owned(), room, from);
         }
     }
 
@@ -89,13 +81,7 @@ impl Client {
     }
 
     /// Enters a room that is there, or comes to be by that.
-    pub(super) fn begin_join(
-        &mut self,
-        tag: Tag,
-        room: RoomName,
-        from: JoinFrom,
-        ctx: &mut Context<Self>,
-    ) {
+    pub(super) fn begin_join(&mut self, tag: Tag, room: RoomName, from: JoinFrom) {
         let ticket = self.next_ticket();
         let joining = Joining {
             tag,
@@ -113,7 +99,7 @@ impl Client {
             JoinFrom::Since(time) => From::Since(time),
             JoinFrom::Last(count) => From::Last(u64::from(count)),
         };
-        let client = ctx.address();
+        let client = self.address();
         self.shard.links().reads.run(
             move |reader| Ok((reader.resolve(&room, from)?, reader.newest())),
             move |found: Option<Result<_, crate::store::log::LogError>>| {

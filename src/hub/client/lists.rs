@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use actix::{AsyncContext, Context};
-
 use crate::edge::wire::gc2::reply;
 use crate::edge::wire::gc2::text::{RoomText, TagText};
 use crate::edge::wire::names::{RoomName, Tag};
@@ -40,28 +38,23 @@ impl Client {
         ticket
     }
 
-    pub(super) fn list_members(
-        &mut self,
-        tag: TagText<'_>,
-        room: RoomText<'_>,
-        ctx: &mut Context<Self>,
-    ) {
+    pub(super) fn list_members(&mut self, tag: TagText<'_>, room: RoomText<'_>) {
         let room = room.owned();
         if !self.is_surely_there(&room) {
-            return self.look_for(tag.owned(), room, AfterLook::Who, ctx);
+            return self.look_for(tag.owned(), room, AfterLook::Who);
         }
         let verdict = self.judge(&room, Action::Read);
         if verdict == Verdict::NotFound {
-            return self.look_for(tag.owned(), room, AfterLook::NotFound, ctx);
+            return self.look_for(tag.owned(), room, AfterLook::NotFound);
         }
         if !self.refuse_unless_allowed(tag.as_str(), verdict) {
-            self.begin_list_members(tag.owned(), room, ctx);
+            self.begin_list_members(tag.owned(), room);
         }
     }
 
     /// Asks who is in a room that is there.
-    pub(super) fn begin_list_members(&mut self, tag: Tag, room: RoomName, ctx: &mut Context<Self>) {
-        let client = ctx.address();
+    pub(super) fn begin_list_members(&mut self, tag: Tag, room: RoomName) {
+        let client = self.address();
         let ticket = self.await_lines(tag.clone(), room.clone());
         let links = self.shard.links().clone();
         actix_rt::spawn(async move {

@@ -2,7 +2,7 @@
 //!
 //! Who may not know of a room is answered after the same look as for one that is not there.
 
-use actix::{AsyncContext, Context, Handler, Message};
+use actix::{Handler, Message};
 
 use crate::edge::wire::gc2::range::{HistoryRange, JoinFrom};
 use crate::edge::wire::gc2::refusal::ErrorCode;
@@ -13,6 +13,8 @@ use crate::hub::room::HasMembers;
 use crate::hub::rules::access::{Action, NO_SUCH_ROOM};
 use crate::hub::rules::room_change::Change;
 use crate::hub::shard::Links;
+
+use crate::hub::light::LightContext;
 
 use super::direct::NO_SUCH_ACCOUNT;
 use super::room_change::Then;
@@ -48,15 +50,9 @@ impl Client {
             || self.rooms.find(room.as_str()).is_some()
     }
 
-    pub(super) fn look_for(
-        &mut self,
-        tag: Tag,
-        room: RoomName,
-        then: AfterLook,
-        ctx: &mut Context<Self>,
-    ) {
+    pub(super) fn look_for(&mut self, tag: Tag, room: RoomName, then: AfterLook) {
         let ticket = self.next_ticket();
-        let (links, client) = (self.shard.links().clone(), ctx.address());
+        let (links, client) = (self.shard.links().clone(), self.address());
         let wanted = room.clone();
         let is_hidden = matches!(then, AfterLook::NotFound);
         self.busy = Some(Box::new(Busy::Look(Look {
@@ -71,7 +67,7 @@ impl Client {
         });
     }
 
-    fn take_look(&mut self, looked: &RoomLooked, ctx: &mut Context<Self>) {
+    fn take_look(&mut self, looked: &RoomLooked) {
         let is_awaited =
             matches!(self.busy.as_deref(), Some(Busy::Look(look)) if look.ticket == looked.ticket);
         if !is_awaited {
@@ -90,15 +86,15 @@ impl Client {
             AfterLook::NotFound => self.refuse(tag, ErrorCode::NotFound, NO_SUCH_ROOM),
             AfterLook::Read(range, limit) if is_there => {
                 if self.may_still_read(tag, &look.room) {
-                    self.begin_history(look.tag, look.room, range, limit, ctx);
+                    self.begin_history(look.tag, look.room, range, limit);
                 }
             }
             AfterLook::Who if is_there => {
                 if self.may_still_read(tag, &look.room) {
-                    self.begin_list_members(look.tag, look.room, ctx);
+                    self.begin_list_members(look.tag, look.room);
                 }
             }
-            AfterLook::Join(from) if is_there => self.begin_join(look.tag, look.room, from, ctx),
+            AfterLook::Join(from) if is_there => self.begin_join(look.tag, look.room, from),
             AfterLook::Join(from) if self.shard.config().rooms.auto_create => {
                 let then = Then::Join(from);
                 self.ask_registry(look.tag, look.room, false, Wish::Begin, then);
@@ -165,7 +161,7 @@ pub(super) struct RoomLooked {
 impl Handler<RoomLooked> for Client {
     type Result = ();
 
-    fn handle(&mut self, looked: RoomLooked, ctx: &mut Context<Self>) {
-        self.take_look(&looked, ctx);
+    fn handle(&mut self, looked: RoomLooked, _: &mut LightContext) {
+        self.take_look(&looked);
     }
 }

@@ -5,6 +5,7 @@
 //! ([`io`]). It reads no further command while it waits for the answer to one that others build on ([`Busy`]), so commands take effect
 //! in the order sent. `started` is the last thing that allocates for an idle client: it holds no buffer, no timer and no address.
 
+mod address;
 mod commands;
 mod direct;
 mod events;
@@ -27,17 +28,18 @@ mod rooms;
 mod secure;
 mod sends;
 
+pub use address::ClientAddr;
 pub use history::write_page_line;
 pub use io::READ_BYTES;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
 
-use actix::{Actor, AsyncContext, Context, Handler, Message};
-use tokio::net::TcpStream;
+use actix::{Actor, Handler, Message};
 
 use crate::edge::outbox::Outbox;
+use crate::edge::socket::Socket;
 use crate::edge::stream::Stream;
 use crate::edge::wire::gc2::lines::LineSplitter;
 use crate::edge::wire::gc2::refusal::ErrorCode;
@@ -46,6 +48,7 @@ use crate::edge::wire::names::{RoomName, Tag};
 use crate::ops::config::lists;
 
 use super::codec::{BodyError, DecodedBody};
+use super::light::{self, LightContext};
 use super::messages::ClientRef;
 use super::rules::access::{Action, Verdict, refusal_of};
 use super::rules::block::Block;
@@ -163,7 +166,6 @@ impl Client {
         peer: SocketAddr,
         is_counted: bool,
     ) -> std::io::Result<ClientRef> {
-        stream.set_nodelay(true)?;
         let seat = shard.seat(peer, stream.as_raw_fd());
         if is_counted {
             seat.set_counted();
@@ -181,7 +183,7 @@ impl Client {
         let actor = Self {
             shard: shard.clone(),
             seat,
-            stream: Stream::plain(stream),
+            stream: Stream::plain(Socket::new(stream)),
             outbox: Outbox::default(),
             phase,
             splitter: LineSplitter::new(line_bytes),
@@ -202,13 +204,12 @@ impl Client {
             is_blocked: false,
             came_over_tls: false,
         };
-        actor.start_here();
+        let seat = actor.seat.clone();
+        // From here on its drop tells of its end.
+        let actor = Box::new(actor);
+        shard.watch(&seat)?;
+        seat.put_client(light::start(actor));
         Ok(client)
-    }
-
-    fn start_here(self) {
-        // The address is not kept: the socket keeps the actor alive, and who wants something of it finds its seat.
-        let _ = Actor::start(self);
     }
 
     fn reply(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
@@ -271,11 +272,7 @@ impl Client {
 }
 
 impl Actor for Client {
-    type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Context<Self>) {
-        ctx.spawn(io::Io);
-    }
+    type Context = LightContext;
 }
 
 impl Drop for Client {
@@ -287,11 +284,7 @@ impl Drop for Client {
             self.shard.links().addresses.leave(self.seat.peer().ip());
         }
         self.leave_all();
-        let ending = if std::thread::panicking() {
-            Ending::Panicked
-        } else {
-            self.ending.take().map_or(Ending::Left, |ending| *ending)
-        };
+        let ending = self.ending.take().map_or(Ending::Left, |ending| *ending);
         let (peer, identity) = (self.seat.peer(), self.seat.identity());
         let sessions = &self.shard.links().sessions;
         sessions.do_send(ClientEnded {
@@ -354,10 +347,10 @@ impl PageRead {
 impl Handler<PageRead> for Client {
     type Result = ();
 
-    fn handle(&mut self, page: PageRead, ctx: &mut Context<Self>) {
+    fn handle(&mut self, page: PageRead, _: &mut LightContext) {
         match page.purpose {
-            PageFor::Feed(_) => self.take_feed_page(page, ctx),
-            PageFor::History(_) => self.take_history_page(page, ctx),
+            PageFor::Feed(_) => self.take_feed_page(page),
+            PageFor::History(_) => self.take_history_page(page),
         }
     }
 }
@@ -373,7 +366,7 @@ pub struct BodiesDecoded {
 impl Handler<BodiesDecoded> for Client {
     type Result = ();
 
-    fn handle(&mut self, decoded: BodiesDecoded, _: &mut Context<Self>) {
+    fn handle(&mut self, decoded: BodiesDecoded, _: &mut LightContext) {
         if let Some(Busy::Decode(batch)) = self.busy.take().map(|busy| *busy) {
             self.take_decoded(batch, decoded.bodies);
         }
@@ -393,7 +386,7 @@ pub struct StartResolved {
 impl Handler<StartResolved> for Client {
     type Result = ();
 
-    fn handle(&mut self, resolved: StartResolved, _: &mut Context<Self>) {
+    fn handle(&mut self, resolved: StartResolved, _: &mut LightContext) {
         self.take_start(resolved);
     }
 }
@@ -411,7 +404,7 @@ pub struct LinesReady {
 impl Handler<LinesReady> for Client {
     type Result = ();
 
-    fn handle(&mut self, ready: LinesReady, _: &mut Context<Self>) {
+    fn handle(&mut self, ready: LinesReady, _: &mut LightContext) {
         if !matches!(self.busy.as_deref(), Some(Busy::Lines(due)) if due.ticket == ready.ticket) {
             return;
         }
@@ -435,16 +428,6 @@ mod tests {
     #[test]
     fn an_idle_client_is_small() {
         assert!(size_of::<Client>() <= 200, "{}", size_of::<Client>());
-        assert!(size_of::<Seat>() <= 184, "{}", size_of::<Seat>());
-    }
-
-    /// The runtime gives a task memory in steps of 128 bytes, so that one byte more can cost as much.
-    #[test]
-    fn an_idle_clients_task_takes_five_steps() {
-        const STEP: usize = 128;
-        /// The runtime's own: state, list, scheduler, whoever waits for the end.
-        const RUNTIME: usize = 96;
-        let future = size_of::<actix::dev::ContextFut<Client, Context<Client>>>();
-        assert!(future + RUNTIME <= 5 * STEP, "{future}");
+        assert!(size_of::<Seat>() <= 200, "{}", size_of::<Seat>());
     }
 }

@@ -1,7 +1,5 @@
 //! What others left at the client's seat.
 
-use actix::Context;
-
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
 use crate::hub::messages::{Answer, Refused};
@@ -14,7 +12,7 @@ use super::sends::Wanted;
 use super::{Client, Phase};
 
 impl Client {
-    pub(super) fn take_orders(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn take_orders(&mut self) {
         if self.seat.take_rejoin_order() {
             self.join_all_again();
         }
@@ -38,7 +36,7 @@ impl Client {
             self.take_topic(&room, &line);
         }
         if let Some(answer) = self.seat.take_change() {
-            self.take_change(answer, ctx);
+            self.take_change(answer);
         }
         for answer in self.seat.take_answers() {
             self.take_answer(answer);

@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use actix::{AsyncContext, Context};
 use slog::info;
 
 use crate::edge::wire::gc2::lines::Line;
@@ -57,7 +56,7 @@ impl Client {
     }
 
     /// Bytes came.
-    pub(super) fn meter_bytes(&mut self, count: usize, ctx: &mut Context<Self>) {
+    pub(super) fn meter_bytes(&mut self, count: usize) {
         if !self.is_metered {
             return;
         }
@@ -67,21 +66,12 @@ impl Client {
         };
         if let Err(too_fast) = meter.bytes(count, &rates, now) {
             self.shard.links().counters.byte_pauses_total.count();
-            self.slow_down(
-                "",
-                "too many bytes (limits.bytes_per_second)",
-                too_fast,
-                ctx,
-            );
+            self.slow_down("", "too many bytes (limits.bytes_per_second)", too_fast);
         }
     }
 
     /// A command came; breaks if it is refused.
-    pub(super) fn meter_command(
-        &mut self,
-        line: Line<'_>,
-        ctx: &mut Context<Self>,
-    ) -> ControlFlow<()> {
+    pub(super) fn meter_command(&mut self, line: Line<'_>) -> ControlFlow<()> {
         if !self.is_metered {
             return ControlFlow::Continue(());
         }
@@ -99,7 +89,7 @@ impl Client {
             Line::Oversized { .. } => "",
         };
         let what = "too many commands (limits.commands_per_second); this one is not carried out";
-        self.slow_down(tag, what, too_fast, ctx);
+        self.slow_down(tag, what, too_fast);
         ControlFlow::Break(())
     }
 
@@ -117,14 +107,20 @@ impl Client {
         })
     }
 
-    fn slow_down(&mut self, tag: &str, what: &str, too_fast: TooFast, ctx: &mut Context<Self>) {
+    fn slow_down(&mut self, tag: &str, what: &str, too_fast: TooFast) {
         match too_fast {
             TooFast::Pause(pause) => {
                 let seconds = pause.as_secs_f64();
                 let text = format!("{what}; nothing is read from you for {seconds:.1} s");
                 self.refuse(tag, ErrorCode::RateLimited, &text);
                 // The pause has no other clock; seldom enough for a timer.
-                ctx.run_later(pause, |client, _| client.seat.wake());
+                let (shard, client) = (self.shard.clone(), self.seat.client);
+                actix_rt::spawn(async move {
+                    actix_rt::time::sleep(pause).await;
+                    if let Some(seat) = shard.find(client) {
+                        seat.wake();
+                    }
+                });
             }
             TooFast::Disconnect => {
                 let patience = self.shard.config().limits.patience;

@@ -1,7 +1,5 @@
 //! ROOM, and whatever else the registry has to be asked for: to begin a room, to note that another's message is removed.
 
-use actix::Context;
-
 use crate::edge::wire::gc2::range::JoinFrom;
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
@@ -41,7 +39,6 @@ impl Client {
         room: RoomText<'_>,
         action: &str,
         argument: &str,
-        ctx: &mut Context<Self>,
     ) {
         let change = match Change::parse(action, argument) {
             Ok(change) => change,
@@ -57,12 +54,12 @@ impl Client {
         }
         if !self.is_surely_there(&room) {
             let then = AfterLook::Change(change);
-            return self.look_for(tag.owned(), room, then, ctx);
+            return self.look_for(tag.owned(), room, then);
         }
         // The registry judges again; but most of what is refused need not go there.
         let verdict = self.judge(&room, change.action());
         if verdict == Verdict::NotFound {
-            return self.look_for(tag.owned(), room, AfterLook::NotFound, ctx);
+            return self.look_for(tag.owned(), room, AfterLook::NotFound);
         }
         if !self.refuse_unless_allowed(tag.as_str(), verdict) {
             self.ask_registry(tag.owned(), room, true, Wish::Change(change), Then::Answer);
@@ -99,7 +96,7 @@ impl Client {
     }
 
     /// The registry answered, and every shard has carried out what it decided.
-    pub(super) fn take_change(&mut self, answer: ChangeAnswer, ctx: &mut Context<Self>) {
+    pub(super) fn take_change(&mut self, answer: ChangeAnswer) {
         let is_awaited = matches!(self.busy.as_deref(), Some(Busy::Change(waiting)) if waiting.ticket == answer.ticket);
         if !is_awaited {
             return;
@@ -120,7 +117,7 @@ impl Client {
             (Ok(()), Then::Answer) => {
                 self.reply(|out| reply::ok_room(out, tag.as_str(), room.as_str()));
             }
-            (Ok(()), Then::Join(from)) => self.begin_join(tag, room, from, ctx),
+            (Ok(()), Then::Join(from)) => self.begin_join(tag, room, from),
             (Ok(()), Then::Remove(id)) => {
                 // The right to it may have been taken away since the registry looked.
                 let verdict = self.judge(&room, Action::DeleteOthers);

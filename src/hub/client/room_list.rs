@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use actix::{AsyncContext, Context, Handler, Message};
+use actix::{Handler, Message};
 
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
@@ -13,6 +13,8 @@ use crate::edge::wire::names::{RoomName, Tag};
 use crate::hub::room::{CountMembers, ListSilent};
 use crate::hub::rules::access::Action;
 use crate::hub::shard::Links;
+
+use crate::hub::light::LightContext;
 
 use super::{Busy, Client};
 
@@ -30,7 +32,7 @@ pub(super) struct RoomsWalk {
 }
 
 impl Client {
-    pub(super) fn list_rooms(&mut self, tag: TagText<'_>, ctx: &mut Context<Self>) {
+    pub(super) fn list_rooms(&mut self, tag: TagText<'_>) {
         self.busy = Some(Box::new(Busy::Rooms(RoomsWalk {
             tag: tag.owned(),
             after: None,
@@ -38,11 +40,12 @@ impl Client {
             is_page_due: false,
             is_done: false,
         })));
-        self.continue_rooms(ctx);
+        self.continue_rooms();
     }
 
     /// Asks for the next page, or ends with the count; called when everything before is written.
-    pub(super) fn continue_rooms(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn continue_rooms(&mut self) {
+        let client = self.address();
         let Some(Busy::Rooms(walk)) = self.busy.as_deref_mut() else {
             return;
         };
@@ -57,7 +60,7 @@ impl Client {
         }
         walk.is_page_due = true;
         self.ticket = self.ticket.wrapping_add(1);
-        let (ticket, client, links) = (self.ticket, ctx.address(), self.shard.links().clone());
+        let (ticket, links) = (self.ticket, self.shard.links().clone());
         let (tag, after) = (walk.tag.clone(), walk.after.clone());
         let (shard, seat) = (self.shard.clone(), self.seat.clone());
         actix_rt::spawn(async move {
@@ -91,7 +94,7 @@ pub(super) struct RoomsRead {
 impl Handler<RoomsRead> for Client {
     type Result = ();
 
-    fn handle(&mut self, read: RoomsRead, _: &mut Context<Self>) {
+    fn handle(&mut self, read: RoomsRead, _: &mut LightContext) {
         if read.ticket != self.ticket {
             return;
         }

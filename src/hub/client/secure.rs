@@ -1,6 +1,5 @@
 //! What stands before the first line of some connections: a proxy's header, a TLS handshake. And what is known of a client by these.
 
-use actix::Context;
 use slog::{debug, info};
 
 use crate::edge::tls::exporter::BINDING_BYTES;
@@ -66,7 +65,7 @@ impl Client {
     }
 
     /// What a proxy sends first: for whom it speaks.
-    pub(super) fn take_proxy_header(&mut self, bytes: Vec<u8>, ctx: &mut Context<Self>) {
+    pub(super) fn take_proxy_header(&mut self, bytes: Vec<u8>) {
         let proxy = self.seat.peer();
         let header = match proxy::parse(&bytes) {
             Ok(Some(header)) => header,
@@ -100,7 +99,7 @@ impl Client {
             "tls" => header.is_tls);
         self.phase = Phase::First;
         if let Some(first @ [_, ..]) = bytes.get(header.bytes..) {
-            self.meet(first.to_vec(), ctx);
+            self.meet(first.to_vec());
         }
     }
 }

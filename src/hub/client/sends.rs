@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use actix::{AsyncContext, Context};
 use bytes::Bytes;
 
 use crate::edge::wire::escape::{canonical_body, unescape_stored};
@@ -228,7 +227,7 @@ impl Client {
     }
 
     /// Sends the batch on its way: to the log, or to the codec first.
-    pub(super) fn submit(&mut self, batch: SendBatch, ctx: &mut Context<Self>) {
+    pub(super) fn submit(&mut self, batch: SendBatch) {
         if batch.items.is_empty() {
             return;
         }
@@ -240,7 +239,7 @@ impl Client {
                 .map(|item| text.slice(item.tag_end..item.body_end));
             let bodies = bodies.collect();
             self.shard.links().codec.do_send(DecodeBodies {
-                client: ctx.address(),
+                client: self.address(),
                 bodies,
             });
             self.busy = Some(Box::new(Busy::Decode(batch)));

@@ -14,12 +14,17 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
+use crate::edge::socket::Readiness;
 use crate::edge::wire::gc2::options::BodyForm;
 use crate::edge::wire::names::UserName;
 
 pub use super::identity::{EvictReason, Identity};
 use rare::Rare;
 
+use super::client::Client;
+use super::light::turns::Turns;
 use super::messages::{Answer, ClientRef};
 
 /// See the module.
@@ -31,8 +36,12 @@ pub struct Seat {
     /// When it connected, or began to leave.
     since: Cell<Moment>,
     peer: Cell<SocketAddr>,
-    waker: Cell<Option<Waker>>,
-    news: Cell<Vec<u32>>,
+    turns: Rc<Turns>,
+    /// The client itself, but for an original one; nobody while it runs.
+    actor: Cell<Option<Box<Client>>>,
+    readiness: Cell<Readiness>,
+    is_due: Cell<bool>,
+    news: Cell<News>,
     answers: Cell<Vec<Answer>>,
     rare: Cell<Option<Box<Rare>>>,
     waits_for_log: Cell<bool>,
@@ -76,18 +85,27 @@ impl Moment {
     }
 }
 
-/// Room numbers for which an idle seat keeps memory.
-const KEPT_NEWS: usize = 4;
+/// Numbers of rooms with news; nearly every client is in few rooms, and so needs no memory of its own for it.
+type News = SmallVec<[u32; 4]>;
 
 impl Seat {
     /// A seat for a client that has just connected.
-    pub fn new(client: ClientRef, peer: SocketAddr, socket: RawFd, now: Duration) -> Rc<Self> {
+    pub fn new(
+        client: ClientRef,
+        peer: SocketAddr,
+        socket: RawFd,
+        now: Duration,
+        turns: &Rc<Turns>,
+    ) -> Rc<Self> {
         Rc::new(Self {
             client,
             socket,
             since: Cell::new(Moment::of(now)),
             peer: Cell::new(peer),
-            waker: Cell::default(),
+            turns: turns.clone(),
+            actor: Cell::default(),
+            readiness: Cell::default(),
+            is_due: Cell::default(),
             news: Cell::default(),
             answers: Cell::default(),
             rare: Cell::default(),
@@ -124,19 +142,49 @@ impl Seat {
         self.peer.set(peer);
     }
 
-    /// Remembers how to wake the client; called from its own poll.
+    /// Remembers how to wake a client with a task of its own; called from its own poll.
     pub fn keep_waker(&self, waker: &Waker) {
-        let kept = self.waker.take();
-        let kept = kept.filter(|kept| kept.will_wake(waker));
-        self.waker.set(kept.or_else(|| Some(waker.clone())));
+        self.turns.keep_other(self.client.slot, waker);
     }
 
     /// Lets the client run.
     pub fn wake(&self) {
-        if let Some(waker) = self.waker.take() {
-            waker.wake_by_ref();
-            self.waker.set(Some(waker));
+        if self.socket < 0 {
+            self.turns.wake_other(self.client.slot);
+        } else if !self.is_due.replace(true) {
+            self.turns.queue(self.client.slot);
         }
+    }
+
+    /// The client has its turn: whatever wakes it from here on gives it another.
+    pub fn begin_turn(&self) {
+        self.is_due.set(false);
+    }
+
+    /// Takes the client out, to run it. Nobody sits here meanwhile.
+    pub fn take_client(&self) -> Option<Box<Client>> {
+        self.actor.take()
+    }
+
+    /// Puts the client back, if it goes on.
+    pub fn put_client(&self, client: Option<Box<Client>>) {
+        self.actor.set(client);
+    }
+
+    /// The kernel has said this of its socket.
+    pub fn leave_readiness(&self, news: Readiness) {
+        let known = self.readiness.get();
+        self.readiness.set(Readiness {
+            readable: known.readable || news.readable,
+            writable: known.writable || news.writable,
+            read_closed: known.read_closed || news.read_closed,
+        });
+        self.wake();
+    }
+
+    /// Takes what the kernel has said of its socket.
+    pub fn take_readiness(&self) -> Readiness {
+        self.readiness.take()
     }
 
     /// A room has news; `membership` is the client's own number for it.
@@ -151,7 +199,7 @@ impl Seat {
     pub fn take_news(&self) -> Option<u32> {
         let mut news = self.news.take();
         let number = news.pop();
-        if !news.is_empty() || news.capacity() <= KEPT_NEWS {
+        if !news.is_empty() {
             self.news.set(news);
         }
         number

@@ -13,6 +13,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::edge::legacy;
 use crate::edge::listener;
+use crate::edge::poller::Poller;
 use crate::hub::addresses::AddressCount;
 use crate::hub::auth::{AuthSupervisor, KnowSessions, Registered};
 use crate::hub::codec::Codec;
@@ -23,6 +24,7 @@ use crate::hub::log::{AddShard, LimitRooms, MessageLog, ShardLink, StoreFactory}
 use crate::hub::registry::{AccountsFactory, KnowShards, Policies, PolicyLink, RoomRegistry};
 use crate::hub::room::Room;
 use crate::hub::rules::tail_budget::TailBudget;
+use crate::hub::runner;
 use crate::hub::session::{Connect, ConnectionCount, SessionSupervisor, UseTls};
 use crate::hub::shard::{Links, LogQueue, Shard};
 use crate::ops::config::Config;
@@ -132,9 +134,18 @@ pub(super) async fn start(
         let (shard_heard, tails) = (heard.clone(), tails.clone());
         let policies = policies.clone();
         let part = on_thread(&thread, move || {
-            let shard = Shard::new(id as u16, config, log, queue, Policies::new(&policies));
-            ShardActors::start(&shard, connections, shard_heard, tails, &fatal)
-        })?;
+            let (poller, entry) = Poller::new()?;
+            let policies = Policies::new(&policies);
+            let shard = Shard::new(id as u16, config, log, queue, policies, entry);
+            actix_rt::spawn(runner::run(shard.clone(), poller));
+            std::io::Result::Ok(ShardActors::start(
+                &shard,
+                connections,
+                shard_heard,
+                tails,
+                &fatal,
+            ))
+        })??;
         message_log.do_send(AddShard(ShardLink::new(part.room.clone(), heard)));
         links.push(PolicyLink::new(part.room.clone(), part.applied.clone()));
         shards.push(thread);
