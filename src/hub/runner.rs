@@ -43,6 +43,7 @@ fn step(shard: &Rc<Shard>, poller: &mut Poller, cx: &mut Context<'_>) -> Poll<st
         }
     }
     let turns = shard.turns();
+    turns.begin();
     for _ in 0..TURNS_MAX {
         let Some(number) = turns.next() else {
             break;
@@ -62,9 +63,7 @@ fn give_turn(shard: &Shard, number: u32) {
         return;
     };
     seat.begin_turn();
-    if let Some(client) = seat.take_client() {
-        seat.put_client(light::turn(client));
-    }
+    seat.run_client(light::turn);
 }
 
 /// The thread ends, and its clients with it.
@@ -73,7 +72,8 @@ struct EndAll(Rc<Shard>);
 impl Drop for EndAll {
     fn drop(&mut self) {
         let mut clients = Vec::new();
-        self.0.each_seat(|seat| clients.extend(seat.take_client()));
+        self.0
+            .each_seat(|seat| seat.run_client(|place| clients.extend(place.take())));
         drop(clients);
     }
 }

@@ -185,11 +185,8 @@ impl Handler<Accepted> for SessionSupervisor {
         match Client::start(&self.shard, accepted.stream, accepted.peer, is_counted) {
             Ok(client) => debug!(self.log, "client connected"; "peer" => %accepted.peer,
                 "session" => format!("{:016x}", client.session)),
+            // Its end is told as any other's.
             Err(error) => {
-                self.connections.leave();
-                if is_counted {
-                    self.shard.links().addresses.leave(address);
-                }
                 error!(self.log, "client not started"; "peer" => %accepted.peer, "error" => %error);
             }
         }

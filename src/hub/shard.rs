@@ -298,10 +298,8 @@ impl Shard {
         let Some(seat) = self.find(client) else {
             return;
         };
-        if let Some(client) = seat.take_client() {
-            seat.put_client(light::handle(client, message));
-            seat.wake();
-        }
+        seat.run_client(|place| light::handle(place, message));
+        seat.wake();
     }
 
     /// Takes the seat away; returns whether it was there.

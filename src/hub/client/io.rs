@@ -11,12 +11,14 @@ use crate::hub::light::{LightActor, LightContext};
 use crate::hub::session::Ending;
 
 use super::feed::Work;
-use super::{Client, Phase};
+use super::{Busy, Client, Phase};
 
 /// Bytes that are read in one go, into a buffer that the thread owns.
 pub const READ_BYTES: usize = 64 * 1024;
 /// Bytes that are read in one go from somebody who is not logged in: there is little to say before that.
 const STRANGER_READ_BYTES: usize = 4 * 1024;
+/// Answers that may wait for another one are at most so many bytes.
+const HELD_BACK_BYTES_MAX: usize = 4 * 1024;
 /// Rounds of writing and reading before the other clients of the thread get their turn.
 const ROUNDS_MAX: u32 = 2;
 
@@ -52,6 +54,14 @@ impl Client {
     fn take_turn(&mut self) -> ControlFlow<()> {
         for _ in 0..ROUNDS_MAX {
             self.take_orders();
+            // What was read already may have a quick answer, which goes out with those before it.
+            if self.held.is_some() && self.outbox.len() < HELD_BACK_BYTES_MAX && self.may_read() {
+                self.resume_held();
+            }
+            if self.holds_back() {
+                self.seat.wake_later();
+                return ControlFlow::Continue(());
+            }
             let wrote = match self.write() {
                 Ok(step) => step,
                 Err(error) => return self.fail(&error),
@@ -81,6 +91,17 @@ impl Client {
         }
         self.seat.wake();
         ControlFlow::Continue(())
+    }
+
+    /// Whether the next answer is likely to come from this thread at once, so that those that are there wait for it, for one round: who
+    /// logs in and joins gets both answers in one write.
+    fn holds_back(&mut self) -> bool {
+        let waits = matches!(self.busy.as_deref(), Some(Busy::Join(_)))
+            && !self.outbox.is_empty()
+            && self.outbox.len() < HELD_BACK_BYTES_MAX
+            && self.seat.eviction().is_none();
+        let had_its_round = std::mem::replace(&mut self.has_held_back, waits);
+        waits && !had_its_round
     }
 
     fn fail(&mut self, error: &std::io::Error) -> ControlFlow<()> {

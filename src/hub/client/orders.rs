@@ -19,6 +19,32 @@ impl Client {
         if self.seat.take_new_config() && self.seat.is_known() {
             self.review_meter();
         }
+        if self.seat.has_rare() {
+            self.take_rare();
+        }
+        for answer in self.seat.take_answers() {
+            self.take_answer(answer);
+        }
+        while let Some(number) = self.seat.take_news() {
+            self.rooms.enqueue(number);
+        }
+        if matches!(self.phase, Phase::Closing) {
+            return;
+        }
+        if self.seat.has_rare() {
+            self.take_notes();
+        }
+        if self.seat.take_ping_order() {
+            let number = self.shard.now().as_secs();
+            self.reply(|out| reply::ping(out, number));
+        }
+        if let Some(reason) = self.seat.eviction() {
+            self.obey_eviction(reason);
+        }
+    }
+
+    /// In the order in which it was left.
+    fn take_rare(&mut self) {
         if let Some(result) = self.seat.take_log_in() {
             self.take_log_in(result);
         }
@@ -38,25 +64,12 @@ impl Client {
         if let Some(answer) = self.seat.take_change() {
             self.take_change(answer);
         }
-        for answer in self.seat.take_answers() {
-            self.take_answer(answer);
-        }
-        while let Some(number) = self.seat.take_news() {
-            self.rooms.enqueue(number);
-        }
-        if matches!(self.phase, Phase::Closing) {
-            return;
-        }
+    }
+
+    fn take_notes(&mut self) {
         let notes = self.seat.take_notes();
         if !notes.is_empty() && !self.outbox.is_full() {
             self.outbox.lines().extend_from_slice(&notes);
-        }
-        if self.seat.take_ping_order() {
-            let number = self.shard.now().as_secs();
-            self.reply(|out| reply::ping(out, number));
-        }
-        if let Some(reason) = self.seat.eviction() {
-            self.obey_eviction(reason);
         }
     }
 

@@ -3,8 +3,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
-use smallvec::SmallVec;
-
 use crate::edge::wire::names::RoomName;
 use crate::hub::room::{LocalRoom, Membership};
 use crate::hub::rules::cursor::Cursor;
@@ -38,18 +36,32 @@ impl RoomFeed {
     fn is_conversation(&self) -> bool {
         self.room.end().is_some()
     }
+
+    /// The fan-out started anew: its name, if it has to be entered again.
+    fn wait(&mut self) -> Option<RoomName> {
+        if self.is_conversation() {
+            self.room.cut_off();
+            self.cursor.detach();
+            return None;
+        }
+        self.is_waiting = true;
+        Some(self.room.name().clone())
+    }
 }
 
-/// See the module. The numbers are those that stand in the seat's news. Whoever is in no room pays a pointer.
+/// See the module. The numbers are those that stand in the seat's news. Nearly every client is in one room, which stands in the client itself
+/// and has the number 0.
 #[derive(Default)]
-pub(super) struct Rooms(Option<Box<Inside>>);
+pub(super) struct Rooms {
+    one: Option<RoomFeed>,
+    /// All of them, once there was a second one. Gone with the last.
+    several: Option<Box<Inside>>,
+}
 
 #[derive(Default)]
 struct Inside {
-    /// Nearly every client is in one room, which needs no memory of its own.
-    feeds: SmallVec<[Option<RoomFeed>; 1]>,
+    feeds: Vec<Option<RoomFeed>>,
     queue: VecDeque<u32>,
-    /// Only once there are several: nearly every client is in one room.
     many: Option<Box<Many>>,
 }
 
@@ -68,95 +80,161 @@ struct Many {
 impl Rooms {
     /// How many rooms it is in; direct conversations are none.
     pub(super) fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, |it| it.len())
+        let one = self.one.iter().filter(|feed| !feed.is_conversation());
+        one.count() + self.several.as_ref().map_or(0, |it| it.len())
     }
 
     /// How many direct conversations it is in.
     pub(super) fn conversations(&self) -> usize {
-        self.0.as_ref().map_or(0, |it| it.conversations())
+        let one = self.one.iter().filter(|feed| feed.is_conversation());
+        one.count() + self.several.as_ref().map_or(0, |it| it.conversations())
     }
 
     /// The number that the next room will have.
     pub(super) fn next_number(&self) -> u32 {
-        self.0.as_ref().map_or(0, |it| it.next_number())
+        match &self.several {
+            Some(several) => several.next_number(),
+            None => u32::from(self.one.is_some()),
+        }
     }
 
     /// Adds a room under the number that [`next_number`](Self::next_number) gave.
-    pub(super) fn insert(&mut self, feed: RoomFeed) -> u32 {
-        self.0.get_or_insert_default().insert(feed)
+    pub(super) fn insert(&mut self, mut feed: RoomFeed) -> u32 {
+        if self.one.is_none() && self.several.is_none() {
+            feed.is_queued = true;
+            self.one = Some(feed);
+            return 0;
+        }
+        let one = self.one.take();
+        let several = self.several.get_or_insert_default();
+        if let Some(one) = one {
+            several.take_first(one);
+        }
+        several.insert(feed)
     }
 
     pub(super) fn find(&self, name: &str) -> Option<u32> {
-        self.0.as_ref()?.find(name)
+        match &self.several {
+            Some(several) => several.find(name),
+            None => {
+                let one = self.one.as_ref();
+                one.filter(|feed| feed.room.name().as_str() == name)
+                    .map(|_| 0)
+            }
+        }
     }
 
     pub(super) fn get(&self, number: u32) -> Option<&RoomFeed> {
-        self.0.as_ref()?.get(number)
+        match &self.several {
+            Some(several) => several.get(number),
+            None => self.one.as_ref().filter(|_| number == 0),
+        }
     }
 
     pub(super) fn get_mut(&mut self, number: u32) -> Option<&mut RoomFeed> {
-        self.0.as_mut()?.get_mut(number)
+        match &mut self.several {
+            Some(several) => several.get_mut(number),
+            None => self.one.as_mut().filter(|_| number == 0),
+        }
     }
 
     pub(super) fn remove(&mut self, number: u32) -> Option<RoomFeed> {
-        let inside = self.0.as_mut()?;
-        let feed = inside.remove(number);
-        if inside.feeds.is_empty() && inside.many.is_none() {
-            self.0 = None;
+        let Some(several) = &mut self.several else {
+            return self.one.take_if(|_| number == 0);
+        };
+        let feed = several.remove(number);
+        if several.feeds.is_empty() && several.many.is_none() {
+            self.several = None;
         }
         feed
     }
 
-    /// Nothing of any room is read until it is entered again; returns their numbers and names.
+    /// The fan-out started anew. Nothing of any room is read until it is entered again; returns their numbers and names. A
+    /// conversation goes on with what it has: what comes next lets the client in anew.
     pub(super) fn wait_for_all(&mut self) -> Vec<(u32, RoomName)> {
-        self.0
-            .as_mut()
-            .map_or_else(Vec::new, |it| it.wait_for_all())
+        let one = self.one.iter_mut().map(|feed| (0, feed));
+        let several = self.several.iter_mut().flat_map(|it| it.iter_mut());
+        let waiting = one
+            .chain(several)
+            .filter_map(|(number, feed)| Some((number, feed.wait()?)))
+            .collect();
+        if let Some(feed) = self.one.as_mut().filter(|feed| feed.is_conversation()) {
+            feed.is_queued = true;
+        }
+        if let Some(several) = &mut self.several {
+            several.enqueue_conversations();
+        }
+        waiting
     }
 
     pub(super) fn into_feeds(self) -> impl Iterator<Item = RoomFeed> {
-        self.0.into_iter().flat_map(|it| it.feeds).flatten()
+        let several = self.several.into_iter().flat_map(|it| it.feeds).flatten();
+        self.one.into_iter().chain(several)
     }
 
     /// This room may have something.
     pub(super) fn enqueue(&mut self, number: u32) {
-        if let Some(inside) = &mut self.0 {
-            inside.enqueue(number);
+        match &mut self.several {
+            Some(several) => several.enqueue(number),
+            None => {
+                if let Some(feed) = self.get_mut(number) {
+                    feed.is_queued = true;
+                }
+            }
         }
     }
 
     /// The room whose turn it is.
     pub(super) fn first(&mut self) -> Option<u32> {
-        self.0.as_mut()?.first()
+        match &mut self.several {
+            Some(several) => several.first(),
+            None => self.one.as_ref().filter(|feed| feed.is_queued).map(|_| 0),
+        }
     }
 
     /// Nothing more there for now.
     pub(super) fn dequeue_first(&mut self) {
-        if let Some(inside) = &mut self.0 {
-            inside.dequeue_first();
+        match &mut self.several {
+            Some(several) => several.dequeue_first(),
+            None => {
+                if let Some(feed) = &mut self.one {
+                    feed.is_queued = false;
+                }
+            }
         }
     }
 
     /// The next room gets its turn.
     pub(super) fn rotate(&mut self) {
-        if let Some(inside) = &mut self.0
-            && inside.queue.len() > 1
+        if let Some(several) = &mut self.several
+            && several.queue.len() > 1
         {
-            inside.queue.rotate_left(1);
+            several.queue.rotate_left(1);
         }
     }
 
     /// This room waits for a page of the log.
     pub(super) fn park(&mut self, number: u32) {
-        if let Some(inside) = &mut self.0 {
-            inside.park(number);
+        match &mut self.several {
+            Some(several) => several.park(number),
+            None => {
+                if let Some(feed) = self.get_mut(number) {
+                    feed.is_parked = true;
+                }
+            }
         }
     }
 
     /// A page was read: whoever waited for the reading may ask again.
     pub(super) fn unpark(&mut self) {
-        if let Some(inside) = &mut self.0 {
-            inside.unpark();
+        match &mut self.several {
+            Some(several) => several.unpark(),
+            None => {
+                if let Some(feed) = self.one.as_mut().filter(|feed| feed.is_parked) {
+                    feed.is_parked = false;
+                    feed.is_queued = true;
+                }
+            }
         }
     }
 }
@@ -177,6 +255,20 @@ impl Inside {
             .as_ref()
             .and_then(|many| many.free.last().copied());
         free.unwrap_or(self.feeds.len() as u32)
+    }
+
+    /// The room that was the only one so far, as it is.
+    fn take_first(&mut self, feed: RoomFeed) {
+        if feed.is_queued {
+            self.queue.push_back(0);
+        }
+        if feed.is_parked {
+            self.many.get_or_insert_default().parked.push(0);
+        }
+        if feed.is_conversation() {
+            self.many.get_or_insert_default().conversations += 1;
+        }
+        self.feeds.push(Some(feed));
     }
 
     fn insert(&mut self, feed: RoomFeed) -> u32 {
@@ -270,27 +362,20 @@ impl Inside {
         numbered.filter_map(|(number, feed)| Some((number as u32, feed.as_ref()?)))
     }
 
-    /// The fan-out started anew. Nothing of any room is read until it is entered again; returns their numbers and names. A
-    /// conversation goes on with what it has: what comes next lets the client in anew.
-    fn wait_for_all(&mut self) -> Vec<(u32, RoomName)> {
+    fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut RoomFeed)> {
         let numbered = self.feeds.iter_mut().enumerate();
-        let feeds = numbered.filter_map(|(number, feed)| Some((number as u32, feed.as_mut()?)));
-        let mut conversations = Vec::new();
-        let waiting = feeds.filter_map(|(number, feed)| {
-            if feed.is_conversation() {
-                feed.room.cut_off();
-                feed.cursor.detach();
-                conversations.push(number);
-                return None;
-            }
-            feed.is_waiting = true;
-            Some((number, feed.room.name().clone()))
-        });
-        let waiting = waiting.collect();
-        for number in conversations {
+        numbered.filter_map(|(number, feed)| Some((number as u32, feed.as_mut()?)))
+    }
+
+    fn enqueue_conversations(&mut self) {
+        let numbers: Vec<u32> = self
+            .iter()
+            .filter(|(_, feed)| feed.is_conversation())
+            .map(|(number, _)| number)
+            .collect();
+        for number in numbers {
             self.enqueue(number);
         }
-        waiting
     }
 
     fn enqueue(&mut self, number: u32) {

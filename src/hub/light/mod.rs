@@ -43,56 +43,52 @@ pub trait LightActor: Actor<Context = LightContext> {
     fn panicked(&mut self);
 }
 
-/// Starts an actor; `None` if it ended or panicked at once.
-pub fn start<A: LightActor>(actor: Box<A>) -> Option<Box<A>> {
-    run(actor, A::started)
+/// Starts the actor at this place, which is empty after if that ended it.
+pub fn start<A: LightActor>(place: &mut Option<A>) {
+    run(place, A::started);
 }
 
-/// Gives an actor its turn; `None` if it is no more.
-pub fn turn<A: LightActor>(actor: Box<A>) -> Option<Box<A>> {
-    run(actor, A::turn)
+/// Gives the actor at this place its turn.
+pub fn turn<A: LightActor>(place: &mut Option<A>) {
+    run(place, A::turn);
 }
 
-/// Gives an actor a message; `None` if it is no more.
-pub fn handle<A, M>(actor: Box<A>, message: M) -> Option<Box<A>>
+/// Gives the actor at this place a message.
+pub fn handle<A, M>(place: &mut Option<A>, message: M)
 where
     A: LightActor + Handler<M>,
     M: Message<Result = ()>,
 {
-    run(actor, |actor, ctx| {
+    run(place, |actor, ctx| {
         actor.handle(message, ctx);
-    })
+    });
 }
 
 /// Runs something of an actor. Whatever it does, nobody else notices: a panic costs this actor alone.
-fn run<A: LightActor>(
-    mut actor: Box<A>,
-    what: impl FnOnce(&mut A, &mut LightContext),
-) -> Option<Box<A>> {
+fn run<A: LightActor>(place: &mut Option<A>, what: impl FnOnce(&mut A, &mut LightContext)) {
+    let Some(actor) = place else {
+        return;
+    };
     let mut ctx = LightContext {
         state: ActorState::Running,
     };
-    // The actor is not used any more after a panic, but for its drop; what it shares with others are cells that are whole
-    // between any two steps.
-    let outcome = catch_unwind(AssertUnwindSafe(|| what(&mut actor, &mut ctx)));
+    // After a panic the actor is used only to be dropped; what it shares with others are cells that are whole between any two steps.
+    let outcome = catch_unwind(AssertUnwindSafe(|| what(actor, &mut ctx)));
     match outcome {
-        Ok(()) if ctx.state.alive() => Some(actor),
-        Ok(()) => {
-            end(actor, |actor| {
-                actor.stopping(&mut ctx);
-                actor.stopped(&mut ctx);
-            });
-            None
-        }
-        Err(_) => {
-            end(actor, A::panicked);
-            None
-        }
+        Ok(()) if ctx.state.alive() => {}
+        Ok(()) => end(place, |actor| {
+            actor.stopping(&mut ctx);
+            actor.stopped(&mut ctx);
+        }),
+        Err(_) => end(place, A::panicked),
     }
 }
 
 /// The last of an actor, which may fail too.
-fn end<A: LightActor>(mut actor: Box<A>, last: impl FnOnce(&mut A)) {
+fn end<A: LightActor>(place: &mut Option<A>, last: impl FnOnce(&mut A)) {
+    let Some(mut actor) = place.take() else {
+        return;
+    };
     let _ = catch_unwind(AssertUnwindSafe(|| last(&mut actor)));
     let _ = catch_unwind(AssertUnwindSafe(|| drop(actor)));
 }
@@ -160,13 +156,11 @@ mod tests {
         }
     }
 
-    fn log_of(
-        probe: Probe,
-        run: impl FnOnce(Box<Probe>) -> Option<Box<Probe>>,
-    ) -> Vec<&'static str> {
+    fn log_of(probe: Probe, run: impl FnOnce(&mut Option<Probe>)) -> Vec<&'static str> {
         let log = probe.log.clone();
-        let alive = run(Box::new(probe));
-        if let Some(probe) = alive {
+        let mut place = Some(probe);
+        run(&mut place);
+        if let Some(probe) = place {
             probe.note("alive");
         }
         log.take()
@@ -174,7 +168,10 @@ mod tests {
 
     #[test]
     fn it_lives_from_turn_to_turn_until_it_stops_itself() {
-        let both = |probe| start(probe).and_then(turn);
+        let both = |place: &mut Option<Probe>| {
+            start(place);
+            turn(place);
+        };
         let alive = log_of(Probe::new(|_| {}), both);
         assert_eq!(alive, ["started", "turn", "alive", "dropped"]);
         let ends = Probe::new(LightContext::stop);
@@ -185,7 +182,7 @@ mod tests {
     fn a_panic_in_a_turn_or_a_handler_ends_it_and_goes_no_further() {
         let panics = Probe::new(|_| panic!("provoked"));
         assert_eq!(log_of(panics, turn), ["turn", "panicked", "dropped"]);
-        let handled = log_of(Probe::new(|_| {}), |probe| handle(probe, Panic));
+        let handled = log_of(Probe::new(|_| {}), |place| handle(place, Panic));
         assert_eq!(handled, ["panicked", "dropped"]);
     }
 }

@@ -11,6 +11,7 @@ use std::task::Waker;
 #[derive(Default)]
 pub struct Turns {
     due: RefCell<VecDeque<u32>>,
+    later: RefCell<Vec<u32>>,
     runner: Cell<Option<Waker>>,
     others: RefCell<HashMap<u32, Waker>>,
 }
@@ -19,10 +20,27 @@ impl Turns {
     /// Queues this actor; whoever calls sees to it that it stands there once.
     pub fn queue(&self, number: u32) {
         self.due.borrow_mut().push_back(number);
+        self.wake_runner();
+    }
+
+    /// Queues this actor for after the thread's other actors have had their turns: what they have for it comes first.
+    pub fn queue_later(&self, number: u32) {
+        self.later.borrow_mut().push(number);
+        self.wake_runner();
+    }
+
+    fn wake_runner(&self) {
         if let Some(runner) = self.runner.take() {
             // It looks at all that are due before it waits again, and says then who is to be woken.
             runner.wake();
         }
+    }
+
+    /// The runner goes on after the thread's other actors have had their turns.
+    pub fn begin(&self) {
+        self.due
+            .borrow_mut()
+            .extend(self.later.borrow_mut().drain(..));
     }
 
     /// Takes the one whose turn it is.
@@ -32,7 +50,7 @@ impl Turns {
 
     /// Whether nobody is due.
     pub fn is_empty(&self) -> bool {
-        self.due.borrow().is_empty()
+        self.due.borrow().is_empty() && self.later.borrow().is_empty()
     }
 
     /// Who runs the actors, and waits now until one is due.
@@ -95,6 +113,18 @@ mod tests {
             (turns.next(), turns.next(), turns.next()),
             (Some(2), Some(3), None)
         );
+        assert!(turns.is_empty());
+    }
+
+    #[test]
+    fn who_waits_for_others_comes_with_the_next_round() {
+        let turns = Turns::default();
+        turns.queue_later(1);
+        turns.queue(2);
+        assert_eq!((turns.next(), turns.next()), (Some(2), None));
+        assert!(!turns.is_empty());
+        turns.begin();
+        assert_eq!((turns.next(), turns.next()), (Some(1), None));
         assert!(turns.is_empty());
     }
 

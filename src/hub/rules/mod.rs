@@ -10,6 +10,7 @@ pub mod beat;
 pub mod block;
 pub mod bucket;
 pub mod cursor;
+pub mod hashed;
 pub mod meter;
 pub mod names_in_use;
 pub mod presence;

@@ -6,15 +6,13 @@
 mod rare;
 
 use std::cell::{Cell, RefCell};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU64;
 use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
-
-use smallvec::SmallVec;
 
 use crate::edge::socket::Readiness;
 use crate::edge::wire::gc2::options::BodyForm;
@@ -35,18 +33,22 @@ pub struct Seat {
     pub socket: RawFd,
     /// When it connected, or began to leave.
     since: Cell<Moment>,
-    peer: Cell<SocketAddr>,
+    peer: Cell<Peer>,
     turns: Rc<Turns>,
-    /// The client itself, but for an original one; nobody while it runs.
-    actor: Cell<Option<Box<Client>>>,
+    /// The client itself, but for an original one; borrowed while it runs.
+    actor: RefCell<Option<Client>>,
     readiness: Cell<Readiness>,
     is_due: Cell<bool>,
     news: Cell<News>,
-    answers: Cell<Vec<Answer>>,
+    /// Boxed: most clients say nothing most of the time.
+    #[expect(
+        clippy::box_collection,
+        reason = "8 bytes instead of 24 in each idle client"
+    )]
+    answers: Cell<Option<Box<Vec<Answer>>>>,
     rare: Cell<Option<Box<Rare>>>,
     waits_for_log: Cell<bool>,
-    /// Boxed: who is not logged in has none.
-    identity: RefCell<Option<Box<Identity>>>,
+    identity: RefCell<Option<Identity>>,
     heard_at: Cell<Moment>,
     asked_at: Cell<Option<Moment>>,
     ask: Cell<bool>,
@@ -65,7 +67,8 @@ pub struct Seat {
 impl std::fmt::Debug for Seat {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut seat = f.debug_struct("Seat");
-        seat.field("client", &self.client).field("peer", &self.peer);
+        seat.field("client", &self.client)
+            .field("peer", &self.peer());
         seat.finish_non_exhaustive()
     }
 }
@@ -85,8 +88,49 @@ impl Moment {
     }
 }
 
-/// Numbers of rooms with news; nearly every client is in few rooms, and so needs no memory of its own for it.
-type News = SmallVec<[u32; 4]>;
+/// An address in 20 bytes. What else IPv6 has (a scope, a flow) says nothing of a connection that is there.
+#[derive(Clone, Copy)]
+struct Peer {
+    ip: [u8; 16],
+    port: u16,
+    is_v4: bool,
+}
+
+impl Peer {
+    fn of(address: SocketAddr) -> Self {
+        let ip = match address.ip() {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+            IpAddr::V6(ip) => ip,
+        };
+        Self {
+            ip: ip.octets(),
+            port: address.port(),
+            is_v4: address.is_ipv4(),
+        }
+    }
+
+    fn address(self) -> SocketAddr {
+        let ip = Ipv6Addr::from(self.ip);
+        let ip = match ip.to_ipv4_mapped() {
+            Some(v4) if self.is_v4 => IpAddr::V4(v4),
+            _ => IpAddr::V6(ip),
+        };
+        SocketAddr::new(ip, self.port)
+    }
+}
+
+/// Numbers of rooms with news. Nearly every client is in one room, and so needs no memory of its own for it.
+#[derive(Default)]
+enum News {
+    #[default]
+    None,
+    One(u32),
+    #[expect(
+        clippy::box_collection,
+        reason = "8 bytes instead of 24 in each idle client"
+    )]
+    Several(Box<Vec<u32>>),
+}
 
 impl Seat {
     /// A seat for a client that has just connected.
@@ -101,9 +145,9 @@ impl Seat {
             client,
             socket,
             since: Cell::new(Moment::of(now)),
-            peer: Cell::new(peer),
+            peer: Cell::new(Peer::of(peer)),
             turns: turns.clone(),
-            actor: Cell::default(),
+            actor: RefCell::default(),
             readiness: Cell::default(),
             is_due: Cell::default(),
             news: Cell::default(),
@@ -134,12 +178,12 @@ impl Seat {
 
     /// Where it connects from.
     pub fn peer(&self) -> SocketAddr {
-        self.peer.get()
+        self.peer.get().address()
     }
 
     /// A proxy has said who is behind it.
     pub fn set_peer(&self, peer: SocketAddr) {
-        self.peer.set(peer);
+        self.peer.set(Peer::of(peer));
     }
 
     /// Remembers how to wake a client with a task of its own; called from its own poll.
@@ -156,19 +200,30 @@ impl Seat {
         }
     }
 
+    /// Lets the client run once the shard's other actors have: what they have for it comes first. Not for an original one.
+    pub fn wake_later(&self) {
+        if !self.is_due.replace(true) {
+            self.turns.queue_later(self.client.slot);
+        }
+    }
+
     /// The client has its turn: whatever wakes it from here on gives it another.
     pub fn begin_turn(&self) {
         self.is_due.set(false);
     }
 
-    /// Takes the client out, to run it. Nobody sits here meanwhile.
-    pub fn take_client(&self) -> Option<Box<Client>> {
-        self.actor.take()
+    /// The client takes its place.
+    pub fn put_client(&self, client: Client) {
+        if let Ok(mut actor) = self.actor.try_borrow_mut() {
+            *actor = Some(client);
+        }
     }
 
-    /// Puts the client back, if it goes on.
-    pub fn put_client(&self, client: Option<Box<Client>>) {
-        self.actor.set(client);
+    /// Runs the client, if it is there and does not run already; it leaves its place if it ends by that.
+    pub fn run_client(&self, run: impl FnOnce(&mut Option<Client>)) {
+        if let Ok(mut actor) = self.actor.try_borrow_mut() {
+            run(&mut actor);
+        }
     }
 
     /// The kernel has said this of its socket.
@@ -189,33 +244,45 @@ impl Seat {
 
     /// A room has news; `membership` is the client's own number for it.
     pub fn leave_news(&self, membership: u32) {
-        let mut news = self.news.take();
-        news.push(membership);
-        self.news.set(news);
+        self.news.set(match self.news.take() {
+            News::None => News::One(membership),
+            News::One(first) => News::Several(Box::new(vec![first, membership])),
+            News::Several(mut numbers) => {
+                numbers.push(membership);
+                News::Several(numbers)
+            }
+        });
         self.wake();
     }
 
     /// Takes the number of a room with news.
     pub fn take_news(&self) -> Option<u32> {
-        let mut news = self.news.take();
-        let number = news.pop();
-        if !news.is_empty() {
-            self.news.set(news);
+        match self.news.take() {
+            News::None => None,
+            News::One(number) => Some(number),
+            News::Several(mut numbers) => {
+                let number = numbers.pop();
+                if !numbers.is_empty() {
+                    self.news.set(News::Several(numbers));
+                }
+                number
+            }
         }
-        number
     }
 
     /// The log answered.
     pub fn leave_answer(&self, answer: Answer) {
-        let mut answers = self.answers.take();
+        let mut answers = self.answers.take().unwrap_or_default();
         answers.push(answer);
-        self.answers.set(answers);
+        self.answers.set(Some(answers));
         self.wake();
     }
 
     /// Takes the log's answers.
     pub fn take_answers(&self) -> Vec<Answer> {
-        self.answers.take()
+        self.answers
+            .take()
+            .map_or_else(Vec::new, |answers| *answers)
     }
 
     /// Notes whether the client waits for room in the log's queue; returns what it was.
@@ -369,7 +436,7 @@ impl Seat {
 
     /// Who it is; `None` before its log-in.
     pub fn identity(&self) -> Option<Identity> {
-        self.identity.borrow().as_deref().cloned()
+        self.identity.borrow().clone()
     }
 
     /// Its name and account; `None` before its log-in.
@@ -389,7 +456,7 @@ impl Seat {
 
     /// Calls `ask` with who it is, if it is someone.
     pub fn with_identity<T>(&self, ask: impl FnOnce(&Identity) -> T) -> Option<T> {
-        self.identity.borrow().as_deref().map(ask)
+        self.identity.borrow().as_ref().map(ask)
     }
 
     /// Whether it wants to hear who comes and goes.
@@ -404,6 +471,6 @@ impl Seat {
 
     /// It is someone now. An original client is someone else with each new name in its messages.
     pub fn set_identity(&self, identity: Identity) {
-        *self.identity.borrow_mut() = Some(Box::new(identity));
+        *self.identity.borrow_mut() = Some(identity);
     }
 }

@@ -40,6 +40,14 @@ impl Rare {
 const NOTES_BYTES_MAX: usize = 16 * 1024;
 
 impl Seat {
+    /// Whether any of this is there.
+    pub fn has_rare(&self) -> bool {
+        let rare = self.rare.take();
+        let has = rare.is_some();
+        self.rare.set(rare);
+        has
+    }
+
     /// A room let the client in.
     pub fn leave_joined(&self, joined: JoinedRoom) {
         self.with_rare(|rare| rare.joined.push(joined));
