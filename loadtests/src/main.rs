@@ -1,12 +1,14 @@
 //! Concurrency benchmarks: starts the real server, drives it over real sockets, checks every delivery, prints what it cost.
 //!
-//! `scenario/` holds one file per workload, `driver/` one per protocol. Everything between is shared: `swarm` drives the members of rooms,
-//! `check` looks for loss, order and doubles, `crowd` drives other sockets, `people` makes accounts, `server` starts and stops, `proc` measures,
+//! `scenario/` holds one file per workload, `driver/` one per protocol, `peer/` one per server that can be measured beside ours. Everything between is shared: `swarm` drives the members of rooms,
+//! `contest` has several servers do the same in turn, `check` looks for loss, order and doubles, `crowd` drives other sockets, `people` makes accounts, `server` starts and stops, `proc` measures,
 //! `report` shows.
 
 mod check;
+mod contest;
 mod crowd;
 mod driver;
+mod peer;
 mod people;
 mod proc;
 mod report;
@@ -20,8 +22,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, ValueEnum};
 
-use driver::gencomm::Gencomm;
-use scenario::{Bench, Scenario};
+use contest::Settings;
+use peer::Peer;
+use scenario::Scenario;
 use server::Source;
 
 /// Benchmarks of a General Communications server. Every delivery is checked for loss, order and doubles.
@@ -49,6 +52,18 @@ struct Cli {
     /// Measure this binary [default: gencomm beside this program, built first under cargo]
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "server")]
     server_binary: Option<PathBuf>,
+    /// Measure this server instead of ours; it is started, with nothing on disk and no limits against floods
+    #[arg(long, global = true, value_enum, conflicts_with_all = ["server", "server_binary", "peers"])]
+    peer: Option<Peer>,
+    /// Measure ours and these, in turn, with a new server for each run
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_delimiter = ',',
+        conflicts_with = "server"
+    )]
+    peers: Vec<Peer>,
     /// Where the server's data folder is made, and removed after; a real disk [default: beside this program]
     #[arg(long, global = true, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -80,21 +95,33 @@ impl Durability {
 fn main() -> Result<()> {
     let cli = Cli::parse();
     let descriptors = sys::raise_descriptor_limit().context("the limit of descriptors")?;
-    let (source, name) = source(&cli)?;
-    let durability = cli.durability.name();
-    let bench = Bench {
-        driver: Gencomm,
-        source,
-        durability,
+    let settings = Settings {
+        durability: cli.durability.name(),
         runs: cli.runs,
         descriptors,
     };
-    let rows = cli.scenario.run(&bench)?;
-    print!("{}", report::table(&rows, durability));
-    if let Some(path) = &cli.json {
-        report::write_json(path, &rows, durability, &name)?;
+    let (sources, name) = match cli.peer {
+        Some(peer) => (vec![Source::Peer(peer)], String::new()),
+        None => {
+            let (ours, name) = source(&cli)?;
+            let peers = cli.peers.iter().map(|&peer| Source::Peer(peer));
+            (std::iter::once(ours).chain(peers).collect(), name)
+        }
+    };
+    let is_alone = sources.len() == 1;
+    let (measured, mut failed) = contest::run(&cli.scenario, sources, settings)?;
+    match measured.as_slice() {
+        [one] if is_alone => print!("{}", report::table(&one.rows, one.durability)),
+        all => print!("{}", contest::table(all)),
     }
-    Ok(())
+    if let Some(path) = &cli.json {
+        report::write_json(path, &measured, &name)?;
+    }
+    let first = failed.drain(..1.min(failed.len())).next();
+    for error in failed {
+        eprintln!("Error: {error:?}");
+    }
+    first.map_or(Ok(()), Err)
 }
 
 /// Where the server comes from, and its name for the report.

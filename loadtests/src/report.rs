@@ -7,6 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+use crate::contest::Measured;
+
 /// What one workload came to.
 #[derive(Debug)]
 pub(crate) struct Row {
@@ -118,7 +120,7 @@ pub(crate) fn table(rows: &[Row], durability: &str) -> String {
 }
 
 /// Three figures that count.
-fn short(value: f64) -> String {
+pub(crate) fn short(value: f64) -> String {
     match value.abs() {
         v if v >= 10_000_000.0 => format!("{:.1} M", value / 1e6),
         v if v >= 1_000_000.0 => format!("{:.2} M", value / 1e6),
@@ -130,10 +132,13 @@ fn short(value: f64) -> String {
     }
 }
 
-/// Writes everything, each run too.
-pub(crate) fn write_json(path: &Path, rows: &[Row], durability: &str, server: &str) -> Result<()> {
+/// Writes everything, each run too. `server` says where ours came from.
+pub(crate) fn write_json(path: &Path, measured: &[Measured], server: &str) -> Result<()> {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH);
-    let rows: Vec<Value> = rows.iter().map(|row| row_json(row, durability)).collect();
+    let rows: Vec<Value> = measured
+        .iter()
+        .flat_map(|who| who.rows.iter().map(|row| row_json(row, who)))
+        .collect();
     let whole = json!({
         "tool": "gencomm loadtests",
         "unix_seconds": seconds.map_or(0, |since| since.as_secs()),
@@ -147,7 +152,7 @@ pub(crate) fn write_json(path: &Path, rows: &[Row], durability: &str, server: &s
         .with_context(|| format!("{} cannot be written", path.display()))
 }
 
-fn row_json(row: &Row, durability: &str) -> Value {
+fn row_json(row: &Row, who: &Measured) -> Value {
     let figures = row.figures.iter().map(|figure| {
         json!({
             "name": figure.name,
@@ -159,7 +164,8 @@ fn row_json(row: &Row, durability: &str) -> Value {
     json!({
         "scenario": row.scenario,
         "workload": row.workload,
-        "durability": durability,
+        "server": who.server,
+        "durability": who.durability,
         "figures": figures.collect::<Vec<_>>(),
     })
 }

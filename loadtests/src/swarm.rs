@@ -106,7 +106,7 @@ impl<D: Driver + Copy> Swarm<D> {
                 let room = room(number);
                 while self.rooms.len() <= room {
                     let name = format!("load-{run}-{}", self.rooms.len());
-                    self.rooms.push(Room::new(name, body_bytes));
+                    self.rooms.push(Room::new(name, body_bytes, D::HEARS));
                 }
                 self.rooms[room].members += 1;
                 self.connect(number, room, format!("u{run}-{number}"))
@@ -131,7 +131,7 @@ impl<D: Driver + Copy> Swarm<D> {
             user,
             stream: Some(stream),
             room: u32::try_from(room)?,
-            place: Place::default(),
+            place: Place::of(u32::try_from(number)?),
             out,
             out_at: 0,
             has_entered: false,
@@ -245,6 +245,7 @@ impl<D: Driver + Copy> Swarm<D> {
             let (driver, out, has_entered) =
                 (&self.driver, &mut member.out, &mut member.has_entered);
             let (entered, stored) = (&mut self.entered, &mut self.stored);
+            let mut is_let_in = false;
             let input = &self.buffer[..start + read];
             let result = room.receive(driver, &mut member.place, input, |event| {
                 match event {
@@ -253,6 +254,7 @@ impl<D: Driver + Copy> Swarm<D> {
                         *has_entered = true;
                     }
                     Event::Stored(tag) => stored.push((number as u32, tag)),
+                    Event::LetIn => is_let_in = true,
                     Event::Ping(ping) => driver.pong(out, ping),
                     Event::Refused(line) => {
                         bail!("the server said: {}", String::from_utf8_lossy(line))
@@ -262,6 +264,9 @@ impl<D: Driver + Copy> Swarm<D> {
                 Ok(())
             });
             result.with_context(|| format!("client {}", member.user))?;
+            if is_let_in {
+                driver.go_in(&mut member.out, &room.name);
+            }
             if let (Some((from, at)), Some(arrivals)) = (before, &mut self.arrivals) {
                 let to = room.place_of(&member.place);
                 if to > from {
@@ -343,11 +348,10 @@ impl<D: Driver + Copy> Swarm<D> {
         let first = self.members.iter().find_map(|member| {
             let room = &self.rooms[member.room as usize];
             let text = format!(
-                "{} has {} of the {} delivered and {} sent in {}, counted since the round began",
+                "{} has {} of the {} sent in {}, counted since the round began",
                 member.user,
                 room.place_of(&member.place),
-                room.kept(),
-                room.kept() as u64 + room.sent - room.delivered,
+                room.sent_lately(),
                 room.name
             );
             self.lacks(member).then_some(text)
@@ -382,6 +386,11 @@ impl<D: Driver + Copy> Swarm<D> {
         for member in &mut self.members {
             member.place.forget();
         }
+    }
+
+    /// How many members hear what one of them says, if all are in one room.
+    pub(crate) fn hearers(&self) -> usize {
+        D::hearers(self.members.len())
     }
 
     /// How many members there are.

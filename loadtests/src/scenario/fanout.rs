@@ -66,7 +66,7 @@ fn one<D: Driver + Copy>(
         swarm.expect_silence()?;
         swarm.forget();
         if run > 0 {
-            let deliveries = u64::from(senders) * u64::from(messages) * members as u64;
+            let deliveries = u64::from(senders) * u64::from(messages) * swarm.hearers() as u64;
             spent.add_deliveries(&mut row, deliveries);
         }
     }
@@ -87,7 +87,7 @@ fn flood<D: Driver + Copy>(swarm: &mut Swarm<D>, senders: usize, messages: u32) 
     for sender in 0..senders {
         swarm.flush(sender)?;
     }
-    let deliveries = senders as u64 * u64::from(messages) * swarm.len() as u64;
+    let deliveries = senders as u64 * u64::from(messages) * swarm.hearers() as u64;
     let (bar, before) = (progress("fanout", deliveries), swarm.bytes);
     swarm.settle(Instant::now() + DEADLINE, Some(PAUSE), |swarm| {
         // Messages of others are compared, not counted; so this is an estimate.

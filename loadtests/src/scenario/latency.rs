@@ -50,7 +50,7 @@ fn one<D: Driver + Copy>(bench: &Bench<D>, options: &Options, server: &Server) -
         let meter = Meter::start(server)?;
         let delays = measure(&mut swarm, options)?;
         let spent = meter.stop()?;
-        let deliveries = u64::from(*messages) * members as u64;
+        let deliveries = u64::from(*messages) * swarm.hearers() as u64;
         ensure!(
             delays.len() == deliveries,
             "{} of {deliveries} deliveries were timed",
@@ -81,7 +81,7 @@ fn measure<D: Driver + Copy>(swarm: &mut Swarm<D>, options: &Options) -> Result<
     let due = |message: usize| start + Duration::from_secs(1) * message as u32 / options.rate;
     let deadline = due(messages) + DEADLINE;
     let (mut sent, mut arrived) = (0, 0);
-    while arrived < messages * swarm.len() {
+    while arrived < messages * swarm.hearers() {
         let now = Instant::now();
         while sent < messages && due(sent) <= now {
             swarm.say(0, false);

@@ -58,7 +58,7 @@ fn one<D: Driver + Copy>(bench: &Bench<D>, options: &Options, server: &Server) -
         swarm.expect_silence()?;
         swarm.forget();
         if run > 0 {
-            spent.add_deliveries(&mut row, (rooms * members * messages) as u64);
+            spent.add_deliveries(&mut row, (rooms * D::hearers(members) * messages) as u64);
         }
     }
     row.add(
@@ -76,7 +76,12 @@ fn talk<D: Driver + Copy>(
     members: usize,
     messages: usize,
 ) -> Result<()> {
-    let all = rooms * members * messages;
+    let hearers = D::hearers(members);
+    ensure!(
+        hearers > 0,
+        "a room of {members} has nobody who hears what is said, as this server does not tell the sender"
+    );
+    let all = rooms * hearers * messages;
     let (bar, deadline) = (progress("rooms", all as u64), Instant::now() + DEADLINE);
     swarm.arrivals = Some(Vec::new());
     for room in 0..rooms {
@@ -97,7 +102,7 @@ fn talk<D: Driver + Copy>(
             let room = arrival.member as usize % rooms;
             delivered[room] += arrival.to - arrival.from;
             done += arrival.to - arrival.from;
-            if delivered[room] == said[room] * members && said[room] < messages {
+            if delivered[room] == said[room] * hearers && said[room] < messages {
                 due.push(room);
             }
         }

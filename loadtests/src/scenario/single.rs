@@ -59,7 +59,7 @@ fn one<D: Driver + Copy>(bench: &Bench<D>, options: &Options, server: &Server) -
         bar.finish_and_clear();
         swarm.expect_silence()?;
         if run > 0 {
-            spent.add_deliveries(&mut row, u64::from(messages) * members as u64);
+            spent.add_deliveries(&mut row, u64::from(messages) * swarm.hearers() as u64);
             let micros = |quantile| round_trips.value_at_quantile(quantile) as f64 / 1e3;
             row.add("to the last reader, p50", "us", micros(0.5));
             row.add("to the last reader, p99", "us", micros(0.99));
