@@ -1,13 +1,14 @@
 //! Concurrency benchmarks: starts the real server, drives it over real sockets, checks every delivery, prints what it cost.
 //!
 //! `scenario/` holds one file per workload, `driver/` one per protocol, `peer/` one per server that can be measured beside ours. Everything between is shared: `swarm` drives the members of rooms,
-//! `contest` has several servers do the same in turn, `check` looks for loss, order and doubles, `crowd` drives other sockets, `people` makes accounts, `server` starts and stops, `proc` measures,
+//! `originals` are clients of the original system, `contest` has several servers do the same in turn, `check` looks for loss, order and doubles, `crowd` drives other sockets, `people` makes accounts, `server` starts and stops, `proc` measures,
 //! `report` shows.
 
 mod check;
 mod contest;
 mod crowd;
 mod driver;
+mod originals;
 mod peer;
 mod people;
 mod proc;

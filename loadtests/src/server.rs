@@ -43,6 +43,8 @@ pub(crate) enum Source {
 pub(crate) struct Server {
     pub(crate) address: SocketAddrV4,
     pub(crate) process: Process,
+    /// What it said when it was ready.
+    ready: String,
     own: Option<Own>,
 }
 
@@ -63,6 +65,7 @@ impl Server {
             Source::Running { address, process } => Ok(Self {
                 address: *address,
                 process: Process(*process),
+                ready: String::new(),
                 own: None,
             }),
             Source::Peer(peer) => Self::launch_peer(*peer),
@@ -124,6 +127,7 @@ impl Server {
             Ok(()) => Ok(Self {
                 address,
                 process: Process(own.child.id()),
+                ready: String::new(),
                 own: Some(own),
             }),
             Err(error) => Err(own.explain(error)),
@@ -173,8 +177,14 @@ impl Server {
         Ok(Self {
             address: address_in(&ready, "main")?,
             process: Process(own.child.id()),
+            ready,
             own: Some(own),
         })
+    }
+
+    /// Another address of ours, by its name in the line with which it said that it is ready.
+    pub(crate) fn address_of(&self, name: &str) -> Result<SocketAddrV4> {
+        address_in(&self.ready, name)
     }
 
     /// Stops the server, if it is ours, and looks at how it ended.

@@ -168,7 +168,7 @@ fn a_siege_is_answered_and_silent_sockets_go() {
 
 #[test]
 fn what_brings_its_own_accounts_takes_no_server_that_runs() {
-    for name in ["resume", "siege"] {
+    for name in ["resume", "siege", "legacy"] {
         let output = run(&[name, "--server", "127.0.0.1:1", "--pid", "1"]);
         let err = String::from_utf8_lossy(&output.stderr);
         assert!(
@@ -183,4 +183,14 @@ fn a_server_that_does_not_start_is_an_error_that_says_so() {
     let output = run(&["fanout", "--server-binary", env!("CARGO_BIN_EXE_loadtests")]);
     let err = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && err.contains("READY"), "{err}");
+}
+
+#[test]
+fn original_clients_hear_each_other_and_so_do_readers_beside_them() {
+    let sizes = ["--clients", "12", "--readers", "3", "--messages", "40"];
+    let rows = rows(&[&["legacy"], &sizes[..]].concat());
+    assert_eq!(rows.len(), 1);
+    assert!(figure(&rows[0], "deliveries") > 0.0 && figure(&rows[0], "server CPU") > 0.0);
+    let each = figure(&rows[0], "messages in a delivery");
+    assert!((1.0..=40.0).contains(&each), "{each}");
 }

@@ -4,6 +4,7 @@ pub(crate) mod gencomm;
 pub(crate) mod irc;
 pub(crate) mod mqtt;
 pub(crate) mod nats;
+pub(crate) mod original;
 pub(crate) mod redis;
 
 /// What the members of a room hear of it, each in comparison with the others.

@@ -4,6 +4,7 @@ mod durable;
 mod fanout;
 mod idle;
 mod latency;
+mod legacy;
 mod resume;
 mod rooms;
 mod siege;
@@ -51,6 +52,8 @@ pub(crate) enum Scenario {
     Storm(storm::Options),
     /// Sockets that say nothing and a flood of wrong passwords: what a client notices of it
     Siege(siege::Options),
+    /// Clients of the original system in the lobby, and readers of today beside them: what a delivery costs that is a connection
+    Legacy(legacy::Options),
     /// All of them, one after the other
     All,
 }
@@ -80,11 +83,12 @@ impl Scenario {
             Self::Resume(options) => resume::run(bench, options),
             Self::Storm(options) => storm::run(bench, options),
             Self::Siege(options) => siege::run(bench, options),
+            Self::Legacy(options) => legacy::run(bench, options),
             Self::All => {
                 let mut rows = Vec::new();
                 for name in [
                     "idle", "fanout", "single", "rooms", "slow", "latency", "durable", "resume",
-                    "storm", "siege",
+                    "storm", "siege", "legacy",
                 ] {
                     rows.extend(Self::with_defaults(name)?.run(bench)?);
                 }
@@ -106,6 +110,7 @@ impl Scenario {
             | Self::Resume(_)
             | Self::Storm(_)
             | Self::Siege(_)
+            | Self::Legacy(_)
             | Self::All => false,
         }
     }
