@@ -15,12 +15,15 @@ mod server;
 mod swarm;
 mod sys;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, ValueEnum};
 
+use driver::Driver;
 use driver::gencomm::Gencomm;
+use report::{File, Machine};
 use scenario::{Bench, Scenario};
 use server::Source;
 
@@ -80,31 +83,69 @@ impl Durability {
 fn main() -> Result<()> {
     let cli = Cli::parse();
     let descriptors = sys::raise_descriptor_limit().context("the limit of descriptors")?;
-    let (source, name) = source(&cli)?;
-    let durability = cli.durability.name();
+    let source = source(&cli)?;
+    let version = match &source {
+        Source::Binary { path, .. } => version(path),
+        Source::Running { .. } => None,
+    };
     let bench = Bench {
         driver: Gencomm,
         source,
-        durability,
+        server_name: "gencomm".to_owned(),
+        durability: cli.durability.name(),
         runs: cli.runs,
         descriptors,
     };
-    let rows = cli.scenario.run(&bench)?;
-    print!("{}", report::table(&rows, durability));
-    if let Some(path) = &cli.json {
-        report::write_json(path, &rows, durability, &name)?;
+    measure(&cli, &bench, version)
+}
+
+/// Runs what was asked for. What is done is shown and kept at once: of a long call that fails, what came before remains, and what comes after
+/// is measured all the same.
+fn measure<D: Driver + Copy>(cli: &Cli, bench: &Bench<D>, version: Option<String>) -> Result<()> {
+    let mut file = File::new(version, Machine::here());
+    let (parts, mut failed) = (cli.scenario.parts()?, Vec::new());
+    for part in &parts {
+        match part.run(bench) {
+            Ok(outcome) => {
+                println!("{}", report::table(&outcome, bench.durability));
+                file.add(outcome, &bench.server_name, bench.durability);
+            }
+            Err(error) if parts.len() == 1 => return Err(error),
+            Err(error) => {
+                eprintln!("Error: {error:?}\n");
+                failed.push(format!("{error:#}"));
+            }
+        }
+        if let Some(path) = &cli.json {
+            file.write(path)?;
+        }
     }
+    ensure!(
+        failed.is_empty(),
+        "{} of {} workloads failed: {}",
+        failed.len(),
+        parts.len(),
+        failed.join("; ")
+    );
     Ok(())
 }
 
-/// Where the server comes from, and its name for the report.
-fn source(cli: &Cli) -> Result<(Source, String)> {
+/// What a binary says that it is, in one line.
+fn version(binary: &Path) -> Option<String> {
+    let output = Command::new(binary).arg("--version").output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let line = text.lines().next()?.trim();
+    (output.status.success() && !line.is_empty()).then(|| line.to_owned())
+}
+
+/// Where the server comes from.
+fn source(cli: &Cli) -> Result<Source> {
     if let (Some(address), Some(process)) = (&cli.server, cli.pid) {
         let source = Source::Running {
             address: server::resolve(address)?,
             process,
         };
-        return Ok((source, address.clone()));
+        return Ok(source);
     }
     let path = match &cli.server_binary {
         Some(path) => path.clone(),
@@ -120,6 +161,5 @@ fn source(cli: &Cli) -> Result<(Source, String)> {
                 .join("loadtests-data")
         }
     };
-    let name = path.display().to_string();
-    Ok((Source::Binary { path, data }, name))
+    Ok(Source::Binary { path, data })
 }

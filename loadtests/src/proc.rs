@@ -40,9 +40,7 @@ impl Process {
     pub(crate) fn resident_kib(self) -> Result<u64> {
         let path = format!("/proc/{}/status", self.0);
         let text = read_to_string(&path).with_context(|| path.clone())?;
-        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let number = line.and_then(|line| line.split_ascii_whitespace().next()?.parse().ok());
-        number.with_context(|| format!("{path} has no VmRSS"))
+        kib_of(&text, "VmRSS:").with_context(|| format!("{path} has no VmRSS"))
     }
 }
 
@@ -70,4 +68,24 @@ pub(crate) fn disk_flushes() -> Option<u64> {
 /// The kernel's release, for the report.
 pub(crate) fn kernel() -> String {
     read_to_string("/proc/sys/kernel/osrelease").map_or_else(|_| "?".into(), |s| s.trim().into())
+}
+
+/// The processor's model, for the report.
+pub(crate) fn cpu_model() -> String {
+    let text = read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with("model name"));
+    let model = line.and_then(|line| line.split_once(':'));
+    model.map_or_else(|| "?".into(), |(_, model)| model.trim().into())
+}
+
+/// Memory of the machine in KiB, for the report; 0 if the kernel does not tell.
+pub(crate) fn memory_kib() -> u64 {
+    let text = read_to_string("/proc/meminfo").unwrap_or_default();
+    kib_of(&text, "MemTotal:").unwrap_or(0)
+}
+
+/// The number behind `key` in lines like `MemTotal:  24684092 kB`.
+fn kib_of(text: &str, key: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
 }

@@ -66,7 +66,12 @@ fn one<D: Driver + Copy>(
     let mut row = Row::new(
         "durable",
         format!("{senders} senders, {in_flight} in flight each"),
-    );
+    )
+    .with_sizes(&[
+        ("senders", senders as u64),
+        ("in_flight", in_flight.into()),
+        ("body_bytes", options.body_bytes.into()),
+    ]);
     // The first one is to warm up.
     for run in 0..=bench.runs {
         let (meter, flushes) = (Meter::start(server)?, disk_flushes());

@@ -57,7 +57,13 @@ fn one<D: Driver + Copy>(
     let mut row = Row::new(
         "fanout",
         format!("{senders} x {messages} to {members} of which {readers} only read"),
-    );
+    )
+    .with_sizes(&[
+        ("senders", senders.into()),
+        ("readers", readers.into()),
+        ("messages", messages.into()),
+        ("body_bytes", options.body_bytes.into()),
+    ]);
     // The first one is to warm up.
     for run in 0..=bench.runs {
         let meter = Meter::start(server)?;

@@ -38,7 +38,8 @@ pub(super) fn run<D: Driver + Copy>(bench: &Bench<D>, options: &Options) -> Resu
     let mut rows = Vec::new();
     for rooms in sizes {
         let clients = options.clients as usize;
-        let mut row = Row::new("idle", format!("{clients} clients in {rooms} rooms"));
+        let mut row = Row::new("idle", format!("{clients} clients in {rooms} rooms"))
+            .with_sizes(&[("clients", options.clients.into()), ("rooms", rooms.into())]);
         // Memory that one run leaves behind is not to be the next one's beginning.
         for _ in 0..bench.runs {
             bench.with_server(|server| one(bench, server, clients, rooms as usize, &mut row))?;

@@ -44,7 +44,13 @@ fn one<D: Driver + Copy>(bench: &Bench<D>, options: &Options, server: &Server) -
     let members = options.readers as usize + 1;
     let mut swarm = bench.swarm(server, members, options.body_bytes as usize, |_| 0)?;
     let Options { rate, messages, .. } = options;
-    let mut row = Row::new("latency", format!("{messages} at {rate}/s to {members}"));
+    let mut row =
+        Row::new("latency", format!("{messages} at {rate}/s to {members}")).with_sizes(&[
+            ("readers", options.readers.into()),
+            ("rate", u64::from(*rate)),
+            ("messages", u64::from(*messages)),
+            ("body_bytes", options.body_bytes.into()),
+        ]);
     // The first one is to warm up.
     for run in 0..=bench.runs {
         let meter = Meter::start(server)?;

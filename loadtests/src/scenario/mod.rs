@@ -13,13 +13,13 @@ mod storm;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::{FromArgMatches, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::driver::Driver;
 use crate::proc::Process;
-use crate::report::Row;
+use crate::report::{Outcome, Row};
 use crate::server::{Server, Source};
 use crate::swarm::{SmallBuffers, Swarm};
 
@@ -60,35 +60,41 @@ pub(crate) enum Scenario {
 pub(crate) struct Bench<D> {
     pub(crate) driver: D,
     pub(crate) source: Source,
+    /// "gencomm", or a peer's name and version: what the figures are said to be of.
+    pub(crate) server_name: String,
     pub(crate) durability: &'static str,
     pub(crate) runs: u32,
     pub(crate) descriptors: u64,
 }
 
 impl Scenario {
-    pub(crate) fn run<D: Driver + Copy>(&self, bench: &Bench<D>) -> Result<Vec<Row>> {
-        match self {
-            Self::Idle(options) => idle::run(bench, options),
-            Self::Fanout(options) => fanout::run(bench, options),
-            Self::Durable(options) => durable::run(bench, options),
-            Self::Single(options) => single::run(bench, options),
-            Self::Rooms(options) => rooms::run(bench, options),
-            Self::Slow(options) => slow::run(bench, options),
-            Self::Latency(options) => latency::run(bench, options),
-            Self::Resume(options) => resume::run(bench, options),
-            Self::Storm(options) => storm::run(bench, options),
-            Self::Siege(options) => siege::run(bench, options),
-            Self::All => {
-                let mut rows = Vec::new();
-                for name in [
-                    "idle", "fanout", "single", "rooms", "slow", "latency", "durable", "resume",
-                    "storm", "siege",
-                ] {
-                    rows.extend(Self::with_defaults(name)?.run(bench)?);
-                }
-                Ok(rows)
-            }
-        }
+    /// What it consists of: itself, or, of all, one after the other.
+    pub(crate) fn parts(&self) -> Result<Vec<Self>> {
+        let Self::All = self else {
+            return Ok(vec![self.clone()]);
+        };
+        let names = [
+            "idle", "fanout", "single", "rooms", "slow", "latency", "durable", "resume", "storm",
+            "siege",
+        ];
+        names.into_iter().map(Self::with_defaults).collect()
+    }
+
+    /// Runs one of the [`parts`](Self::parts).
+    pub(crate) fn run<D: Driver + Copy>(&self, bench: &Bench<D>) -> Result<Outcome> {
+        Ok(match self {
+            Self::Idle(options) => idle::run(bench, options)?.into(),
+            Self::Fanout(options) => fanout::run(bench, options)?.into(),
+            Self::Durable(options) => durable::run(bench, options)?.into(),
+            Self::Single(options) => single::run(bench, options)?.into(),
+            Self::Rooms(options) => rooms::run(bench, options)?.into(),
+            Self::Slow(options) => slow::run(bench, options)?.into(),
+            Self::Latency(options) => latency::run(bench, options)?.into(),
+            Self::Resume(options) => resume::run(bench, options)?.into(),
+            Self::Storm(options) => storm::run(bench, options)?.into(),
+            Self::Siege(options) => siege::run(bench, options)?.into(),
+            Self::All => bail!("all of them are run one by one"),
+        })
     }
 
     fn with_defaults(name: &str) -> Result<Self> {

@@ -48,7 +48,13 @@ fn one<D: Driver + Copy>(bench: &Bench<D>, options: &Options, server: &Server) -
     let mut row = Row::new(
         "rooms",
         format!("{rooms} rooms of {members}, {messages} in turn in each"),
-    );
+    )
+    .with_sizes(&[
+        ("rooms", options.rooms.into()),
+        ("members", options.members.into()),
+        ("messages", options.messages.into()),
+        ("body_bytes", options.body_bytes.into()),
+    ]);
     // The first one is to warm up.
     for run in 0..=bench.runs {
         let meter = Meter::start(server)?;

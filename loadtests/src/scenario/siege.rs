@@ -87,7 +87,11 @@ pub(super) fn run<D: Driver + Copy>(bench: &Bench<D>, options: &Options) -> Resu
         if options.exempt.is_some_and(|asked| asked != exempt) {
             continue;
         }
-        let mut row = Row::new("siege", format!("{silent} silent, exempt: {name}"));
+        let mut row = Row::new("siege", format!("{silent} silent, exempt: {name}")).with_sizes(&[
+            ("silent", options.silent.into()),
+            ("attempts", options.attempts.into()),
+            ("pings", options.pings.into()),
+        ]);
         for _ in 0..bench.runs {
             let server = Server::start_prepared(
                 &bench.source,

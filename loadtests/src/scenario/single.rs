@@ -40,7 +40,12 @@ fn one<D: Driver + Copy>(bench: &Bench<D>, options: &Options, server: &Server) -
     let mut row = Row::new(
         "single",
         format!("1 x {messages} to {members}, one in flight"),
-    );
+    )
+    .with_sizes(&[
+        ("readers", options.readers.into()),
+        ("messages", messages.into()),
+        ("body_bytes", options.body_bytes.into()),
+    ]);
     // The first one is to warm up.
     for run in 0..=bench.runs {
         let bar = progress("single", messages.into());

@@ -71,7 +71,14 @@ pub(super) fn run<D: Driver + Copy>(bench: &Bench<D>, options: &Options) -> Resu
             options.readers,
             options.bytes as f64 / 1e6
         ),
-    );
+    )
+    .with_sizes(&[
+        ("readers", options.readers.into()),
+        ("stopped", options.stopped.into()),
+        ("senders", options.senders.into()),
+        ("bytes", options.bytes),
+        ("body_bytes", options.body_bytes.into()),
+    ]);
     // Memory that one run leaves behind is not to be the next one's beginning.
     for _ in 0..bench.runs {
         bench.with_server(|server| one(bench, options, server, &mut row))?;

@@ -47,7 +47,12 @@ pub(super) fn run<D: Driver + Copy>(bench: &Bench<D>, options: &Options) -> Resu
         "{clients} guests leave some of {rooms} rooms empty; --clients may not be less than --rooms"
     );
     let workload = format!("{clients} clients in {rooms} rooms, {messages} messages in each");
-    let mut row = Row::new("storm", workload);
+    let mut row = Row::new("storm", workload).with_sizes(&[
+        ("clients", u64::from(*clients)),
+        ("rooms", u64::from(*rooms)),
+        ("messages", u64::from(*messages)),
+        ("at_once", options.at_once.into()),
+    ]);
     // Everybody is to be in the server for the first time, and to come back for the first time.
     for _ in 0..bench.runs {
         bench.with_server(|server| one(bench, options, server, &mut row))?;
