@@ -16,10 +16,10 @@ mod swarm;
 mod sys;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{self, ExitCode};
 
 use anyhow::{Context, Result, ensure};
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use driver::Driver;
 use driver::gencomm::Gencomm;
@@ -31,12 +31,11 @@ use server::Source;
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Examples:\n  loadtests all --json all.json\n  loadtests fanout --runs 5\n  loadtests durable --durability os"
+    after_help = "Examples:\n  loadtests all --json all.json\n  loadtests fanout --runs 5\n  loadtests durable --durability os\n  loadtests growth --of fanout,clients --json growth.json\n  loadtests compare before.json after.json\n  loadtests report all.json growth.json"
 )]
 struct Cli {
-    /// What to run
     #[command(subcommand)]
-    scenario: Scenario,
+    command: Command,
     /// Measured runs of each workload; the table shows their medians
     #[arg(long, global = true, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     runs: u32,
@@ -60,6 +59,16 @@ struct Cli {
     json: Option<PathBuf>,
 }
 
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[command(flatten)]
+    Measure(Scenario),
+    /// Make charts of figures, and a table of what was promised and what was measured
+    Report(report::ReportOptions),
+    /// Set two files of figures side by side; exit code 1 if something got worse by more than the noise
+    Compare(report::CompareOptions),
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Durability {
     /// It is on the disk
@@ -80,10 +89,27 @@ impl Durability {
     }
 }
 
-fn main() -> Result<()> {
+/// Exit codes: 0 is good, 1 is a comparison that found something worse, 2 is an error.
+fn main() -> ExitCode {
     let cli = Cli::parse();
+    let done = match &cli.command {
+        Command::Measure(scenario) => run(&cli, scenario).map(|()| true),
+        Command::Report(options) => report::report(options).map(|()| true),
+        Command::Compare(options) => report::compare(options),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("Error: {error:?}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(cli: &Cli, scenario: &Scenario) -> Result<()> {
     let descriptors = sys::raise_descriptor_limit().context("the limit of descriptors")?;
-    let source = source(&cli)?;
+    let source = source(cli)?;
     let version = match &source {
         Source::Binary { path, .. } => version(path),
         Source::Running { .. } => None,
@@ -96,14 +122,19 @@ fn main() -> Result<()> {
         runs: cli.runs,
         descriptors,
     };
-    measure(&cli, &bench, version)
+    measure(scenario, &bench, version, cli.json.as_deref())
 }
 
 /// Runs what was asked for. What is done is shown and kept at once: of a long call that fails, what came before remains, and what comes after
 /// is measured all the same.
-fn measure<D: Driver + Copy>(cli: &Cli, bench: &Bench<D>, version: Option<String>) -> Result<()> {
+fn measure<D: Driver + Copy>(
+    scenario: &Scenario,
+    bench: &Bench<D>,
+    version: Option<String>,
+    json: Option<&Path>,
+) -> Result<()> {
     let mut file = File::new(version, Machine::here());
-    let (parts, mut failed) = (cli.scenario.parts()?, Vec::new());
+    let (parts, mut failed) = (scenario.parts()?, Vec::new());
     for part in &parts {
         match part.run(bench) {
             Ok(outcome) => {
@@ -116,7 +147,7 @@ fn measure<D: Driver + Copy>(cli: &Cli, bench: &Bench<D>, version: Option<String
                 failed.push(format!("{error:#}"));
             }
         }
-        if let Some(path) = &cli.json {
+        if let Some(path) = json {
             file.write(path)?;
         }
     }
@@ -132,7 +163,10 @@ fn measure<D: Driver + Copy>(cli: &Cli, bench: &Bench<D>, version: Option<String
 
 /// What a binary says that it is, in one line.
 fn version(binary: &Path) -> Option<String> {
-    let output = Command::new(binary).arg("--version").output().ok()?;
+    let output = process::Command::new(binary)
+        .arg("--version")
+        .output()
+        .ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     let line = text.lines().next()?.trim();
     (output.status.success() && !line.is_empty()).then(|| line.to_owned())

@@ -24,7 +24,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::{Outcome, Row, Series};
+use super::{Figure, Outcome, Row, Series};
 use crate::proc;
 
 /// Files of another format are refused.
@@ -93,10 +93,46 @@ impl File {
 
     /// Adds what a scenario came to with this server.
     pub(crate) fn add(&mut self, outcome: Outcome, server: &str, durability: &str) {
-        self.rows.extend(measured(outcome.rows, server, durability));
-        self.series
-            .extend(measured(outcome.series, server, durability));
+        for row in outcome.rows {
+            self.add_row(Measured::new(server, durability, row));
+        }
+        for series in outcome.series {
+            self.add_series(Measured::new(server, durability, series));
+        }
         self.date = now();
+    }
+
+    /// Adds what another call measured.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        for row in other.rows {
+            self.add_row(row);
+        }
+        for series in other.series {
+            self.add_series(series);
+        }
+    }
+
+    /// Runs of a workload that is there already are more runs of it.
+    fn add_row(&mut self, row: Measured<Row>) {
+        let same = |known: &&mut Measured<Row>| known.is_of(&row) && known.what.is_same(&row.what);
+        match self.rows.iter_mut().find(same) {
+            Some(known) => add_runs(&mut known.what.figures, row.what.figures),
+            None => self.rows.push(row),
+        }
+    }
+
+    /// The same for series, point by point.
+    fn add_series(&mut self, series: Measured<Series>) {
+        let same = |known: &&mut Measured<Series>| {
+            known.is_of(&series) && known.what.name == series.what.name
+        };
+        let Some(known) = self.series.iter_mut().find(same) else {
+            self.series.push(series);
+            return;
+        };
+        for point in series.what.points {
+            add_runs(&mut known.what.at(point.x).figures, point.figures);
+        }
     }
 
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
@@ -105,14 +141,12 @@ impl File {
             .with_context(|| format!("{} cannot be written", path.display()))
     }
 
-    #[allow(dead_code, reason = "for whoever makes something of it")]
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("{} cannot be read", path.display()))?;
         Self::parse(&text).with_context(|| path.display().to_string())
     }
 
-    #[allow(dead_code, reason = "for whoever makes something of it")]
     fn parse(text: &str) -> Result<Self> {
         /// What every format has.
         #[derive(Deserialize)]
@@ -130,12 +164,27 @@ impl File {
     }
 }
 
-fn measured<T>(all: Vec<T>, server: &str, durability: &str) -> impl Iterator<Item = Measured<T>> {
-    all.into_iter().map(move |what| Measured {
-        server: server.to_owned(),
-        durability: durability.to_owned(),
-        what,
-    })
+impl<T> Measured<T> {
+    fn new(server: &str, durability: &str, what: T) -> Self {
+        Self {
+            server: server.to_owned(),
+            durability: durability.to_owned(),
+            what,
+        }
+    }
+
+    /// Whether both are of the same server with the same durability.
+    pub(super) fn is_of<U>(&self, other: &Measured<U>) -> bool {
+        self.server == other.server && self.durability == other.durability
+    }
+}
+
+fn add_runs(known: &mut Vec<Figure>, more: Vec<Figure>) {
+    for figure in more {
+        for run in figure.runs {
+            super::add(known, &figure.name, &figure.unit, run);
+        }
+    }
 }
 
 fn now() -> String {
@@ -173,6 +222,20 @@ mod tests {
         let file = sample();
         let text = serde_json::to_string(&file).unwrap();
         assert_eq!(File::parse(&text).unwrap(), file);
+    }
+
+    #[test]
+    fn the_same_workload_again_is_more_runs_and_another_server_is_another_row() {
+        let mut file = sample();
+        file.absorb(sample());
+        assert_eq!((file.rows.len(), file.series.len()), (1, 1));
+        assert_eq!(file.rows[0].what.figures[0].runs.len(), 4);
+        assert_eq!(file.series[0].what.points[0].figures[0].runs, [2.0, 2.0]);
+        let mut other = sample();
+        other.rows[0].server = "redis 7.0.15".to_owned();
+        other.series[0].durability = "os".to_owned();
+        file.absorb(other);
+        assert_eq!((file.rows.len(), file.series.len()), (2, 2));
     }
 
     #[test]

@@ -2,15 +2,21 @@
 //!
 //! `table` shows, `file` keeps, `targets` says what was promised, `page` and `chart` make documents of files, `compare` sets two files side by side.
 
+mod chart;
+mod compare;
 mod file;
+mod page;
 mod table;
+mod targets;
 
 use std::collections::BTreeMap;
 
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
+pub(crate) use compare::{Options as CompareOptions, compare};
 pub(crate) use file::{File, Machine};
+pub(crate) use page::{Options as ReportOptions, report};
 pub(crate) use table::table;
 
 /// What one workload came to.
@@ -54,6 +60,15 @@ pub(crate) struct Point {
     pub(crate) figures: Vec<Figure>,
 }
 
+/// Which way a figure is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Better {
+    Lower,
+    Higher,
+    /// It says how something was done, not how well.
+    Neither,
+}
+
 /// What a scenario came to.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
@@ -87,13 +102,19 @@ impl Row {
         self
     }
 
+    /// Whether it is the same workload. Words count too: not everything that makes a workload is a number.
+    fn is_same(&self, other: &Self) -> bool {
+        self.scenario == other.scenario
+            && self.sizes == other.sizes
+            && self.workload == other.workload
+    }
+
     /// Adds one run's value of a figure.
     pub(crate) fn add(&mut self, name: &str, unit: &str, value: f64) {
         add(&mut self.figures, name, unit, value);
     }
 }
 
-#[allow(dead_code, reason = "for scenarios that grow")]
 impl Series {
     pub(crate) fn new(name: &str, x_label: &str) -> Self {
         Self {
@@ -147,6 +168,22 @@ impl Serialize for Figure {
 }
 
 impl Figure {
+    /// Told by the unit, so that a new figure needs nothing but an honest one.
+    fn better(&self) -> Better {
+        let (name, unit) = (self.name.as_str(), self.unit.as_str());
+        // What the load generator costs, and what the disks do, is not the server's merit.
+        if name.starts_with("load ") || name.starts_with("flushes") {
+            return Better::Neither;
+        }
+        let base = unit.split(' ').next().unwrap_or_default();
+        match base {
+            _ if base.ends_with("/s") || base == "%" => Better::Higher,
+            "ns" | "us" | "ms" | "s" | "KiB" | "MiB" => Better::Lower,
+            "" if name.ends_with("after : before") => Better::Lower,
+            _ => Better::Neither,
+        }
+    }
+
     fn sorted(&self) -> Vec<f64> {
         let mut sorted = self.runs.clone();
         sorted.sort_by(f64::total_cmp);
@@ -203,6 +240,34 @@ mod tests {
         assert_eq!(row.figures[0].runs, [1.0, 2.0]);
         assert_eq!(row.figures[1].runs, [3.0]);
         assert_eq!(row.sizes["readers"], 3);
+    }
+
+    #[test]
+    fn which_way_is_better_is_told_by_the_unit() {
+        let better = |name: &str, unit: &str| {
+            let (name, unit, runs) = (name.to_owned(), unit.to_owned(), Vec::new());
+            Figure { name, unit, runs }.better()
+        };
+        for (name, unit, expected) in [
+            ("server CPU", "s per million", Better::Lower),
+            ("server memory", "KiB per client", Better::Lower),
+            ("p99.9", "us", Better::Lower),
+            (
+                "some stopped: server memory, most",
+                "MiB more",
+                Better::Lower,
+            ),
+            ("server memory, after : before", "", Better::Lower),
+            ("deliveries", "1/s", Better::Higher),
+            ("encode, C16", "GB/s raw", Better::Higher),
+            ("speed of the others", "%", Better::Higher),
+            ("load CPU", "s per million", Better::Neither),
+            ("flushes of all disks", "1/s", Better::Neither),
+            ("server cores in use", "", Better::Neither),
+            ("told to slow down", "attempts", Better::Neither),
+        ] {
+            assert_eq!(better(name, unit), expected, "{name}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The table for people.
 
 use std::fmt::Write;
+use std::ops::Range;
 
 use super::{Figure, Outcome};
 
@@ -15,7 +16,7 @@ const HEAD: [&str; COLUMNS] = [
 ];
 const COLUMNS: usize = 7;
 /// The columns that are numbers.
-const NUMBERS: std::ops::Range<usize> = 3..6;
+const NUMBERS: Range<usize> = 3..6;
 
 /// A line for each figure; of series, one for each figure at each size. Durability stands in every line.
 pub(crate) fn table(outcome: &Outcome, durability: &str) -> String {
@@ -30,7 +31,7 @@ pub(crate) fn table(outcome: &Outcome, durability: &str) -> String {
             lines.extend(cells(&workload, durability, &point.figures));
         }
     }
-    aligned(&lines)
+    aligned(&lines, NUMBERS)
 }
 
 fn cells<'a>(
@@ -52,8 +53,9 @@ fn cells<'a>(
     })
 }
 
-fn aligned(lines: &[[String; COLUMNS]]) -> String {
-    let widths: [usize; COLUMNS] = std::array::from_fn(|column| {
+/// Lines with their cells below each other, two spaces between them; numbers stand at the right.
+pub(super) fn aligned<const N: usize>(lines: &[[String; N]], numbers: Range<usize>) -> String {
+    let widths: [usize; N] = std::array::from_fn(|column| {
         let widths = lines.iter().map(|line| line[column].chars().count());
         widths.max().unwrap_or(0)
     });
@@ -61,13 +63,13 @@ fn aligned(lines: &[[String; COLUMNS]]) -> String {
     for line in lines {
         for (column, (cell, width)) in line.iter().zip(widths).enumerate() {
             // Writing to a String cannot fail.
-            let _ = if NUMBERS.contains(&column) {
+            let _ = if numbers.contains(&column) {
                 write!(text, "{cell:>width$}  ")
             } else {
                 write!(text, "{cell:<width$}  ")
             };
         }
-        text.truncate(text.trim_end().len());
+        text.truncate(text.trim_end_matches(' ').len());
         text.push('\n');
     }
     text

@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use hdrhistogram::Histogram;
 
-use super::{Bench, Meter, progress};
+use super::{Bench, Meter, add_delays, progress};
 use crate::driver::Driver;
 use crate::report::Row;
 use crate::server::Server;
@@ -65,11 +65,7 @@ fn one<D: Driver + Copy>(bench: &Bench<D>, options: &Options, server: &Server) -
         swarm.expect_silence()?;
         swarm.forget();
         if run > 0 {
-            let micros = |quantile| delays.value_at_quantile(quantile) as f64 / 1e3;
-            row.add("p50", "us", micros(0.5));
-            row.add("p99", "us", micros(0.99));
-            row.add("p99.9", "us", micros(0.999));
-            row.add("max", "us", delays.max() as f64 / 1e3);
+            add_delays(&mut row, "", &delays);
             spent.add_deliveries(&mut row, deliveries);
         }
     }

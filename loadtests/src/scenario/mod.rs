@@ -2,8 +2,10 @@
 
 mod durable;
 mod fanout;
+mod growth;
 mod idle;
 mod latency;
+mod memory;
 mod resume;
 mod rooms;
 mod siege;
@@ -15,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 use clap::{FromArgMatches, Subcommand};
+use hdrhistogram::Histogram;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::driver::Driver;
@@ -51,7 +54,9 @@ pub(crate) enum Scenario {
     Storm(storm::Options),
     /// Sockets that say nothing and a flood of wrong passwords: what a client notices of it
     Siege(siege::Options),
-    /// All of them, one after the other
+    /// What changes with readers, rooms and clients: the same workloads at several sizes
+    Growth(growth::Options),
+    /// All of them but growth, one after the other
     All,
 }
 
@@ -68,7 +73,7 @@ pub(crate) struct Bench<D> {
 }
 
 impl Scenario {
-    /// What it consists of: itself, or, of all, one after the other.
+    /// What it consists of: itself, or all but growth, one after the other.
     pub(crate) fn parts(&self) -> Result<Vec<Self>> {
         let Self::All = self else {
             return Ok(vec![self.clone()]);
@@ -93,6 +98,7 @@ impl Scenario {
             Self::Resume(options) => resume::run(bench, options)?.into(),
             Self::Storm(options) => storm::run(bench, options)?.into(),
             Self::Siege(options) => siege::run(bench, options)?.into(),
+            Self::Growth(options) => growth::run(bench, options)?,
             Self::All => bail!("all of them are run one by one"),
         })
     }
@@ -225,4 +231,13 @@ impl Spent {
             self.server_cpu.as_secs_f64() / wall,
         );
     }
+}
+
+/// Adds p50, p99, p99.9 and the worst of `delays`, which are in nanoseconds; the names begin with `what`.
+fn add_delays(row: &mut Row, what: &str, delays: &Histogram<u64>) {
+    for (name, quantile) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)] {
+        let micros = delays.value_at_quantile(quantile) as f64 / 1e3;
+        row.add(&format!("{what}{name}"), "us", micros);
+    }
+    row.add(&format!("{what}max"), "us", delays.max() as f64 / 1e3);
 }

@@ -15,7 +15,7 @@ use anyhow::{Result, anyhow, bail, ensure};
 use clap::Args;
 
 use super::idle::settled;
-use super::{Bench, Meter, progress};
+use super::{Bench, Meter, add_delays, progress};
 use crate::crowd::{Crowd, Heard, address_of};
 use crate::driver::Driver;
 use crate::people::People;
@@ -139,10 +139,7 @@ fn one(options: &Options, server: &Server, people: &People, row: &mut Row) -> Re
     let answered = besieged?;
     let delays = pings?;
     let spent = meter.stop()?;
-    let micros = |nanos: u64| nanos as f64 / 1e3;
-    row.add("PING, p50", "us", micros(delays.value_at_quantile(0.5)));
-    row.add("PING, p99", "us", micros(delays.value_at_quantile(0.99)));
-    row.add("PING, max", "us", micros(delays.max()));
+    add_delays(row, "PING, ", &delays);
     row.add("PINGs answered", "", delays.len() as f64);
     row.add(
         "server cores in use",
