@@ -13,7 +13,7 @@ use crate::driver::mqtt::Mqtt;
 use crate::driver::nats::Nats;
 use crate::driver::redis::Redis;
 use crate::peer::Peer;
-use crate::report::{Row, short};
+use crate::report::{self, Outcome, Row, short};
 use crate::scenario::{Bench, Scenario};
 use crate::server::Source;
 
@@ -30,79 +30,79 @@ pub(crate) struct Settings {
     pub(crate) descriptors: u64,
 }
 
+/// One who takes part.
+#[derive(Debug)]
+pub(crate) struct Contestant {
+    source: Source,
+    name: String,
+}
+
 /// What a server came to.
 #[derive(Debug)]
 pub(crate) struct Measured {
     pub(crate) server: String,
     pub(crate) durability: &'static str,
-    pub(crate) rows: Vec<Row>,
+    pub(crate) outcome: Outcome,
 }
 
-/// One who takes part.
-struct Contestant {
-    source: Source,
-    name: String,
-    rows: Vec<Row>,
-    failed: Option<anyhow::Error>,
-}
-
-/// Runs `scenario` against each source: alone all runs in one go, else each in turn, anew for each run. Who fails is left out from then
-/// on and named in the second result.
-pub(crate) fn run(
-    scenario: &Scenario,
-    sources: Vec<Source>,
-    settings: Settings,
-) -> Result<(Vec<Measured>, Vec<anyhow::Error>)> {
-    let mut contestants = Vec::new();
-    for source in sources {
+/// Who takes part in `scenario`, if all of them can.
+pub(crate) fn enter(scenario: &Scenario, sources: Vec<Source>) -> Result<Vec<Contestant>> {
+    let enter = |source| {
         let name = match &source {
             Source::Peer(peer) => {
                 ensure!(
                     scenario.suits_peers(),
-                    "this workload is about what only our server has; other servers can take part in idle, fanout, single, rooms and latency"
+                    "this workload is about what only our server has; other servers can take part in idle, fanout, single, rooms, latency and growth"
                 );
                 peer.find()?
             }
             Source::Binary { .. } | Source::Running { .. } => OURS.to_owned(),
         };
-        contestants.push(Contestant {
-            source,
-            name,
-            rows: Vec::new(),
-            failed: None,
-        });
-    }
+        Ok(Contestant { source, name })
+    };
+    sources.into_iter().map(enter).collect()
+}
+
+/// Runs `scenario` against each: alone all runs in one go, else each in turn, anew for each run. Who fails is left out from then on;
+/// the second result says why.
+pub(crate) fn run(
+    scenario: &Scenario,
+    contestants: &[Contestant],
+    settings: Settings,
+) -> (Vec<Measured>, Vec<anyhow::Error>) {
     let rounds = match contestants.len() {
         1 => 1,
         _ => settings.runs,
     };
+    let settings = Settings {
+        runs: settings.runs / rounds,
+        ..settings
+    };
+    let mut outcomes: Vec<_> = contestants.iter().map(|_| Ok(Outcome::default())).collect();
     for _ in 0..rounds {
-        for contestant in contestants.iter_mut().filter(|who| who.failed.is_none()) {
-            let settings = Settings {
-                runs: settings.runs / rounds,
-                ..settings
+        for (contestant, outcome) in contestants.iter().zip(&mut outcomes) {
+            let Ok(so_far) = outcome else {
+                continue;
             };
             match one(scenario, contestant, settings) {
-                Ok(rows) => merge(&mut contestant.rows, rows),
-                Err(error) => {
-                    contestant.failed = Some(error.context(contestant.name.clone()));
-                }
+                Ok(more) => merge(so_far, more),
+                // A median of fewer runs than the others' would not show that.
+                Err(error) => *outcome = Err(error.context(contestant.name.clone())),
             }
         }
     }
     let (mut measured, mut failed) = (Vec::new(), Vec::new());
-    for contestant in contestants {
-        let durability = durability_of(&contestant.source, settings);
-        if !contestant.rows.is_empty() {
-            measured.push(Measured {
-                server: contestant.name,
-                durability,
-                rows: contestant.rows,
-            });
+    for (contestant, outcome) in contestants.iter().zip(outcomes) {
+        match outcome {
+            Ok(outcome) => measured.push(Measured {
+                server: contestant.name.clone(),
+                durability: durability_of(&contestant.source, settings),
+                outcome,
+            }),
+            Err(error) => failed.push(error),
         }
-        failed.extend(contestant.failed);
     }
-    Ok((measured, failed))
+    (measured, failed)
 }
 
 fn durability_of(source: &Source, settings: Settings) -> &'static str {
@@ -112,7 +112,7 @@ fn durability_of(source: &Source, settings: Settings) -> &'static str {
     }
 }
 
-fn one(scenario: &Scenario, contestant: &Contestant, settings: Settings) -> Result<Vec<Row>> {
+fn one(scenario: &Scenario, contestant: &Contestant, settings: Settings) -> Result<Outcome> {
     match contestant.source {
         Source::Binary { .. } | Source::Running { .. } => {
             with(Gencomm, scenario, contestant, settings)
@@ -129,7 +129,7 @@ fn with<D: Driver + Copy>(
     scenario: &Scenario,
     contestant: &Contestant,
     settings: Settings,
-) -> Result<Vec<Row>> {
+) -> Result<Outcome> {
     let bench = Bench {
         driver,
         source: contestant.source.clone(),
@@ -141,17 +141,30 @@ fn with<D: Driver + Copy>(
     scenario.run(&bench)
 }
 
-/// Adds the runs of `more` to those of the same workload and figure.
-fn merge(rows: &mut Vec<Row>, more: Vec<Row>) {
-    for row in more {
-        let known = rows.iter_mut().find(|known| is_same(known, &row));
-        let Some(known) = known else {
-            rows.push(row);
+/// Adds the runs of `more` to those of the same workload and figure, or of the same place in a series.
+fn merge(all: &mut Outcome, more: Outcome) {
+    for row in more.rows {
+        let Some(known) = all.rows.iter_mut().find(|known| is_same(known, &row)) else {
+            all.rows.push(row);
             continue;
         };
         for figure in row.figures {
             for value in figure.runs {
-                known.add(figure.name, figure.unit, value);
+                known.add(&figure.name, &figure.unit, value);
+            }
+        }
+    }
+    for series in more.series {
+        let known = all.series.iter_mut();
+        let Some(known) = known.into_iter().find(|known| known.name == series.name) else {
+            all.series.push(series);
+            continue;
+        };
+        for point in series.points {
+            for figure in point.figures {
+                for value in figure.runs {
+                    known.add(point.x, &figure.name, &figure.unit, value);
+                }
             }
         }
     }
@@ -161,8 +174,24 @@ fn is_same(one: &Row, other: &Row) -> bool {
     one.scenario == other.scenario && one.workload == other.workload
 }
 
+/// The table for people: of one server with all it can tell, of several beside each other. Series are shown by server.
+pub(crate) fn shown(measured: &[Measured]) -> String {
+    let has_rows = measured.iter().any(|one| !one.outcome.rows.is_empty());
+    if measured.len() > 1 && has_rows {
+        return beside(measured);
+    }
+    let each = measured.iter().map(|one| {
+        let table = report::table(&one.outcome, one.durability);
+        match measured.len() {
+            1 => table,
+            _ => format!("{}\n{table}", one.server),
+        }
+    });
+    each.collect::<Vec<_>>().join("\n")
+}
+
 /// Medians beside each other, and behind each of the others how many times the first one's it is.
-pub(crate) fn table(measured: &[Measured]) -> String {
+fn beside(measured: &[Measured]) -> String {
     let Some((first, others)) = measured.split_first() else {
         return String::new();
     };
@@ -177,16 +206,20 @@ pub(crate) fn table(measured: &[Measured]) -> String {
             .map(|who| format!("{} ({})", who.server, who.durability)),
     );
     let mut lines = vec![head];
-    for row in &first.rows {
+    for row in &first.outcome.rows {
         for figure in &row.figures {
             let mut line = vec![
                 format!("{}: {}", row.scenario, row.workload),
-                figure.name.to_owned(),
-                figure.unit.to_owned(),
+                figure.name.clone(),
+                figure.unit.clone(),
                 short(figure.median()),
             ];
             for other in others {
-                let row = other.rows.iter().find(|theirs| is_same(theirs, row));
+                let row = other
+                    .outcome
+                    .rows
+                    .iter()
+                    .find(|theirs| is_same(theirs, row));
                 let theirs = row.and_then(|row| {
                     let mut figures = row.figures.iter();
                     figures.find(|theirs| theirs.name == figure.name)
@@ -228,37 +261,47 @@ pub(crate) fn table(measured: &[Measured]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::Series;
 
-    fn row(value: f64) -> Row {
+    fn outcome(value: f64) -> Outcome {
         let mut row = Row::new("fanout", "tiny".to_owned());
         row.add("deliveries", "1/s", value);
-        row
+        let mut series = Series::new("fanout by readers", "readers");
+        series.add(5.0, "deliveries", "1/s", value);
+        Outcome {
+            rows: vec![row],
+            series: vec![series],
+        }
     }
 
     #[test]
     fn runs_are_put_together_and_shown_beside_each_other() {
-        let mut rows = Vec::new();
+        let mut all = Outcome::default();
         for value in [10.0, 30.0, 20.0] {
-            merge(&mut rows, vec![row(value)]);
+            merge(&mut all, outcome(value));
         }
-        assert_eq!((rows.len(), rows[0].figures[0].runs.len()), (1, 3));
-        let measured = |server: &str, rows| Measured {
+        assert_eq!((all.rows.len(), all.rows[0].figures[0].runs.len()), (1, 3));
+        let point = &all.series[0].points[0];
+        assert_eq!((all.series.len(), point.figures[0].runs.len()), (1, 3));
+        let measured = |server: &str, outcome| Measured {
             server: server.to_owned(),
             durability: "none",
-            rows,
+            outcome,
         };
         let all = [
-            measured("gencomm", rows),
-            measured("redis 7", vec![row(5.0)]),
-            measured("nothing", Vec::new()),
+            measured("gencomm", all),
+            measured("redis 7", outcome(5.0)),
+            measured("nothing", Outcome::default()),
         ];
-        let text = table(&all);
+        let text = shown(&all);
         let line = text.lines().nth(1).unwrap();
         assert!(
             line.contains("20.0") && line.contains("5.00 (x 0.250)"),
             "{text}"
         );
         assert!(line.ends_with(" -"), "{text}");
-        assert_eq!(table(&[]), "");
+        // One alone is shown with its least and most.
+        assert!(shown(&all[..1]).contains("least"));
+        assert_eq!(shown(&[]), "");
     }
 }

@@ -18,13 +18,15 @@ mod server;
 mod swarm;
 mod sys;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{self, ExitCode};
 
 use anyhow::{Context, Result, ensure};
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use contest::Settings;
 use peer::Peer;
+use report::{File, Machine};
 use scenario::Scenario;
 use server::Source;
 
@@ -32,12 +34,11 @@ use server::Source;
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Examples:\n  loadtests all --json all.json\n  loadtests fanout --runs 5\n  loadtests durable --durability os"
+    after_help = "Examples:\n  loadtests all --json all.json\n  loadtests fanout --runs 5\n  loadtests durable --durability os\n  loadtests single --peers redis,ngircd\n  loadtests growth --of fanout,clients --json growth.json\n  loadtests compare before.json after.json\n  loadtests report all.json growth.json"
 )]
 struct Cli {
-    /// What to run
     #[command(subcommand)]
-    scenario: Scenario,
+    command: Command,
     /// Measured runs of each workload; the table shows their medians
     #[arg(long, global = true, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     runs: u32,
@@ -73,6 +74,16 @@ struct Cli {
     json: Option<PathBuf>,
 }
 
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[command(flatten)]
+    Measure(Scenario),
+    /// Make charts of figures, and a table of what was promised and what was measured
+    Report(report::ReportOptions),
+    /// Set two files of figures side by side; exit code 1 if something got worse by more than the noise
+    Compare(report::CompareOptions),
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Durability {
     /// It is on the disk
@@ -93,46 +104,92 @@ impl Durability {
     }
 }
 
-fn main() -> Result<()> {
+/// Exit codes: 0 is good, 1 is a comparison that found something worse, 2 is an error.
+fn main() -> ExitCode {
     let cli = Cli::parse();
-    let descriptors = sys::raise_descriptor_limit().context("the limit of descriptors")?;
+    let done = match &cli.command {
+        Command::Measure(scenario) => run(&cli, scenario).map(|()| true),
+        Command::Report(options) => report::report(options).map(|()| true),
+        Command::Compare(options) => report::compare(options),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("Error: {error:?}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Runs what was asked for. What is done is shown and kept at once: of a long call that fails, what came before remains, and what comes after
+/// is measured all the same.
+fn run(cli: &Cli, scenario: &Scenario) -> Result<()> {
     let settings = Settings {
         durability: cli.durability.name(),
         runs: cli.runs,
-        descriptors,
+        descriptors: sys::raise_descriptor_limit().context("the limit of descriptors")?,
     };
-    let (sources, name) = match cli.peer {
-        Some(peer) => (vec![Source::Peer(peer)], String::new()),
-        None => {
-            let (ours, name) = source(&cli)?;
-            let peers = cli.peers.iter().map(|&peer| Source::Peer(peer));
-            (std::iter::once(ours).chain(peers).collect(), name)
+    let mut sources = match cli.peer {
+        Some(peer) => vec![Source::Peer(peer)],
+        None => vec![source(cli)?],
+    };
+    let version = match sources.as_slice() {
+        [Source::Binary { path, .. }] => version(path),
+        _ => None,
+    };
+    sources.extend(cli.peers.iter().map(|&peer| Source::Peer(peer)));
+    let contestants = contest::enter(scenario, sources)?;
+    let mut file = File::new(version, Machine::here());
+    let (parts, mut failed) = (scenario.parts()?, Vec::new());
+    for part in &parts {
+        let (measured, errors) = contest::run(part, &contestants, settings);
+        if !measured.is_empty() {
+            println!("{}", contest::shown(&measured));
         }
-    };
-    let is_alone = sources.len() == 1;
-    let (measured, mut failed) = contest::run(&cli.scenario, sources, settings)?;
-    match measured.as_slice() {
-        [one] if is_alone => print!("{}", report::table(&one.rows, one.durability)),
-        all => print!("{}", contest::table(all)),
+        for one in measured {
+            file.add(one.outcome, &one.server, one.durability);
+        }
+        for error in errors {
+            if parts.len() * contestants.len() == 1 {
+                return Err(error);
+            }
+            eprintln!("Error: {error:?}\n");
+            failed.push(format!("{error:#}"));
+        }
+        if let Some(path) = cli.json.as_deref() {
+            file.write(path)?;
+        }
     }
-    if let Some(path) = &cli.json {
-        report::write_json(path, &measured, &name)?;
-    }
-    let first = failed.drain(..1.min(failed.len())).next();
-    for error in failed {
-        eprintln!("Error: {error:?}");
-    }
-    first.map_or(Ok(()), Err)
+    ensure!(
+        failed.is_empty(),
+        "{} of {} workloads failed: {}",
+        failed.len(),
+        parts.len() * contestants.len(),
+        failed.join("; ")
+    );
+    Ok(())
 }
 
-/// Where the server comes from, and its name for the report.
-fn source(cli: &Cli) -> Result<(Source, String)> {
+/// What a binary says that it is, in one line.
+fn version(binary: &Path) -> Option<String> {
+    let output = process::Command::new(binary)
+        .arg("--version")
+        .output()
+        .ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let line = text.lines().next()?.trim();
+    (output.status.success() && !line.is_empty()).then(|| line.to_owned())
+}
+
+/// Where the server comes from.
+fn source(cli: &Cli) -> Result<Source> {
     if let (Some(address), Some(process)) = (&cli.server, cli.pid) {
         let source = Source::Running {
             address: server::resolve(address)?,
             process,
         };
-        return Ok((source, address.clone()));
+        return Ok(source);
     }
     let path = match &cli.server_binary {
         Some(path) => path.clone(),
@@ -148,6 +205,5 @@ fn source(cli: &Cli) -> Result<(Source, String)> {
                 .join("loadtests-data")
         }
     };
-    let name = path.display().to_string();
-    Ok((Source::Binary { path, data }, name))
+    Ok(Source::Binary { path, data })
 }

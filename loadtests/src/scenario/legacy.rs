@@ -49,7 +49,13 @@ pub(super) fn run<D: Driver + Copy>(bench: &Bench<D>, options: &Options) -> Resu
         ..
     } = options;
     let workload = format!("{messages} to {clients} original clients and {readers} readers");
-    let mut row = Row::new("legacy", workload);
+    let sizes = [
+        ("clients", clients),
+        ("readers", readers),
+        ("messages", messages),
+    ];
+    let sizes = sizes.map(|(name, size)| (name, u64::from(*size)));
+    let mut row = Row::new("legacy", workload).with_sizes(&sizes);
     let settings = [
         ("LEGACY__ENABLED", "true"),
         ("LEGACY__AUTH_PORT", "0"),

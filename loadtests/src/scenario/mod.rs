@@ -2,9 +2,11 @@
 
 mod durable;
 mod fanout;
+mod growth;
 mod idle;
 mod latency;
 mod legacy;
+mod memory;
 mod resume;
 mod rooms;
 mod siege;
@@ -14,13 +16,14 @@ mod storm;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::{FromArgMatches, Subcommand};
+use hdrhistogram::Histogram;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::driver::Driver;
 use crate::proc::Process;
-use crate::report::Row;
+use crate::report::{Outcome, Row};
 use crate::server::{Server, Source};
 use crate::swarm::{SmallBuffers, Swarm};
 
@@ -54,7 +57,9 @@ pub(crate) enum Scenario {
     Siege(siege::Options),
     /// Clients of the original system in the lobby, and readers of today beside them: what a delivery costs that is a connection
     Legacy(legacy::Options),
-    /// All of them, one after the other
+    /// What changes with readers, rooms and clients: the same workloads at several sizes
+    Growth(growth::Options),
+    /// All of them but growth, one after the other
     All,
 }
 
@@ -71,30 +76,35 @@ pub(crate) struct Bench<D> {
 }
 
 impl Scenario {
-    pub(crate) fn run<D: Driver + Copy>(&self, bench: &Bench<D>) -> Result<Vec<Row>> {
-        match self {
-            Self::Idle(options) => idle::run(bench, options),
-            Self::Fanout(options) => fanout::run(bench, options),
-            Self::Durable(options) => durable::run(bench, options),
-            Self::Single(options) => single::run(bench, options),
-            Self::Rooms(options) => rooms::run(bench, options),
-            Self::Slow(options) => slow::run(bench, options),
-            Self::Latency(options) => latency::run(bench, options),
-            Self::Resume(options) => resume::run(bench, options),
-            Self::Storm(options) => storm::run(bench, options),
-            Self::Siege(options) => siege::run(bench, options),
-            Self::Legacy(options) => legacy::run(bench, options),
-            Self::All => {
-                let mut rows = Vec::new();
-                for name in [
-                    "idle", "fanout", "single", "rooms", "slow", "latency", "durable", "resume",
-                    "storm", "siege", "legacy",
-                ] {
-                    rows.extend(Self::with_defaults(name)?.run(bench)?);
-                }
-                Ok(rows)
-            }
-        }
+    /// What it consists of: itself, or all but growth, one after the other.
+    pub(crate) fn parts(&self) -> Result<Vec<Self>> {
+        let Self::All = self else {
+            return Ok(vec![self.clone()]);
+        };
+        let names = [
+            "idle", "fanout", "single", "rooms", "slow", "latency", "durable", "resume", "storm",
+            "siege", "legacy",
+        ];
+        names.into_iter().map(Self::with_defaults).collect()
+    }
+
+    /// Runs one of the [`parts`](Self::parts).
+    pub(crate) fn run<D: Driver + Copy>(&self, bench: &Bench<D>) -> Result<Outcome> {
+        Ok(match self {
+            Self::Idle(options) => idle::run(bench, options)?.into(),
+            Self::Fanout(options) => fanout::run(bench, options)?.into(),
+            Self::Durable(options) => durable::run(bench, options)?.into(),
+            Self::Single(options) => single::run(bench, options)?.into(),
+            Self::Rooms(options) => rooms::run(bench, options)?.into(),
+            Self::Slow(options) => slow::run(bench, options)?.into(),
+            Self::Latency(options) => latency::run(bench, options)?.into(),
+            Self::Resume(options) => resume::run(bench, options)?.into(),
+            Self::Storm(options) => storm::run(bench, options)?.into(),
+            Self::Siege(options) => siege::run(bench, options)?.into(),
+            Self::Legacy(options) => legacy::run(bench, options)?.into(),
+            Self::Growth(options) => growth::run(bench, options)?,
+            Self::All => bail!("all of them are run one by one"),
+        })
     }
 
     /// Whether it needs no more of a server than that it passes messages on.
@@ -104,7 +114,8 @@ impl Scenario {
             | Self::Fanout(_)
             | Self::Single(_)
             | Self::Rooms(_)
-            | Self::Latency(_) => true,
+            | Self::Latency(_)
+            | Self::Growth(_) => true,
             Self::Durable(_)
             | Self::Slow(_)
             | Self::Resume(_)
@@ -249,4 +260,13 @@ impl Spent {
             self.server_cpu.as_secs_f64() / wall,
         );
     }
+}
+
+/// Adds p50, p99, p99.9 and the worst of `delays`, which are in nanoseconds; the names begin with `what`.
+fn add_delays(row: &mut Row, what: &str, delays: &Histogram<u64>) {
+    for (name, quantile) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)] {
+        let micros = delays.value_at_quantile(quantile) as f64 / 1e3;
+        row.add(&format!("{what}{name}"), "us", micros);
+    }
+    row.add(&format!("{what}max"), "us", delays.max() as f64 / 1e3);
 }
