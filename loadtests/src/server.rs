@@ -22,6 +22,8 @@ const START_DEADLINE: Duration = Duration::from_secs(30);
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
 /// Between two looks whether a peer takes connections: it does not say so.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// Connections under way at a time: well below most servers' backlog.
+const CONNECTING_MAX: usize = 256;
 /// How much of a failed server's log is shown.
 const LOG_TAIL_BYTES: usize = 4096;
 /// Its name, beside the data.
@@ -43,6 +45,8 @@ pub(crate) enum Source {
 pub(crate) struct Server {
     pub(crate) address: SocketAddrV4,
     pub(crate) process: Process,
+    /// How many connections may be under way to it at a time.
+    pub(crate) connecting_max: usize,
     /// What it said when it was ready.
     ready: String,
     own: Option<Own>,
@@ -65,6 +69,7 @@ impl Server {
             Source::Running { address, process } => Ok(Self {
                 address: *address,
                 process: Process(*process),
+                connecting_max: CONNECTING_MAX,
                 ready: String::new(),
                 own: None,
             }),
@@ -127,6 +132,7 @@ impl Server {
             Ok(()) => Ok(Self {
                 address,
                 process: Process(own.child.id()),
+                connecting_max: peer.connecting_max().unwrap_or(CONNECTING_MAX),
                 ready: String::new(),
                 own: Some(own),
             }),
@@ -177,6 +183,7 @@ impl Server {
         Ok(Self {
             address: address_in(&ready, "main")?,
             process: Process(own.child.id()),
+            connecting_max: CONNECTING_MAX,
             ready,
             own: Some(own),
         })

@@ -12,14 +12,13 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::check::{Place, Room};
 use crate::driver::{Driver, Event};
+use crate::server::Server;
 use crate::sys::{Epoll, connect_from};
 
 /// Bytes read from a socket in one go.
 const READ_BYTES: usize = 256 * 1024;
 /// Connections from one source address: well below the ports that it has.
 const PER_ADDRESS: usize = 10_000;
-/// Connections under way at a time: well below any server's backlog.
-const CONNECTING_MAX: usize = 256;
 
 /// See the module.
 pub(crate) struct Swarm<D> {
@@ -37,6 +36,8 @@ pub(crate) struct Swarm<D> {
     /// If asked for: who received which messages when, since the last look.
     pub(crate) arrivals: Option<Vec<Arrival>>,
     small_buffers: Option<SmallBuffers>,
+    /// Connections under way at a time: fewer than the server's backlog holds.
+    connecting_max: usize,
 }
 
 /// Whose receive buffers are fixed, and to how much.
@@ -71,12 +72,13 @@ pub(crate) struct Arrival {
 impl<D: Driver + Copy> Swarm<D> {
     pub(crate) fn new(
         driver: D,
-        server: SocketAddrV4,
+        server: &Server,
         small_buffers: Option<SmallBuffers>,
     ) -> Result<Self> {
         Ok(Self {
             driver,
-            server,
+            server: server.address,
+            connecting_max: server.connecting_max,
             epoll: Epoll::new()?,
             rooms: Vec::new(),
             members: Vec::new(),
@@ -101,7 +103,9 @@ impl<D: Driver + Copy> Swarm<D> {
         // Names must not meet those of another run on the same server.
         let run = format!("{:x}", std::process::id());
         while self.entered < count {
-            while self.members.len() < count && self.members.len() - self.entered < CONNECTING_MAX {
+            while self.members.len() < count
+                && self.members.len() - self.entered < self.connecting_max
+            {
                 let number = self.members.len();
                 let room = room(number);
                 while self.rooms.len() <= room {

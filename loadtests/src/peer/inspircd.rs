@@ -7,6 +7,7 @@ pub(super) const PLAN: Plan = Plan {
     program: "inspircd",
     package: "inspircd",
     version: "--version",
+    connecting_max: None,
     configure,
 };
 

@@ -39,6 +39,8 @@ pub(crate) struct Plan {
     package: &'static str,
     /// What it is called with to say its version.
     version: &'static str,
+    /// Connections that may be under way to it at a time, if its backlog is short: what does not fit is reset.
+    connecting_max: Option<usize>,
     /// Puts its configuration into a folder of its own and returns its arguments.
     configure: fn(&Place<'_>) -> std::io::Result<Vec<String>>,
 }
@@ -85,6 +87,11 @@ impl Peer {
         let version = version(&text)
             .with_context(|| format!("{} {} tells no version", plan.program, plan.version))?;
         Ok(format!("{} {version}", plan.name))
+    }
+
+    /// See [`Plan::connecting_max`].
+    pub(crate) fn connecting_max(self) -> Option<usize> {
+        self.plan().connecting_max
     }
 
     /// The command that runs it in the foreground.

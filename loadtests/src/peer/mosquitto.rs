@@ -7,6 +7,7 @@ pub(super) const PLAN: Plan = Plan {
     program: "mosquitto",
     package: "mosquitto",
     version: "-h",
+    connecting_max: None,
     configure,
 };
 

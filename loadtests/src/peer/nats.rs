@@ -7,6 +7,7 @@ pub(super) const PLAN: Plan = Plan {
     program: "nats-server",
     package: "nats-server",
     version: "--version",
+    connecting_max: None,
     configure,
 };
 

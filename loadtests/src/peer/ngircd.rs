@@ -7,6 +7,8 @@ pub(super) const PLAN: Plan = Plan {
     program: "ngircd",
     package: "ngircd",
     version: "--version",
+    // Its backlog is 10.
+    connecting_max: Some(8),
     configure,
 };
 

@@ -10,6 +10,7 @@ pub(super) const PLAN: Plan = Plan {
     program: "redis-server",
     package: "redis-server",
     version: "--version",
+    connecting_max: None,
     configure,
 };
 

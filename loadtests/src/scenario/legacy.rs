@@ -83,7 +83,7 @@ fn one<D: Driver + Copy>(
     let [clients, readers, body_bytes] =
         [options.clients, options.readers, options.body_bytes].map(|size| size as usize);
     bench.ensure_descriptors(clients * SOCKETS_EACH + readers)?;
-    let mut swarm = Swarm::new(bench.driver, server.address, None)?;
+    let mut swarm = Swarm::new(bench.driver, server, None)?;
     swarm
         .rooms
         .push(Room::new(LOBBY.to_owned(), body_bytes, D::HEARS));

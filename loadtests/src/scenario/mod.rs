@@ -180,7 +180,7 @@ impl<D: Driver + Copy> Bench<D> {
             self.server_name,
             D::BODY_BYTES_MAX
         );
-        let mut swarm = Swarm::new(self.driver, server.address, small_buffers)?;
+        let mut swarm = Swarm::new(self.driver, server, small_buffers)?;
         let bar = progress("log-ins", count as u64);
         let deadline = Instant::now() + ENTER_DEADLINE;
         swarm.enter(count, body_bytes, deadline, room, |entered| {
