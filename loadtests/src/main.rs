@@ -138,7 +138,10 @@ fn measure<D: Driver + Copy>(
     for part in &parts {
         match part.run(bench) {
             Ok(outcome) => {
-                println!("{}", report::table(&outcome, bench.durability));
+                println!(
+                    "{}",
+                    report::table(&outcome, &bench.server_name, bench.durability)
+                );
                 file.add(outcome, &bench.server_name, bench.durability);
             }
             Err(error) if parts.len() == 1 => return Err(error),

@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 use super::file::{File, Measured};
+use super::found::OWN;
 use super::table::{aligned, short};
 use super::{Better, Figure};
 
@@ -164,7 +165,7 @@ impl Line {
             verdict(before.better(), ratio, noise)
         });
         let name = match workload.server.as_str() {
-            "gencomm" => workload.name.clone(),
+            OWN => workload.name.clone(),
             other => format!("{other}, {}", workload.name),
         };
         Self {

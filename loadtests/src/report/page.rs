@@ -10,8 +10,9 @@ use clap::Args;
 
 use super::chart::{self, Chart};
 use super::file::File;
+use super::found::Found;
 use super::table::short;
-use super::targets::{Bound, Found, TARGETS, Target};
+use super::targets::{TARGETS, Target};
 
 const BEGIN: &str = "<!-- figures: begin -->";
 const END: &str = "<!-- figures: end -->";
@@ -132,21 +133,15 @@ fn section(origins: &[String], all: &File, charts: &[Chart], link: Option<String
 }
 
 fn line(target: &Target, own: Option<&Found>, peer: Option<&Found>) -> String {
-    let bound = match target.bound {
-        Bound::AtMost(most) => format!("at most {}", short(most)),
-        Bound::AtLeast(least) => format!("at least {}", short(least)),
-    };
     let figure = match target.unit {
         "" => target.figure.to_owned(),
         unit => format!("{}, {unit}", target.figure),
     };
     let (durability, measured, runs, met) = match own {
-        None => (
-            "-".to_owned(),
-            "not measured".to_owned(),
-            "-".to_owned(),
-            "-",
-        ),
+        None => {
+            let durability = target.durability.unwrap_or("-").to_owned();
+            (durability, "not measured".to_owned(), "-".to_owned(), "-")
+        }
         Some(own) => {
             let value = own.value;
             let range = format!("{} to {}", short(value.least), short(value.most));
@@ -172,8 +167,8 @@ fn line(target: &Target, own: Option<&Found>, peer: Option<&Found>) -> String {
         }
     };
     format!(
-        "| {} | {durability} | {figure} | {measured} | {runs} | {bound} | {met} | {name} | {times} |\n",
-        target.workload
+        "| {} | {durability} | {figure} | {measured} | {runs} | {} | {met} | {name} | {times} |\n",
+        target.workload, target.bound
     )
 }
 
