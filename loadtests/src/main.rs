@@ -135,7 +135,10 @@ fn measure<D: Driver + Copy>(
 ) -> Result<()> {
     let mut file = File::new(version, Machine::here());
     let (parts, mut failed) = (scenario.parts()?, Vec::new());
-    for part in &parts {
+    for (number, (name, part)) in parts.iter().enumerate() {
+        if parts.len() > 1 {
+            eprintln!("{name}, {} of {}", number + 1, parts.len());
+        }
         match part.run(bench) {
             Ok(outcome) => {
                 println!(
@@ -147,7 +150,7 @@ fn measure<D: Driver + Copy>(
             Err(error) if parts.len() == 1 => return Err(error),
             Err(error) => {
                 eprintln!("Error: {error:?}\n");
-                failed.push(format!("{error:#}"));
+                failed.push(*name);
             }
         }
         if let Some(path) = json {
@@ -159,7 +162,7 @@ fn measure<D: Driver + Copy>(
         "{} of {} workloads failed: {}",
         failed.len(),
         parts.len(),
-        failed.join("; ")
+        failed.join(", ")
     );
     Ok(())
 }

@@ -32,11 +32,7 @@ pub(crate) fn compare(options: &Options) -> Result<bool> {
     );
     print!("{}", comparison.table());
     if before.machine != after.machine {
-        println!(
-            "\nMeasured on two machines: {before:?}, {after:?}",
-            before = before.machine,
-            after = after.machine
-        );
+        println!("\nTwo machines: {}; {}", before.machine, after.machine);
     }
     println!("\n{}", comparison.summary());
     Ok(comparison.count(Verdict::Worse) == 0)

@@ -73,17 +73,10 @@ pub(crate) fn report(options: &Options) -> Result<()> {
 fn origins(files: &[File]) -> Vec<String> {
     let mut lines = Vec::new();
     for file in files {
-        let machine = &file.machine;
-        let memory_gib = machine.memory_kib as f64 / f64::from(1 << 20);
         let day = file.date.split('T').next().unwrap_or_default();
         let version = file.server_version.as_deref();
-        let line = format!(
-            "{day}, {}, {} ({} cores), {memory_gib:.0} GiB, Linux {}",
-            version.unwrap_or("a server of unknown version"),
-            machine.cpu,
-            machine.cores,
-            machine.kernel
-        );
+        let version = version.unwrap_or("a server of unknown version");
+        let line = format!("{day}, {version}, {}", file.machine);
         if !lines.contains(&line) {
             lines.push(line);
         }
