@@ -37,25 +37,37 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
     /// Measured runs of each workload; the table shows their medians
-    #[arg(long, global = true, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, global = true, help_heading = "Measuring", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     runs: u32,
     /// What has to have happened before the server says OK. With --server: what that one is set to
-    #[arg(long, global = true, value_enum, default_value_t = Durability::Always)]
+    #[arg(long, global = true, help_heading = "Measuring", value_enum, default_value_t = Durability::Always)]
     durability: Durability,
     /// Measure a server that runs already
-    #[arg(long, global = true, value_name = "HOST:PORT", requires = "pid")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Measuring",
+        value_name = "HOST:PORT",
+        requires = "pid"
+    )]
     server: Option<String>,
     /// The process of that server
-    #[arg(long, global = true, requires = "server")]
+    #[arg(long, global = true, help_heading = "Measuring", requires = "server")]
     pid: Option<u32>,
     /// Measure this binary [default: gencomm beside this program, built first under cargo]
-    #[arg(long, global = true, value_name = "FILE", conflicts_with = "server")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Measuring",
+        value_name = "FILE",
+        conflicts_with = "server"
+    )]
     server_binary: Option<PathBuf>,
     /// Where the server's data folder is made, and removed after; a real disk [default: beside this program]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, help_heading = "Measuring", value_name = "DIR")]
     data: Option<PathBuf>,
     /// Write every run's figures to this file
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = "Measuring", value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
