@@ -180,13 +180,9 @@ pub(crate) fn shown(measured: &[Measured]) -> String {
     if measured.len() > 1 && has_rows {
         return beside(measured);
     }
-    let each = measured.iter().map(|one| {
-        let table = report::table(&one.outcome, one.durability);
-        match measured.len() {
-            1 => table,
-            _ => format!("{}\n{table}", one.server),
-        }
-    });
+    let each = measured
+        .iter()
+        .map(|one| report::table(&one.outcome, &one.server, one.durability));
     each.collect::<Vec<_>>().join("\n")
 }
 

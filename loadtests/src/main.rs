@@ -40,37 +40,50 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
     /// Measured runs of each workload; the table shows their medians
-    #[arg(long, global = true, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, global = true, help_heading = "Measuring", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     runs: u32,
     /// What has to have happened before the server says OK. With --server: what that one is set to
-    #[arg(long, global = true, value_enum, default_value_t = Durability::Always)]
+    #[arg(long, global = true, help_heading = "Measuring", value_enum, default_value_t = Durability::Always)]
     durability: Durability,
     /// Measure a server that runs already
-    #[arg(long, global = true, value_name = "HOST:PORT", requires = "pid")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Measuring",
+        value_name = "HOST:PORT",
+        requires = "pid"
+    )]
     server: Option<String>,
     /// The process of that server
-    #[arg(long, global = true, requires = "server")]
+    #[arg(long, global = true, help_heading = "Measuring", requires = "server")]
     pid: Option<u32>,
     /// Measure this binary [default: gencomm beside this program, built first under cargo]
-    #[arg(long, global = true, value_name = "FILE", conflicts_with = "server")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Measuring",
+        value_name = "FILE",
+        conflicts_with = "server"
+    )]
     server_binary: Option<PathBuf>,
     /// Measure this server instead of ours; it is started, with nothing on disk and no limits against floods
-    #[arg(long, global = true, value_enum, conflicts_with_all = ["server", "server_binary", "peers"])]
+    #[arg(long, global = true, help_heading = "Measuring", value_enum, conflicts_with_all = ["server", "server_binary", "peers"])]
     peer: Option<Peer>,
     /// Measure ours and these, in turn, with a new server for each run
     #[arg(
         long,
         global = true,
+        help_heading = "Measuring",
         value_enum,
         value_delimiter = ',',
         conflicts_with = "server"
     )]
     peers: Vec<Peer>,
     /// Where the server's data folder is made, and removed after; a real disk [default: beside this program]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, help_heading = "Measuring", value_name = "DIR")]
     data: Option<PathBuf>,
     /// Write every run's figures to this file
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = "Measuring", value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
@@ -142,7 +155,10 @@ fn run(cli: &Cli, scenario: &Scenario) -> Result<()> {
     let contestants = contest::enter(scenario, sources)?;
     let mut file = File::new(version, Machine::here());
     let (parts, mut failed) = (scenario.parts()?, Vec::new());
-    for part in &parts {
+    for (number, (name, part)) in parts.iter().enumerate() {
+        if parts.len() > 1 {
+            eprintln!("{name}, {} of {}", number + 1, parts.len());
+        }
         let (measured, errors) = contest::run(part, &contestants, settings);
         if !measured.is_empty() {
             println!("{}", contest::shown(&measured));
@@ -155,7 +171,10 @@ fn run(cli: &Cli, scenario: &Scenario) -> Result<()> {
                 return Err(error);
             }
             eprintln!("Error: {error:?}\n");
-            failed.push(format!("{error:#}"));
+            failed.push(match *name {
+                "" => error.to_string(),
+                name => format!("{name} of {error}"),
+            });
         }
         if let Some(path) = cli.json.as_deref() {
             file.write(path)?;

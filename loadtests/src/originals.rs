@@ -3,8 +3,10 @@
 //!
 //! In: how many, what one of them says. Out: what reached them, all of it checked. Owns their sockets and one epoll.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddrV4, TcpListener, TcpStream};
+mod connection;
+
+use std::io::{ErrorKind, Write};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -14,6 +16,7 @@ use crate::driver::original::{LOBBY, Original};
 use crate::driver::{Driver, Event};
 use crate::server::Server;
 use crate::sys::{Epoll, connect_from};
+use connection::{Connection, Purpose};
 
 const CALLBACK_PORT: u16 = 12090;
 const HEARTBEAT_PORT: u16 = 8070;
@@ -63,24 +66,6 @@ enum Port {
     Callback,
     Heartbeat,
     Delivery,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Purpose {
-    Ping,
-    AuthRequest,
-    Callback,
-    Heartbeat,
-    Delivery,
-    Message,
-}
-
-struct Connection {
-    stream: TcpStream,
-    client: usize,
-    purpose: Purpose,
-    /// Said once it is connected.
-    out: Vec<u8>,
 }
 
 /// The address of the `number`th client. Processes that run at the same time seldom share one, and say so if they do.
@@ -364,31 +349,6 @@ impl Originals {
         self.room.forget();
         self.clients.iter_mut().for_each(|c| c.place.forget());
         self.deliveries = 0;
-    }
-}
-
-impl Connection {
-    /// Says what is left, then reads once: how many bytes, 0 at the end; `None` if there is nothing yet.
-    fn exchange(&mut self, buffer: &mut [u8]) -> Result<Option<usize>> {
-        if !self.out.is_empty() {
-            match self.stream.write(&self.out) {
-                Ok(written) if written == self.out.len() => self.out.clear(),
-                Ok(_) => bail!("a short message was written in part only"),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
-                Err(error) => return Err(error).context("cannot send"),
-            }
-            if self.purpose == Purpose::Message {
-                self.stream.shutdown(Shutdown::Write)?;
-            }
-        }
-        loop {
-            return match self.stream.read(buffer) {
-                Ok(read) => Ok(Some(read)),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => Err(error).context("cannot read"),
-            };
-        }
     }
 }
 

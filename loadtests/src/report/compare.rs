@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 use super::file::{File, Measured};
+use super::found::OWN;
 use super::table::{aligned, short};
 use super::{Better, Figure};
 
@@ -31,11 +32,7 @@ pub(crate) fn compare(options: &Options) -> Result<bool> {
     );
     print!("{}", comparison.table());
     if before.machine != after.machine {
-        println!(
-            "\nMeasured on two machines: {before:?}, {after:?}",
-            before = before.machine,
-            after = after.machine
-        );
+        println!("\nTwo machines: {}; {}", before.machine, after.machine);
     }
     println!("\n{}", comparison.summary());
     Ok(comparison.count(Verdict::Worse) == 0)
@@ -164,7 +161,7 @@ impl Line {
             verdict(before.better(), ratio, noise)
         });
         let name = match workload.server.as_str() {
-            "gencomm" => workload.name.clone(),
+            OWN => workload.name.clone(),
             other => format!("{other}, {}", workload.name),
         };
         Self {

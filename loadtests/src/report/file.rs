@@ -19,6 +19,7 @@
 //! }
 //! ```
 
+use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -75,6 +76,19 @@ impl Machine {
             kernel: proc::kernel(),
             memory_kib: proc::memory_kib(),
         }
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            cpu, cores, kernel, ..
+        } = self;
+        let memory_gib = self.memory_kib as f64 / f64::from(1 << 20);
+        write!(
+            f,
+            "{cpu} ({cores} cores), {memory_gib:.0} GiB, Linux {kernel}"
+        )
     }
 }
 

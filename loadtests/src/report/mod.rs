@@ -1,10 +1,12 @@
 //! Figures, what they came to in each run, and what is made of them: a table for people, a file for programs, charts, a page, a comparison.
 //!
-//! `table` shows, `file` keeps, `targets` says what was promised, `page` and `chart` make documents of files, `compare` sets two files side by side.
+//! `table` shows, `file` keeps, `targets` says what was promised and `found` what was measured of it, `page` and `chart` make documents of files,
+//! `compare` sets two files side by side.
 
 mod chart;
 mod compare;
 mod file;
+mod found;
 mod page;
 mod table;
 mod targets;

@@ -10,8 +10,9 @@ use clap::Args;
 
 use super::chart::{self, Chart};
 use super::file::File;
+use super::found::Found;
 use super::table::short;
-use super::targets::{Bound, Found, TARGETS, Target};
+use super::targets::{TARGETS, Target};
 
 const BEGIN: &str = "<!-- figures: begin -->";
 const END: &str = "<!-- figures: end -->";
@@ -72,17 +73,10 @@ pub(crate) fn report(options: &Options) -> Result<()> {
 fn origins(files: &[File]) -> Vec<String> {
     let mut lines = Vec::new();
     for file in files {
-        let machine = &file.machine;
-        let memory_gib = machine.memory_kib as f64 / f64::from(1 << 20);
         let day = file.date.split('T').next().unwrap_or_default();
         let version = file.server_version.as_deref();
-        let line = format!(
-            "{day}, {}, {} ({} cores), {memory_gib:.0} GiB, Linux {}",
-            version.unwrap_or("a server of unknown version"),
-            machine.cpu,
-            machine.cores,
-            machine.kernel
-        );
+        let version = version.unwrap_or("a server of unknown version");
+        let line = format!("{day}, {version}, {}", file.machine);
         if !lines.contains(&line) {
             lines.push(line);
         }
@@ -132,21 +126,15 @@ fn section(origins: &[String], all: &File, charts: &[Chart], link: Option<String
 }
 
 fn line(target: &Target, own: Option<&Found>, peer: Option<&Found>) -> String {
-    let bound = match target.bound {
-        Bound::AtMost(most) => format!("at most {}", short(most)),
-        Bound::AtLeast(least) => format!("at least {}", short(least)),
-    };
     let figure = match target.unit {
         "" => target.figure.to_owned(),
         unit => format!("{}, {unit}", target.figure),
     };
     let (durability, measured, runs, met) = match own {
-        None => (
-            "-".to_owned(),
-            "not measured".to_owned(),
-            "-".to_owned(),
-            "-",
-        ),
+        None => {
+            let durability = target.durability.unwrap_or("-").to_owned();
+            (durability, "not measured".to_owned(), "-".to_owned(), "-")
+        }
         Some(own) => {
             let value = own.value;
             let range = format!("{} to {}", short(value.least), short(value.most));
@@ -172,8 +160,8 @@ fn line(target: &Target, own: Option<&Found>, peer: Option<&Found>) -> String {
         }
     };
     format!(
-        "| {} | {durability} | {figure} | {measured} | {runs} | {bound} | {met} | {name} | {times} |\n",
-        target.workload
+        "| {} | {durability} | {figure} | {measured} | {runs} | {} | {met} | {name} | {times} |\n",
+        target.workload, target.bound
     )
 }
 

@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::ops::Range;
 
+use super::found::{OWN, bound_of};
+use super::targets::Bound;
 use super::{Figure, Outcome};
 
 const HEAD: [&str; COLUMNS] = [
@@ -13,44 +15,58 @@ const HEAD: [&str; COLUMNS] = [
     "least",
     "most",
     "unit",
+    "target",
 ];
-const COLUMNS: usize = 7;
+const COLUMNS: usize = 8;
 /// The columns that are numbers.
 const NUMBERS: Range<usize> = 3..6;
 
-/// A line for each figure; of series, one for each figure at each size. Durability stands in every line.
-pub(crate) fn table(outcome: &Outcome, durability: &str) -> String {
+/// A line for each figure; of series, one for each figure at each size. Durability stands in every line, and whatever is promised of a figure.
+pub(crate) fn table(outcome: &Outcome, server: &str, durability: &str) -> String {
+    // A peer's lines are to be told from ours.
+    let whose = match server {
+        OWN => String::new(),
+        peer => format!("{peer}, "),
+    };
     let mut lines = vec![HEAD.map(str::to_owned)];
     for row in &outcome.rows {
-        let workload = format!("{}: {}", row.scenario, row.workload);
-        lines.extend(cells(&workload, durability, &row.figures));
+        let workload = format!("{whose}{}: {}", row.scenario, row.workload);
+        for figure in &row.figures {
+            let bound = bound_of(row, figure, durability).filter(|_| server == OWN);
+            lines.push(cells(&workload, durability, figure, bound));
+        }
     }
     for series in &outcome.series {
         for point in &series.points {
-            let workload = format!("{}: {} {}", series.name, point.x, series.x_label);
-            lines.extend(cells(&workload, durability, &point.figures));
+            let workload = format!("{whose}{}: {} {}", series.name, point.x, series.x_label);
+            let figures = point.figures.iter();
+            lines.extend(figures.map(|figure| cells(&workload, durability, figure, None)));
         }
     }
     aligned(&lines, NUMBERS)
 }
 
-fn cells<'a>(
-    workload: &'a str,
-    durability: &'a str,
-    figures: &'a [Figure],
-) -> impl Iterator<Item = [String; COLUMNS]> + 'a {
-    figures.iter().map(move |figure| {
-        let (least, most) = figure.range();
-        [
-            workload.to_owned(),
-            durability.to_owned(),
-            figure.name.clone(),
-            short(figure.median()),
-            short(least),
-            short(most),
-            figure.unit.clone(),
-        ]
-    })
+fn cells(
+    workload: &str,
+    durability: &str,
+    figure: &Figure,
+    bound: Option<Bound>,
+) -> [String; COLUMNS] {
+    let (median, (least, most)) = (figure.median(), figure.range());
+    let target = bound.map_or_else(String::new, |bound| match bound.is_met(median) {
+        true => format!("{bound}: met"),
+        false => format!("{bound}: MISSED"),
+    });
+    [
+        workload.to_owned(),
+        durability.to_owned(),
+        figure.name.clone(),
+        short(median),
+        short(least),
+        short(most),
+        figure.unit.clone(),
+        target,
+    ]
 }
 
 /// Lines with their cells below each other, two spaces between them; numbers stand at the right.
@@ -108,7 +124,7 @@ mod tests {
             rows: vec![row],
             series: vec![series],
         };
-        let text = table(&outcome, "always");
+        let text = table(&outcome, "gencomm", "always");
         let lines: Vec<_> = text.lines().collect();
         let words: Vec<_> = lines[1].split_whitespace().collect();
         let start = ["fanout:", "tiny", "always", "deliveries", "3.00", "1.00"];
@@ -116,6 +132,21 @@ mod tests {
         assert!(lines[2].contains("always") && lines[2].contains("0.500"));
         assert!(lines[3].starts_with("growth: 1000 readers  always"));
         assert_eq!(lines.len(), 4);
+    }
+
+    #[test]
+    fn what_is_promised_stands_beside_our_figures_alone() {
+        let sizes = [("readers", 1000), ("body_bytes", 64)];
+        let mut row = Row::new("single", "one in flight".to_owned()).with_sizes(&sizes);
+        row.add("server CPU", "s per million", 6.5);
+        let outcome = Outcome::from(vec![row]);
+        let ours = table(&outcome, "gencomm", "always");
+        assert!(ours.contains("at most 2.20: MISSED"), "{ours}");
+        let theirs = table(&outcome, "redis 7", "none");
+        assert!(
+            theirs.contains("redis 7, single:") && !theirs.contains("at most"),
+            "{theirs}"
+        );
     }
 
     #[test]

@@ -76,16 +76,17 @@ pub(crate) struct Bench<D> {
 }
 
 impl Scenario {
-    /// What it consists of: itself, or all but growth, one after the other.
-    pub(crate) fn parts(&self) -> Result<Vec<Self>> {
+    /// What it consists of, with names: all but growth, one after the other; or itself, which needs no name.
+    pub(crate) fn parts(&self) -> Result<Vec<(&'static str, Self)>> {
         let Self::All = self else {
-            return Ok(vec![self.clone()]);
+            return Ok(vec![("", self.clone())]);
         };
         let names = [
             "idle", "fanout", "single", "rooms", "slow", "latency", "durable", "resume", "storm",
             "siege", "legacy",
         ];
-        names.into_iter().map(Self::with_defaults).collect()
+        let part = |name| Ok((name, Self::with_defaults(name)?));
+        names.into_iter().map(part).collect()
     }
 
     /// Runs one of the [`parts`](Self::parts).
