@@ -3,10 +3,14 @@
 //! All members of a room get the same messages in the same order, and in practice the same bytes. So only the first one to receive
 //! a message has it looked at: id, sender, number, every byte of the body. It is then kept, and what the others receive is compared
 //! with that, which costs a `memcmp`. Where the bytes differ (an answer in between, a heartbeat), frames are looked at singly.
+//!
+//! Where members do not all hear the same (see [`Hears`]), every message of every member is looked at; that is [`singly`].
+
+mod singly;
 
 use anyhow::{Result, bail, ensure};
 
-use crate::driver::{Driver, Event, Message};
+use crate::driver::{Driver, Event, Hears, Message};
 
 /// The shortest body that has room for sender and number.
 pub(crate) const BODY_BYTES_MIN: usize = 18;
@@ -40,6 +44,7 @@ pub(crate) struct Room {
     /// How many members it has.
     pub(crate) members: u32,
     body_bytes: usize,
+    hears: Hears,
     senders: Vec<Sender>,
     /// The delivered frames since the last [`Room::forget`]; kept for the other members.
     wire: Vec<u8>,
@@ -48,9 +53,11 @@ pub(crate) struct Room {
     last_id: Option<u64>,
     /// The last id before those that are kept.
     forgotten_id: Option<u64>,
-    /// Messages sent and delivered, ever.
+    /// Messages sent, and delivered to at least one member, ever.
     pub(crate) sent: u64,
     pub(crate) delivered: u64,
+    /// Messages sent before those that are kept.
+    forgotten_sent: u64,
     scratch: Vec<u8>,
 }
 
@@ -65,15 +72,26 @@ struct Sender {
 /// A member's place in its room's messages.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Place {
+    /// Whose place it is.
+    member: u32,
     /// Bytes of the room's `wire` that it has.
     at: usize,
-    /// Messages it has, if it is alone in its room and nothing is kept for others.
-    alone: usize,
+    /// Messages it has since the last [`Room::forget`], if nothing is kept: it is alone in its room, or everybody hears its own.
+    counted: usize,
+    /// What it has of each sender, ever, if everybody hears its own.
+    heard: singly::Heard,
     /// Bytes that it received and that are no whole frame yet.
     carry: Vec<u8>,
 }
 
 impl Place {
+    pub(crate) fn of(member: u32) -> Self {
+        Self {
+            member,
+            ..Self::default()
+        }
+    }
+
     /// What has to stand before the next bytes.
     pub(crate) fn take_carry(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.carry)
@@ -87,15 +105,16 @@ impl Place {
     /// See [`Room::forget`].
     pub(crate) fn forget(&mut self) {
         self.at = 0;
-        self.alone = 0;
+        self.counted = 0;
     }
 }
 
 impl Room {
-    pub(crate) fn new(name: String, body_bytes: usize) -> Self {
+    pub(crate) fn new(name: String, body_bytes: usize, hears: Hears) -> Self {
         Self {
             name,
             members: 0,
+            hears,
             body_bytes: body_bytes.max(BODY_BYTES_MIN),
             senders: Vec::new(),
             wire: Vec::new(),
@@ -104,6 +123,7 @@ impl Room {
             forgotten_id: None,
             sent: 0,
             delivered: 0,
+            forgotten_sent: 0,
             scratch: Vec::new(),
         }
     }
@@ -151,6 +171,9 @@ impl Room {
         input: &[u8],
         mut other: impl FnMut(Event<'_>) -> Result<()>,
     ) -> Result<()> {
+        if self.hears != Hears::Alike {
+            return self.receive_singly(driver, place, input, other);
+        }
         let mut at = 0;
         while at < input.len() {
             let expected = &self.wire[place.at..];
@@ -230,7 +253,7 @@ impl Room {
             self.ends.push(self.wire.len());
             place.at = self.wire.len();
         } else {
-            place.alone += 1;
+            place.counted += 1;
         }
         Ok(())
     }
@@ -251,49 +274,66 @@ impl Room {
             );
         }
         self.last_id = message.id;
+        let index = self.sender_of(message)?;
+        let number = self.senders[index].delivered;
+        self.expect(index, number, message)?;
+        self.senders[index].delivered += 1;
+        Ok(())
+    }
+
+    /// Which of the senders said it, by its body.
+    fn sender_of(&self, message: Message<'_>) -> Result<usize> {
         let member = message.body.get(..6).and_then(|digits| {
             let text = std::str::from_utf8(digits).ok()?;
             text.parse::<u32>().ok()
         });
-        let sender = member.and_then(|m| self.senders.iter_mut().find(|s| s.member == m));
-        let Some(sender) = sender else {
-            bail!("room {room}: nobody here sent {}", describe(message));
-        };
+        let index = member.and_then(|m| self.senders.iter().position(|s| s.member == m));
+        match index {
+            Some(index) => Ok(index),
+            None => bail!("room {}: nobody here sent {}", self.name, describe(message)),
+        }
+    }
+
+    /// That it is the message `number` of sender `index`, every byte of it.
+    fn expect(&mut self, index: usize, number: u64, message: Message<'_>) -> Result<()> {
+        let sender = &self.senders[index];
         self.scratch.clear();
-        write_body(
-            &mut self.scratch,
-            sender.member,
-            sender.delivered,
-            self.body_bytes,
-        );
+        write_body(&mut self.scratch, sender.member, number, self.body_bytes);
+        let is_user = message
+            .user
+            .is_none_or(|user| user == sender.user.as_bytes());
         ensure!(
-            message.body == self.scratch && message.user == sender.user.as_bytes(),
-            "room {room}: loss, double or wrong order: expected message {} of {}, got {}",
-            sender.delivered,
+            number < sender.sent && message.body == self.scratch && is_user,
+            "room {}: loss, double or wrong order: expected message {number} of the {} that {} sent, got {}",
+            self.name,
+            sender.sent,
             sender.user,
             describe(message)
         );
-        sender.delivered += 1;
         Ok(())
     }
 
     /// How many messages since the last [`Room::forget`] the member has.
     pub(crate) fn place_of(&self, place: &Place) -> usize {
-        if self.members > 1 {
+        if self.members > 1 && self.hears == Hears::Alike {
             self.ends.partition_point(|&end| end <= place.at)
         } else {
-            place.alone
+            place.counted
         }
     }
 
     /// Whether every message was delivered, to this member too.
     pub(crate) fn has_all(&self, place: &Place) -> bool {
+        if self.hears != Hears::Alike {
+            return self.has_all_singly(place);
+        }
         self.delivered == self.sent && place.at == self.wire.len()
     }
 
     /// Drops what was kept; only when every member has it all. Places begin at 0 again.
     pub(crate) fn forget(&mut self) {
         self.forgotten_id = self.last_id;
+        self.forgotten_sent = self.sent;
         self.wire.clear();
         self.ends.clear();
     }
@@ -318,6 +358,11 @@ impl Room {
         self.ends.len()
     }
 
+    /// How many were sent since the last [`Room::forget`].
+    pub(crate) fn sent_lately(&self) -> u64 {
+        self.sent - self.forgotten_sent
+    }
+
     /// What one delivery weighs, about.
     pub(crate) fn frame_bytes(&self) -> Option<usize> {
         self.wire.len().checked_div(self.ends.len())
@@ -328,7 +373,7 @@ fn describe(message: Message<'_>) -> String {
     format!(
         "id {:?} of {} \"{}\"",
         message.id,
-        String::from_utf8_lossy(message.user),
+        String::from_utf8_lossy(message.user.unwrap_or(b"?")),
         String::from_utf8_lossy(&message.body[..message.body.len().min(32)])
     )
 }

@@ -10,7 +10,7 @@ fn message(id: u64, sender: u32, number: u64) -> Vec<u8> {
 
 /// A room with `members` in which member 0 has sent `sent` messages.
 fn room(members: u32, sent: usize) -> Room {
-    let mut room = Room::new("r".to_owned(), 32);
+    let mut room = Room::new("r".to_owned(), 32, Hears::Alike);
     room.members = members;
     let mut out = Vec::new();
     for _ in 0..sent {

@@ -1,12 +1,15 @@
 //! Concurrency benchmarks: starts the real server, drives it over real sockets, checks every delivery, prints what it cost.
 //!
-//! `scenario/` holds one file per workload, `driver/` one per protocol. Everything between is shared: `swarm` drives the members of rooms,
-//! `check` looks for loss, order and doubles, `crowd` drives other sockets, `people` makes accounts, `server` starts and stops, `proc` measures,
+//! `scenario/` holds one file per workload, `driver/` one per protocol, `peer/` one per server that can be measured beside ours. Everything between is shared: `swarm` drives the members of rooms,
+//! `originals` are clients of the original system, `contest` has several servers do the same in turn, `check` looks for loss, order and doubles, `crowd` drives other sockets, `people` makes accounts, `server` starts and stops, `proc` measures,
 //! `report` shows.
 
 mod check;
+mod contest;
 mod crowd;
 mod driver;
+mod originals;
+mod peer;
 mod people;
 mod proc;
 mod report;
@@ -15,46 +18,83 @@ mod server;
 mod swarm;
 mod sys;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{self, ExitCode};
 
 use anyhow::{Context, Result, ensure};
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 
-use driver::gencomm::Gencomm;
-use scenario::{Bench, Scenario};
+use contest::Settings;
+use peer::Peer;
+use report::{File, Machine};
+use scenario::Scenario;
 use server::Source;
 
 /// Benchmarks of a General Communications server. Every delivery is checked for loss, order and doubles.
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Examples:\n  loadtests all --json all.json\n  loadtests fanout --runs 5\n  loadtests durable --durability os"
+    after_help = "Examples:\n  loadtests all --json all.json\n  loadtests fanout --runs 5\n  loadtests durable --durability os\n  loadtests single --peers redis,ngircd\n  loadtests growth --of fanout,clients --json growth.json\n  loadtests compare before.json after.json\n  loadtests report all.json growth.json"
 )]
 struct Cli {
-    /// What to run
     #[command(subcommand)]
-    scenario: Scenario,
+    command: Command,
     /// Measured runs of each workload; the table shows their medians
-    #[arg(long, global = true, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, global = true, help_heading = "Measuring", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     runs: u32,
     /// What has to have happened before the server says OK. With --server: what that one is set to
-    #[arg(long, global = true, value_enum, default_value_t = Durability::Always)]
+    #[arg(long, global = true, help_heading = "Measuring", value_enum, default_value_t = Durability::Always)]
     durability: Durability,
     /// Measure a server that runs already
-    #[arg(long, global = true, value_name = "HOST:PORT", requires = "pid")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Measuring",
+        value_name = "HOST:PORT",
+        requires = "pid"
+    )]
     server: Option<String>,
     /// The process of that server
-    #[arg(long, global = true, requires = "server")]
+    #[arg(long, global = true, help_heading = "Measuring", requires = "server")]
     pid: Option<u32>,
     /// Measure this binary [default: gencomm beside this program, built first under cargo]
-    #[arg(long, global = true, value_name = "FILE", conflicts_with = "server")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Measuring",
+        value_name = "FILE",
+        conflicts_with = "server"
+    )]
     server_binary: Option<PathBuf>,
+    /// Measure this server instead of ours; it is started, with nothing on disk and no limits against floods
+    #[arg(long, global = true, help_heading = "Measuring", value_enum, conflicts_with_all = ["server", "server_binary", "peers"])]
+    peer: Option<Peer>,
+    /// Measure ours and these, in turn, with a new server for each run
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Measuring",
+        value_enum,
+        value_delimiter = ',',
+        conflicts_with = "server"
+    )]
+    peers: Vec<Peer>,
     /// Where the server's data folder is made, and removed after; a real disk [default: beside this program]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, help_heading = "Measuring", value_name = "DIR")]
     data: Option<PathBuf>,
     /// Write every run's figures to this file
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = "Measuring", value_name = "FILE")]
     json: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[command(flatten)]
+    Measure(Scenario),
+    /// Make charts of figures, and a table of what was promised and what was measured
+    Report(report::ReportOptions),
+    /// Set two files of figures side by side; exit code 1 if something got worse by more than the noise
+    Compare(report::CompareOptions),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -77,34 +117,98 @@ impl Durability {
     }
 }
 
-fn main() -> Result<()> {
+/// Exit codes: 0 is good, 1 is a comparison that found something worse, 2 is an error.
+fn main() -> ExitCode {
     let cli = Cli::parse();
-    let descriptors = sys::raise_descriptor_limit().context("the limit of descriptors")?;
-    let (source, name) = source(&cli)?;
-    let durability = cli.durability.name();
-    let bench = Bench {
-        driver: Gencomm,
-        source,
-        durability,
-        runs: cli.runs,
-        descriptors,
+    let done = match &cli.command {
+        Command::Measure(scenario) => run(&cli, scenario).map(|()| true),
+        Command::Report(options) => report::report(options).map(|()| true),
+        Command::Compare(options) => report::compare(options),
     };
-    let rows = cli.scenario.run(&bench)?;
-    print!("{}", report::table(&rows, durability));
-    if let Some(path) = &cli.json {
-        report::write_json(path, &rows, durability, &name)?;
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("Error: {error:?}");
+            ExitCode::from(2)
+        }
     }
+}
+
+/// Runs what was asked for. What is done is shown and kept at once: of a long call that fails, what came before remains, and what comes after
+/// is measured all the same.
+fn run(cli: &Cli, scenario: &Scenario) -> Result<()> {
+    let settings = Settings {
+        durability: cli.durability.name(),
+        runs: cli.runs,
+        descriptors: sys::raise_descriptor_limit().context("the limit of descriptors")?,
+    };
+    let mut sources = match cli.peer {
+        Some(peer) => vec![Source::Peer(peer)],
+        None => vec![source(cli)?],
+    };
+    let version = match sources.as_slice() {
+        [Source::Binary { path, .. }] => version(path),
+        _ => None,
+    };
+    sources.extend(cli.peers.iter().map(|&peer| Source::Peer(peer)));
+    let contestants = contest::enter(scenario, sources)?;
+    let mut file = File::new(version, Machine::here());
+    let (parts, mut failed) = (scenario.parts()?, Vec::new());
+    for (number, (name, part)) in parts.iter().enumerate() {
+        if parts.len() > 1 {
+            eprintln!("{name}, {} of {}", number + 1, parts.len());
+        }
+        let (measured, errors) = contest::run(part, &contestants, settings);
+        if !measured.is_empty() {
+            println!("{}", contest::shown(&measured));
+        }
+        for one in measured {
+            file.add(one.outcome, &one.server, one.durability);
+        }
+        for error in errors {
+            if parts.len() * contestants.len() == 1 {
+                return Err(error);
+            }
+            eprintln!("Error: {error:?}\n");
+            failed.push(match *name {
+                "" => error.to_string(),
+                name => format!("{name} of {error}"),
+            });
+        }
+        if let Some(path) = cli.json.as_deref() {
+            file.write(path)?;
+        }
+    }
+    ensure!(
+        failed.is_empty(),
+        "{} of {} workloads failed: {}",
+        failed.len(),
+        parts.len() * contestants.len(),
+        failed.join("; ")
+    );
     Ok(())
 }
 
-/// Where the server comes from, and its name for the report.
-fn source(cli: &Cli) -> Result<(Source, String)> {
+/// What a binary says that it is, in one line.
+fn version(binary: &Path) -> Option<String> {
+    let output = process::Command::new(binary)
+        .arg("--version")
+        .output()
+        .ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let line = text.lines().next()?.trim();
+    (output.status.success() && !line.is_empty()).then(|| line.to_owned())
+}
+
+/// Where the server comes from.
+fn source(cli: &Cli) -> Result<Source> {
     if let (Some(address), Some(process)) = (&cli.server, cli.pid) {
         let source = Source::Running {
             address: server::resolve(address)?,
             process,
         };
-        return Ok((source, address.clone()));
+        return Ok(source);
     }
     let path = match &cli.server_binary {
         Some(path) => path.clone(),
@@ -120,6 +224,5 @@ fn source(cli: &Cli) -> Result<(Source, String)> {
                 .join("loadtests-data")
         }
     };
-    let name = path.display().to_string();
-    Ok((Source::Binary { path, data }, name))
+    Ok(Source::Binary { path, data })
 }

@@ -1,11 +1,11 @@
-//! The server under test: a process of its own with an empty log, or one that runs already.
+//! The server under test: a process of its own with an empty log, or one that runs already; or a [`Peer`].
 //!
 //! Owns the process, and its data folder, which goes with it.
 
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, SocketAddrV4, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -13,20 +13,29 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use tempfile::TempDir;
 
+use crate::peer::{Peer, Place};
 use crate::proc::Process;
 use crate::sys;
 
 /// How long a server may take to start, and to stop.
 const START_DEADLINE: Duration = Duration::from_secs(30);
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
+/// Between two looks whether a peer takes connections: it does not say so.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// Connections under way at a time: well below most servers' backlog.
+const CONNECTING_MAX: usize = 256;
 /// How much of a failed server's log is shown.
 const LOG_TAIL_BYTES: usize = 4096;
+/// Its name, beside the data.
+const LOG: &str = "server.log";
 
 /// Where the server comes from.
 #[derive(Debug, Clone)]
 pub(crate) enum Source {
     /// Start this binary for every scenario.
     Binary { path: PathBuf, data: PathBuf },
+    /// Start this one for every scenario.
+    Peer(Peer),
     /// It runs already.
     Running { address: SocketAddrV4, process: u32 },
 }
@@ -36,15 +45,21 @@ pub(crate) enum Source {
 pub(crate) struct Server {
     pub(crate) address: SocketAddrV4,
     pub(crate) process: Process,
+    /// How many connections may be under way to it at a time.
+    pub(crate) connecting_max: usize,
+    /// What it said when it was ready.
+    ready: String,
     own: Option<Own>,
 }
 
 #[derive(Debug)]
 struct Own {
     child: Child,
-    /// Kept open: a server that cannot print is not the one to measure.
-    _stdout: BufReader<ChildStdout>,
+    /// Kept open: a server that cannot print is not the one to measure. `None` if it prints into its log.
+    stdout: Option<BufReader<ChildStdout>>,
     folder: TempDir,
+    /// Whether its exit status tells how an ordered stop went.
+    has_status: bool,
 }
 
 impl Server {
@@ -54,8 +69,11 @@ impl Server {
             Source::Running { address, process } => Ok(Self {
                 address: *address,
                 process: Process(*process),
+                connecting_max: CONNECTING_MAX,
+                ready: String::new(),
                 own: None,
             }),
+            Source::Peer(peer) => Self::launch_peer(*peer),
             Source::Binary { path, data } => Self::launch(path, data, durability, &[], |_| Ok(())),
         }
     }
@@ -74,9 +92,51 @@ impl Server {
                     "this workload brings accounts and settings of its own; it cannot use --server"
                 )
             }
+            Source::Peer(_) => {
+                bail!("this workload brings accounts and settings of its own; it cannot use --peer")
+            }
             Source::Binary { path, data } => {
                 Self::launch(path, data, durability, settings, prepare)
             }
+        }
+    }
+
+    fn launch_peer(peer: Peer) -> Result<Self> {
+        let folder = TempDir::with_prefix("loadtest-peer-").context("a folder for the peer")?;
+        // Free at this moment; whoever takes it first makes the peer's start fail, which says so.
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+            .local_addr()?
+            .port();
+        let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
+        let place = Place {
+            folder: folder.path(),
+            port,
+            descriptors: sys::raise_descriptor_limit().context("the limit of descriptors")?,
+        };
+        let mut command = peer.command(&place)?;
+        let log = File::create(folder.path().join(LOG))?;
+        let child = command
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("{command:?} cannot be started"))?;
+        let mut own = Own {
+            child,
+            stdout: None,
+            folder,
+            has_status: false,
+        };
+        match own.wait_until_open(address) {
+            Ok(()) => Ok(Self {
+                address,
+                process: Process(own.child.id()),
+                connecting_max: peer.connecting_max().unwrap_or(CONNECTING_MAX),
+                ready: String::new(),
+                own: Some(own),
+            }),
+            Err(error) => Err(own.explain(error)),
         }
     }
 
@@ -90,7 +150,7 @@ impl Server {
         std::fs::create_dir_all(data).with_context(|| data.display().to_string())?;
         let folder = TempDir::with_prefix_in("loadtest-", data)
             .with_context(|| format!("no folder for the log can be made in {}", data.display()))?;
-        let log = File::create(folder.path().join("server.log"))?;
+        let log = File::create(folder.path().join(LOG))?;
         let data = folder.path().join("data");
         prepare(&data)?;
         let mut command = Command::new(binary);
@@ -116,14 +176,22 @@ impl Server {
             .spawn()
             .with_context(|| format!("{} cannot be started", binary.display()))?;
         let mut own = Own::new(child, folder)?;
-        match own.wait_until_ready() {
-            Ok(address) => Ok(Self {
-                address,
-                process: Process(own.child.id()),
-                own: Some(own),
-            }),
-            Err(error) => Err(own.explain(error)),
-        }
+        let ready = match own.wait_until_ready() {
+            Ok(ready) => ready,
+            Err(error) => return Err(own.explain(error)),
+        };
+        Ok(Self {
+            address: address_in(&ready, "main")?,
+            process: Process(own.child.id()),
+            connecting_max: CONNECTING_MAX,
+            ready,
+            own: Some(own),
+        })
+    }
+
+    /// Another address of ours, by its name in the line with which it said that it is ready.
+    pub(crate) fn address_of(&self, name: &str) -> Result<SocketAddrV4> {
+        address_in(&self.ready, name)
     }
 
     /// Stops the server, if it is ours, and looks at how it ended.
@@ -148,13 +216,14 @@ impl Own {
         let stdout = child.stdout.take().context("the server has no output")?;
         Ok(Self {
             child,
-            _stdout: BufReader::new(stdout),
+            stdout: Some(BufReader::new(stdout)),
             folder,
+            has_status: true,
         })
     }
 
     /// Reads the line `READY main=HOST:PORT ...`.
-    fn wait_until_ready(&mut self) -> Result<SocketAddrV4> {
+    fn wait_until_ready(&mut self) -> Result<String> {
         // If it hangs, its end ends the reading.
         let (id, (done, ended)) = (self.child.id(), std::sync::mpsc::channel::<()>());
         let watch = std::thread::spawn(move || {
@@ -164,18 +233,33 @@ impl Own {
             }
         });
         let mut line = String::new();
-        let read = self._stdout.read_line(&mut line);
+        let stdout = self.stdout.as_mut();
+        let read = stdout.map_or(Ok(0), |stdout| stdout.read_line(&mut line));
         drop(done);
         let _ = watch.join();
         read.context("the server's output cannot be read")?;
-        let main = line.strip_prefix("READY ").and_then(|rest| {
-            rest.split_whitespace()
-                .find_map(|w| w.strip_prefix("main="))
-        });
-        let main =
-            main.ok_or_else(|| anyhow!("the server did not say READY but {:?}", line.trim()))?;
-        main.parse()
-            .with_context(|| format!("READY names {main}, which is no IPv4 address and port"))
+        ensure!(
+            line.starts_with("READY "),
+            "the server did not say READY but {:?}",
+            line.trim()
+        );
+        Ok(line)
+    }
+
+    /// Connects until that succeeds.
+    fn wait_until_open(&mut self, address: SocketAddrV4) -> Result<()> {
+        let end = Instant::now() + START_DEADLINE;
+        while TcpStream::connect(address).is_err() {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("it ended with {status} before it took connections");
+            }
+            ensure!(
+                Instant::now() < end,
+                "it takes no connections on {address} within {START_DEADLINE:?}"
+            );
+            std::thread::sleep(LOOK_EVERY);
+        }
+        Ok(())
     }
 
     fn stop(&mut self) -> Result<()> {
@@ -183,17 +267,25 @@ impl Own {
         let end = Instant::now() + STOP_DEADLINE;
         while Instant::now() < end {
             if let Some(status) = self.child.try_wait()? {
-                ensure!(status.success(), "the server ended with {status}");
+                ensure!(
+                    status.success() || !self.has_status,
+                    "the server ended with {status}"
+                );
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        bail!("the server did not end within {STOP_DEADLINE:?} of SIGTERM")
+        // A peer has been measured by then; what is left of it is killed when it is dropped.
+        ensure!(
+            !self.has_status,
+            "the server did not end within {STOP_DEADLINE:?} of SIGTERM"
+        );
+        Ok(())
     }
 
     fn explain(&self, error: anyhow::Error) -> anyhow::Error {
         let mut text = Vec::new();
-        let path = self.folder.path().join("server.log");
+        let path = self.folder.path().join(LOG);
         let read = File::open(path).and_then(|mut file| file.read_to_end(&mut text));
         if read.is_err() || text.is_empty() {
             return error;
@@ -214,6 +306,16 @@ impl Drop for Own {
             let _ = self.child.wait();
         }
     }
+}
+
+/// The address behind `name=` in a READY line.
+fn address_in(ready: &str, name: &str) -> Result<SocketAddrV4> {
+    let word = ready
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+    let word = word.ok_or_else(|| anyhow!("{ready:?} names no {name}"))?;
+    word.parse()
+        .with_context(|| format!("{word} is no IPv4 address and port"))
 }
 
 fn is_setting(name: &OsString) -> bool {

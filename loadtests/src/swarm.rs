@@ -2,6 +2,7 @@
 //! Owns the sockets, one epoll and one input buffer for all.
 
 mod absence;
+mod settle;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
@@ -12,14 +13,13 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::check::{Place, Room};
 use crate::driver::{Driver, Event};
+use crate::server::Server;
 use crate::sys::{Epoll, connect_from};
 
 /// Bytes read from a socket in one go.
 const READ_BYTES: usize = 256 * 1024;
 /// Connections from one source address: well below the ports that it has.
 const PER_ADDRESS: usize = 10_000;
-/// Connections under way at a time: well below any server's backlog.
-const CONNECTING_MAX: usize = 256;
 
 /// See the module.
 pub(crate) struct Swarm<D> {
@@ -37,6 +37,8 @@ pub(crate) struct Swarm<D> {
     /// If asked for: who received which messages when, since the last look.
     pub(crate) arrivals: Option<Vec<Arrival>>,
     small_buffers: Option<SmallBuffers>,
+    /// Connections under way at a time: fewer than the server's backlog holds.
+    connecting_max: usize,
 }
 
 /// Whose receive buffers are fixed, and to how much.
@@ -71,12 +73,13 @@ pub(crate) struct Arrival {
 impl<D: Driver + Copy> Swarm<D> {
     pub(crate) fn new(
         driver: D,
-        server: SocketAddrV4,
+        server: &Server,
         small_buffers: Option<SmallBuffers>,
     ) -> Result<Self> {
         Ok(Self {
             driver,
-            server,
+            server: server.address,
+            connecting_max: server.connecting_max,
             epoll: Epoll::new()?,
             rooms: Vec::new(),
             members: Vec::new(),
@@ -101,12 +104,14 @@ impl<D: Driver + Copy> Swarm<D> {
         // Names must not meet those of another run on the same server.
         let run = format!("{:x}", std::process::id());
         while self.entered < count {
-            while self.members.len() < count && self.members.len() - self.entered < CONNECTING_MAX {
+            while self.members.len() < count
+                && self.members.len() - self.entered < self.connecting_max
+            {
                 let number = self.members.len();
                 let room = room(number);
                 while self.rooms.len() <= room {
                     let name = format!("load-{run}-{}", self.rooms.len());
-                    self.rooms.push(Room::new(name, body_bytes));
+                    self.rooms.push(Room::new(name, body_bytes, D::HEARS));
                 }
                 self.rooms[room].members += 1;
                 self.connect(number, room, format!("u{run}-{number}"))
@@ -131,7 +136,7 @@ impl<D: Driver + Copy> Swarm<D> {
             user,
             stream: Some(stream),
             room: u32::try_from(room)?,
-            place: Place::default(),
+            place: Place::of(u32::try_from(number)?),
             out,
             out_at: 0,
             has_entered: false,
@@ -245,6 +250,7 @@ impl<D: Driver + Copy> Swarm<D> {
             let (driver, out, has_entered) =
                 (&self.driver, &mut member.out, &mut member.has_entered);
             let (entered, stored) = (&mut self.entered, &mut self.stored);
+            let mut is_let_in = false;
             let input = &self.buffer[..start + read];
             let result = room.receive(driver, &mut member.place, input, |event| {
                 match event {
@@ -253,6 +259,7 @@ impl<D: Driver + Copy> Swarm<D> {
                         *has_entered = true;
                     }
                     Event::Stored(tag) => stored.push((number as u32, tag)),
+                    Event::LetIn => is_let_in = true,
                     Event::Ping(ping) => driver.pong(out, ping),
                     Event::Refused(line) => {
                         bail!("the server said: {}", String::from_utf8_lossy(line))
@@ -262,6 +269,9 @@ impl<D: Driver + Copy> Swarm<D> {
                 Ok(())
             });
             result.with_context(|| format!("client {}", member.user))?;
+            if is_let_in {
+                driver.go_in(&mut member.out, &room.name);
+            }
             if let (Some((from, at)), Some(arrivals)) = (before, &mut self.arrivals) {
                 let to = room.place_of(&member.place);
                 if to > from {
@@ -283,97 +293,6 @@ impl<D: Driver + Copy> Swarm<D> {
         }
     }
 
-    /// How many members are still without some message.
-    pub(crate) fn behind(&self) -> usize {
-        self.members.iter().filter(|m| self.lacks(m)).count()
-    }
-
-    fn lacks(&self, member: &Member) -> bool {
-        !member.is_stopped && !self.rooms[member.room as usize].has_all(&member.place)
-    }
-
-    /// Runs until every member that reads has every message. `idle` is a pause after each turn; see [`Swarm::turn`].
-    pub(crate) fn settle(
-        &mut self,
-        deadline: Instant,
-        pause: Option<Duration>,
-        tick: impl FnMut(&Self),
-    ) -> Result<()> {
-        self.settle_first(self.members.len(), deadline, pause, tick)
-    }
-
-    /// The same, but until the first `count` members have every message.
-    pub(crate) fn settle_first(
-        &mut self,
-        count: usize,
-        deadline: Instant,
-        pause: Option<Duration>,
-        mut tick: impl FnMut(&Self),
-    ) -> Result<()> {
-        // Asking all members is dear, so the last one that was behind is asked first.
-        let mut suspect = 0;
-        loop {
-            while suspect < count {
-                if self.lacks(&self.members[suspect]) {
-                    break;
-                }
-                suspect += 1;
-            }
-            if suspect == count {
-                if !self.members[..count].iter().any(|m| self.lacks(m)) {
-                    return Ok(());
-                }
-                suspect = 0;
-            }
-            if let Some(pause) = pause {
-                std::thread::sleep(pause);
-            }
-            self.turn(Duration::from_millis(100))?;
-            tick(self);
-            ensure!(
-                Instant::now() < deadline,
-                "deadline passed: {}",
-                self.missing()
-            );
-        }
-    }
-
-    /// What has not arrived, for an error.
-    pub(crate) fn missing(&self) -> String {
-        let first = self.members.iter().find_map(|member| {
-            let room = &self.rooms[member.room as usize];
-            let text = format!(
-                "{} has {} of the {} delivered and {} sent in {}, counted since the round began",
-                member.user,
-                room.place_of(&member.place),
-                room.kept(),
-                room.kept() as u64 + room.sent - room.delivered,
-                room.name
-            );
-            self.lacks(member).then_some(text)
-        });
-        format!(
-            "{} of {} clients lack messages: {}",
-            self.behind(),
-            self.members.len(),
-            first.unwrap_or_default()
-        )
-    }
-
-    /// Waits a moment, in which nothing may come any more: what comes twice comes late.
-    pub(crate) fn expect_silence(&mut self) -> Result<()> {
-        let end = Instant::now() + Duration::from_millis(50);
-        while Instant::now() < end {
-            self.turn(Duration::from_millis(10))?;
-        }
-        ensure!(
-            self.behind() == 0,
-            "messages came that nobody sent: {}",
-            self.missing()
-        );
-        Ok(())
-    }
-
     /// Drops the messages that all have; only after [`Swarm::settle`].
     pub(crate) fn forget(&mut self) {
         for room in &mut self.rooms {
@@ -382,6 +301,11 @@ impl<D: Driver + Copy> Swarm<D> {
         for member in &mut self.members {
             member.place.forget();
         }
+    }
+
+    /// How many members hear what one of them says, if all are in one room.
+    pub(crate) fn hearers(&self) -> usize {
+        D::hearers(self.members.len())
     }
 
     /// How many members there are.

@@ -132,7 +132,7 @@ impl Epoll {
     }
 
     /// Watches `socket`, to be reported as `number`, until it is closed.
-    pub(crate) fn watch(&self, socket: &TcpStream, number: u64) -> io::Result<()> {
+    pub(crate) fn watch(&self, socket: &impl AsRawFd, number: u64) -> io::Result<()> {
         let interest = libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET;
         let mut event = libc::epoll_event {
             events: interest as u32,

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use memchr::{memchr, memchr_iter};
 
-use super::{Driver, Event, Message};
+use super::{Driver, Event, Hears, Message, number};
 
 /// See the module.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +16,7 @@ const ENTER: &[u8] = b"enter";
 
 impl Driver for Gencomm {
     const CONFIRMS: bool = true;
+    const HEARS: Hears = Hears::Alike;
 
     fn enter(&self, out: &mut Vec<u8>, user: &str, room: &str) {
         for part in [b"AUTH;", LOG_IN, b";GUEST;", user.as_bytes()] {
@@ -86,13 +87,9 @@ fn message(fields: &[u8]) -> Option<Message<'_>> {
     Some(Message {
         id: Some(number(&fields[a + 1..b])?),
         room: &fields[..a],
-        user: &fields[c + 1..d],
+        user: Some(&fields[c + 1..d]),
         body: &fields[d + 1..],
     })
-}
-
-fn number(digits: &[u8]) -> Option<u64> {
-    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -105,7 +102,7 @@ mod tests {
         let message = Message {
             id: Some(7),
             room: b"r",
-            user: b"ann",
+            user: Some(b"ann"),
             body: b"a;b",
         };
         assert_eq!((length, event), (20, Event::Message(message)));

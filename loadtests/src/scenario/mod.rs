@@ -2,8 +2,11 @@
 
 mod durable;
 mod fanout;
+mod growth;
 mod idle;
 mod latency;
+mod legacy;
+mod memory;
 mod resume;
 mod rooms;
 mod siege;
@@ -13,18 +16,19 @@ mod storm;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::{FromArgMatches, Subcommand};
+use hdrhistogram::Histogram;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::driver::Driver;
 use crate::proc::Process;
-use crate::report::Row;
+use crate::report::{Outcome, Row};
 use crate::server::{Server, Source};
 use crate::swarm::{SmallBuffers, Swarm};
 
 /// How long letting everybody in may take.
-const ENTER_DEADLINE: Duration = Duration::from_secs(60);
+const ENTER_DEADLINE: Duration = Duration::from_secs(180);
 /// Descriptors that are not connections: standard streams, epoll, files under `/proc`.
 const DESCRIPTORS_RESERVED: u64 = 50;
 
@@ -51,7 +55,11 @@ pub(crate) enum Scenario {
     Storm(storm::Options),
     /// Sockets that say nothing and a flood of wrong passwords: what a client notices of it
     Siege(siege::Options),
-    /// All of them, one after the other
+    /// Clients of the original system in the lobby, and readers of today beside them: what a delivery costs that is a connection
+    Legacy(legacy::Options),
+    /// What changes with readers, rooms and clients: the same workloads at several sizes
+    Growth(growth::Options),
+    /// All of them but growth, one after the other
     All,
 }
 
@@ -60,34 +68,62 @@ pub(crate) enum Scenario {
 pub(crate) struct Bench<D> {
     pub(crate) driver: D,
     pub(crate) source: Source,
+    /// "gencomm", or a peer's name and version: what the figures are said to be of.
+    pub(crate) server_name: String,
     pub(crate) durability: &'static str,
     pub(crate) runs: u32,
     pub(crate) descriptors: u64,
 }
 
 impl Scenario {
-    pub(crate) fn run<D: Driver + Copy>(&self, bench: &Bench<D>) -> Result<Vec<Row>> {
+    /// What it consists of, with names: all but growth, one after the other; or itself, which needs no name.
+    pub(crate) fn parts(&self) -> Result<Vec<(&'static str, Self)>> {
+        let Self::All = self else {
+            return Ok(vec![("", self.clone())]);
+        };
+        let names = [
+            "idle", "fanout", "single", "rooms", "slow", "latency", "durable", "resume", "storm",
+            "siege", "legacy",
+        ];
+        let part = |name| Ok((name, Self::with_defaults(name)?));
+        names.into_iter().map(part).collect()
+    }
+
+    /// Runs one of the [`parts`](Self::parts).
+    pub(crate) fn run<D: Driver + Copy>(&self, bench: &Bench<D>) -> Result<Outcome> {
+        Ok(match self {
+            Self::Idle(options) => idle::run(bench, options)?.into(),
+            Self::Fanout(options) => fanout::run(bench, options)?.into(),
+            Self::Durable(options) => durable::run(bench, options)?.into(),
+            Self::Single(options) => single::run(bench, options)?.into(),
+            Self::Rooms(options) => rooms::run(bench, options)?.into(),
+            Self::Slow(options) => slow::run(bench, options)?.into(),
+            Self::Latency(options) => latency::run(bench, options)?.into(),
+            Self::Resume(options) => resume::run(bench, options)?.into(),
+            Self::Storm(options) => storm::run(bench, options)?.into(),
+            Self::Siege(options) => siege::run(bench, options)?.into(),
+            Self::Legacy(options) => legacy::run(bench, options)?.into(),
+            Self::Growth(options) => growth::run(bench, options)?,
+            Self::All => bail!("all of them are run one by one"),
+        })
+    }
+
+    /// Whether it needs no more of a server than that it passes messages on.
+    pub(crate) fn suits_peers(&self) -> bool {
         match self {
-            Self::Idle(options) => idle::run(bench, options),
-            Self::Fanout(options) => fanout::run(bench, options),
-            Self::Durable(options) => durable::run(bench, options),
-            Self::Single(options) => single::run(bench, options),
-            Self::Rooms(options) => rooms::run(bench, options),
-            Self::Slow(options) => slow::run(bench, options),
-            Self::Latency(options) => latency::run(bench, options),
-            Self::Resume(options) => resume::run(bench, options),
-            Self::Storm(options) => storm::run(bench, options),
-            Self::Siege(options) => siege::run(bench, options),
-            Self::All => {
-                let mut rows = Vec::new();
-                for name in [
-                    "idle", "fanout", "single", "rooms", "slow", "latency", "durable", "resume",
-                    "storm", "siege",
-                ] {
-                    rows.extend(Self::with_defaults(name)?.run(bench)?);
-                }
-                Ok(rows)
-            }
+            Self::Idle(_)
+            | Self::Fanout(_)
+            | Self::Single(_)
+            | Self::Rooms(_)
+            | Self::Latency(_)
+            | Self::Growth(_) => true,
+            Self::Durable(_)
+            | Self::Slow(_)
+            | Self::Resume(_)
+            | Self::Storm(_)
+            | Self::Siege(_)
+            | Self::Legacy(_)
+            | Self::All => false,
         }
     }
 
@@ -139,7 +175,13 @@ impl<D: Driver + Copy> Bench<D> {
         room: impl Fn(usize) -> usize,
     ) -> Result<Swarm<D>> {
         self.ensure_descriptors(count)?;
-        let mut swarm = Swarm::new(self.driver, server.address, small_buffers)?;
+        ensure!(
+            body_bytes <= D::BODY_BYTES_MAX,
+            "a message of {} has {} bytes at most, not {body_bytes}",
+            self.server_name,
+            D::BODY_BYTES_MAX
+        );
+        let mut swarm = Swarm::new(self.driver, server, small_buffers)?;
         let bar = progress("log-ins", count as u64);
         let deadline = Instant::now() + ENTER_DEADLINE;
         swarm.enter(count, body_bytes, deadline, room, |entered| {
@@ -219,4 +261,13 @@ impl Spent {
             self.server_cpu.as_secs_f64() / wall,
         );
     }
+}
+
+/// Adds p50, p99, p99.9 and the worst of `delays`, which are in nanoseconds; the names begin with `what`.
+fn add_delays(row: &mut Row, what: &str, delays: &Histogram<u64>) {
+    for (name, quantile) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)] {
+        let micros = delays.value_at_quantile(quantile) as f64 / 1e3;
+        row.add(&format!("{what}{name}"), "us", micros);
+    }
+    row.add(&format!("{what}max"), "us", delays.max() as f64 / 1e3);
 }
