@@ -1,5 +1,6 @@
 //! The workloads, one file each, and what they share.
 
+mod c16;
 mod durable;
 mod fanout;
 mod idle;
@@ -51,6 +52,8 @@ pub(crate) enum Scenario {
     Storm(storm::Options),
     /// Sockets that say nothing and a flood of wrong passwords: what a client notices of it
     Siege(siege::Options),
+    /// The C16 codec alone, beside two hexadecimal crates: gigabytes a second, every round checked
+    C16(c16::Options),
     /// All of them, one after the other
     All,
 }
@@ -78,11 +81,12 @@ impl Scenario {
             Self::Resume(options) => resume::run(bench, options),
             Self::Storm(options) => storm::run(bench, options),
             Self::Siege(options) => siege::run(bench, options),
+            Self::C16(options) => c16::run(bench.runs, options),
             Self::All => {
                 let mut rows = Vec::new();
                 for name in [
                     "idle", "fanout", "single", "rooms", "slow", "latency", "durable", "resume",
-                    "storm", "siege",
+                    "storm", "siege", "c16",
                 ] {
                     rows.extend(Self::with_defaults(name)?.run(bench)?);
                 }
