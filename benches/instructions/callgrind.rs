@@ -92,14 +92,16 @@ pub(crate) fn conditions() -> Result<Vec<Condition>, String> {
     };
     Ok(vec![
         ("rustc".to_owned(), first_line("rustc", "--version")?),
-        ("cc".to_owned(), first_line("cc", "--version")?),
-        (
-            "libc".to_owned(),
-            first_line("getconf", "GNU_LIBC_VERSION")?,
-        ),
+        ("cc".to_owned(), known("cc", "--version")),
+        ("libc".to_owned(), known("getconf", "GNU_LIBC_VERSION")),
         ("valgrind".to_owned(), first_line("valgrind", "--version")?),
         ("cpu".to_owned(), format!("{cpu} {avx2}")),
     ])
+}
+
+/// The same for what may be absent or have another name.
+fn known(program: &str, argument: &str) -> String {
+    first_line(program, argument).unwrap_or_else(|_| "unknown".to_owned())
 }
 
 fn first_line(program: &str, argument: &str) -> Result<String, String> {
