@@ -36,7 +36,7 @@ static inline void store(uint8_t *dst, uint64_t word, size_t bytes)
 }
 #endif
 
-static void encode(const uint8_t *src, size_t n, uint8_t *dst)
+static size_t encode(const uint8_t *src, size_t n, uint8_t *dst)
 {
     size_t done = 0;
     for (; n - done >= 4; done += 4) {
@@ -51,13 +51,17 @@ static void encode(const uint8_t *src, size_t n, uint8_t *dst)
         dst[2 * done] = (uint8_t)('A' + (src[done] & 15));
         dst[2 * done + 1] = (uint8_t)('A' + (src[done] >> 4));
     }
+    return 2 * n;
 }
 
-static int decode(const uint8_t *src, size_t n, uint8_t *dst)
+static int decode(const uint8_t *src, size_t n, uint8_t *dst, size_t *bad_at)
 {
+    if (n % 2 != 0)
+        return c16_refuse(src, n, bad_at);
+    size_t bytes = n / 2;
     size_t done = 0;
     uint64_t wrong = 0;
-    for (; n - done >= 4; done += 4) {
+    for (; bytes - done >= 4; done += 4) {
         uint64_t word = load(src + 2 * done, 8);
         /* 'A'..'P' plus 0x3F is 0x80..0x8F. Without its top bit no character
          * can carry into its neighbour; a top bit is wrong in any case. */
@@ -69,13 +73,13 @@ static int decode(const uint8_t *src, size_t n, uint8_t *dst)
         word = word | word >> 16;
         store(dst + done, word, 4);
     }
-    for (; done < n; done++) {
+    for (; done < bytes; done++) {
         unsigned low = c16_half(src[2 * done]);
         unsigned high = c16_half(src[2 * done + 1]);
         wrong |= (low | high) & 0xF0;
         dst[done] = (uint8_t)(low | high << 4);
     }
-    return wrong == 0;
+    return wrong == 0 ? C16_OK : c16_refuse(src, n, bad_at);
 }
 
 const c16_impl c16_scalar = {"scalar", encode, decode};

@@ -1,8 +1,8 @@
 /* SSE4.1 and AVX2, by target attributes, so that no compiler flag is needed.
  *
- * Both take what does not fill a last vector by doing the last whole vector of
- * the input once more, over bytes already done: the same values are written
- * again, and no loop over single bytes is left. */
+ * Both do the last whole vector of the input whatever comes before it, over
+ * bytes that may be done already: the same values are written again, and no
+ * loop over single bytes is left. */
 #include "internal.h"
 
 #if C16_X86
@@ -16,7 +16,8 @@ size_t c16_x86_levels(void)
     if (!__builtin_cpu_supports("avx2"))
         return 1;
     if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
-        !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512vbmi"))
+        !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512vbmi") ||
+        !__builtin_cpu_supports("bmi2"))
         return 2;
     return 3;
 }
@@ -48,30 +49,27 @@ SSE41 static inline __m128i decode_16(const uint8_t *src, uint8_t *dst)
     return _mm_or_si128(a, b);
 }
 
-SSE41 static void sse41_encode(const uint8_t *src, size_t n, uint8_t *dst)
-{
-    if (n < 16) {
-        c16_scalar.encode(src, n, dst);
-        return;
-    }
-    size_t done = 0;
-    for (; n - done >= 16; done += 16)
-        encode_16(src + done, dst + 2 * done);
-    if (done < n)
-        encode_16(src + n - 16, dst + 2 * (n - 16));
-}
-
-SSE41 static int sse41_decode(const uint8_t *src, size_t n, uint8_t *dst)
+SSE41 static size_t sse41_encode(const uint8_t *src, size_t n, uint8_t *dst)
 {
     if (n < 16)
-        return c16_scalar.decode(src, n, dst);
-    __m128i seen = _mm_setzero_si128();
-    size_t done = 0;
-    for (; n - done >= 16; done += 16)
-        seen = _mm_or_si128(seen, decode_16(src + 2 * done, dst + done));
-    if (done < n)
-        seen = _mm_or_si128(seen, decode_16(src + 2 * (n - 16), dst + n - 16));
-    return _mm_testz_si128(seen, _mm_set1_epi8((char)0xF0));
+        return c16_scalar.encode(src, n, dst);
+    for (size_t at = 0; at < n - 16; at += 16)
+        encode_16(src + at, dst + 2 * at);
+    encode_16(src + n - 16, dst + 2 * (n - 16));
+    return 2 * n;
+}
+
+SSE41 static int sse41_decode(const uint8_t *src, size_t n, uint8_t *dst, size_t *bad_at)
+{
+    size_t bytes = n / 2;
+    if (bytes < 16 || n % 2 != 0)
+        return c16_scalar.decode(src, n, dst, bad_at);
+    __m128i seen = decode_16(src + n - 32, dst + bytes - 16);
+    for (size_t at = 0; at < bytes - 16; at += 16)
+        seen = _mm_or_si128(seen, decode_16(src + 2 * at, dst + at));
+    if (_mm_testz_si128(seen, _mm_set1_epi8((char)0xF0)))
+        return C16_OK;
+    return c16_refuse(src, n, bad_at);
 }
 
 const c16_impl c16_sse41 = {"sse4.1", sse41_encode, sse41_decode};
@@ -110,30 +108,27 @@ AVX2 static inline __m256i decode_32(const uint8_t *src, uint8_t *dst)
     return _mm256_or_si256(a, b);
 }
 
-AVX2 static void avx2_encode(const uint8_t *src, size_t n, uint8_t *dst)
-{
-    if (n < 32) {
-        c16_sse41.encode(src, n, dst);
-        return;
-    }
-    size_t done = 0;
-    for (; n - done >= 32; done += 32)
-        encode_32(src + done, dst + 2 * done);
-    if (done < n)
-        encode_32(src + n - 32, dst + 2 * (n - 32));
-}
-
-AVX2 static int avx2_decode(const uint8_t *src, size_t n, uint8_t *dst)
+AVX2 static size_t avx2_encode(const uint8_t *src, size_t n, uint8_t *dst)
 {
     if (n < 32)
-        return c16_sse41.decode(src, n, dst);
-    __m256i seen = _mm256_setzero_si256();
-    size_t done = 0;
-    for (; n - done >= 32; done += 32)
-        seen = _mm256_or_si256(seen, decode_32(src + 2 * done, dst + done));
-    if (done < n)
-        seen = _mm256_or_si256(seen, decode_32(src + 2 * (n - 32), dst + n - 32));
-    return _mm256_testz_si256(seen, _mm256_set1_epi8((char)0xF0));
+        return c16_sse41.encode(src, n, dst);
+    for (size_t at = 0; at < n - 32; at += 32)
+        encode_32(src + at, dst + 2 * at);
+    encode_32(src + n - 32, dst + 2 * (n - 32));
+    return 2 * n;
+}
+
+AVX2 static int avx2_decode(const uint8_t *src, size_t n, uint8_t *dst, size_t *bad_at)
+{
+    size_t bytes = n / 2;
+    if (bytes < 32 || n % 2 != 0)
+        return c16_sse41.decode(src, n, dst, bad_at);
+    __m256i seen = decode_32(src + n - 64, dst + bytes - 32);
+    for (size_t at = 0; at < bytes - 32; at += 32)
+        seen = _mm256_or_si256(seen, decode_32(src + 2 * at, dst + at));
+    if (_mm256_testz_si256(seen, _mm256_set1_epi8((char)0xF0)))
+        return C16_OK;
+    return c16_refuse(src, n, bad_at);
 }
 
 const c16_impl c16_avx2 = {"avx2", avx2_encode, avx2_decode};

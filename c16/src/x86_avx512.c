@@ -1,13 +1,14 @@
-/* AVX-512 (F, BW, VL, VBMI): 64 bytes at a time. What does not fill a vector
- * goes through masked loads and stores, so short inputs are as direct as long
- * ones, and a long one first steps up to where its wide side (the characters)
- * begins a cache line: an access across two lines costs twice. */
+/* AVX-512 (F, BW, VL, VBMI): 64 bytes at a time. Up to 32 bytes are one vector
+ * with masked loads and stores; more end, as in x86.c, with a last vector over
+ * bytes that may be done already. A long text first steps up to where its wide
+ * side (the characters) begins a cache line: an access across two lines costs
+ * twice. */
 #include "internal.h"
 
 #if C16_X86
 #include <immintrin.h>
 
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi")))
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi,bmi2")))
 
 /* From this many bytes on the step up to a cache line pays. */
 #define ALIGN_FROM_BYTES 512
@@ -25,6 +26,8 @@ static inline __mmask32 first(size_t count)
     return (__mmask32)((UINT64_C(1) << count) - 1);
 }
 
+/* ---- Encoding ---------------------------------------------------------- */
+
 AVX512 static inline __m512i characters(__m256i raw)
 {
     __m512i wide = _mm512_cvtepu8_epi16(raw);
@@ -38,46 +41,61 @@ AVX512 static inline void encode_32(const uint8_t *src, uint8_t *dst)
     _mm512_storeu_si512(dst, characters(_mm256_loadu_si256((const __m256i *)src)));
 }
 
-/* As encode_32, for the first count bytes (at most 32). */
-AVX512 static inline void encode_some(const uint8_t *src, size_t count, uint8_t *dst)
+AVX512 static inline void encode_64(const uint8_t *src, uint8_t *dst)
 {
-    __mmask32 mask = first(count);
-    _mm512_mask_storeu_epi16(dst, mask, characters(_mm256_maskz_loadu_epi8(mask, src)));
+    encode_32(src, dst);
+    encode_32(src + 32, dst + 64);
 }
 
-AVX512 static void encode(const uint8_t *src, size_t n, uint8_t *dst)
+AVX512 static size_t encode(const uint8_t *src, size_t n, uint8_t *dst)
 {
-    size_t done = 0;
+    if (n <= 32) {
+        __mmask32 mask = first(n);
+        _mm512_mask_storeu_epi16(dst, mask, characters(_mm256_maskz_loadu_epi8(mask, src)));
+        return 2 * n;
+    }
+    size_t at = 0;
     if (n >= ALIGN_FROM_BYTES) {
-        done = bytes_to_line(dst);
-        encode_some(src, done, dst);
+        encode_32(src, dst);
+        at = bytes_to_line(dst);
     }
-    for (; n - done >= 64; done += 64) {
-        encode_32(src + done, dst + 2 * done);
-        encode_32(src + done + 32, dst + 2 * done + 64);
-    }
-    if (n - done >= 32) {
-        encode_32(src + done, dst + 2 * done);
-        done += 32;
-    }
-    if (done < n)
-        encode_some(src + done, n - done, dst + 2 * done);
+    for (; n - at > 64; at += 64)
+        encode_64(src + at, dst + 2 * at);
+    if (n - at > 32)
+        encode_32(src + at, dst + 2 * at);
+    encode_32(src + n - 32, dst + 2 * (n - 32));
+    return 2 * n;
+}
+
+/* ---- Decoding ---------------------------------------------------------- */
+
+/* Characters to halves; a bit above the low four is a wrong character. */
+AVX512 static inline __m512i halves(__m512i text)
+{
+    return _mm512_sub_epi8(text, _mm512_set1_epi8('A'));
 }
 
 /* Halves to bytes: each 16-bit lane becomes low * 1 + high * 16. */
-AVX512 static inline __m512i joined(__m512i halves)
+AVX512 static inline __m512i joined(__m512i pairs)
 {
-    return _mm512_maddubs_epi16(halves, _mm512_set1_epi16(0x1001));
+    return _mm512_maddubs_epi16(pairs, _mm512_set1_epi16(0x1001));
 }
 
-/* For the first count bytes (at most 32); returns the halves. */
-AVX512 static inline __m512i decode_some(const uint8_t *src, size_t count, uint8_t *dst)
+/* These two return the union of the halves they met. */
+
+AVX512 static inline __m512i decode_32(const uint8_t *src, uint8_t *dst)
 {
-    __mmask32 mask = first(count);
-    __m512i base = _mm512_maskz_set1_epi16(mask, 'A' << 8 | 'A');
-    __m512i halves = _mm512_sub_epi8(_mm512_maskz_loadu_epi16(mask, src), base);
-    _mm256_mask_storeu_epi8(dst, mask, _mm512_cvtepi16_epi8(joined(halves)));
-    return halves;
+    __m512i pairs = halves(_mm512_loadu_si512(src));
+    _mm256_storeu_si256((__m256i *)dst, _mm512_cvtepi16_epi8(joined(pairs)));
+    return pairs;
+}
+
+AVX512 static inline __m512i decode_64(const uint8_t *src, uint8_t *dst, __m512i even)
+{
+    __m512i a = halves(_mm512_loadu_si512(src));
+    __m512i b = halves(_mm512_loadu_si512(src + 64));
+    _mm512_storeu_si512(dst, _mm512_permutex2var_epi8(joined(a), even, joined(b)));
+    return _mm512_or_si512(a, b);
 }
 
 /* Every second byte of two vectors: the low byte of each 16-bit lane. */
@@ -87,28 +105,38 @@ static const uint8_t EVEN_BYTES[64] = {
     88, 90, 92, 94, 96, 98, 100, 102, 104, 106, 108, 110, 112, 114, 116, 118, 120, 122, 124, 126,
 };
 
-AVX512 static int decode(const uint8_t *src, size_t n, uint8_t *dst)
+/* C16_OK if no bit above the low four was seen. */
+#define ANSWER(seen)                                                                               \
+    (_mm512_test_epi8_mask(seen, _mm512_set1_epi8((char)0xF0)) == 0 ? C16_OK                      \
+                                                                    : c16_refuse(src, n, bad_at))
+
+AVX512 static int decode(const uint8_t *src, size_t n, uint8_t *dst, size_t *bad_at)
 {
-    const __m512i base = _mm512_set1_epi8('A');
-    const __m512i even = _mm512_loadu_si512(EVEN_BYTES);
-    __m512i seen = _mm512_setzero_si512();
-    size_t done = 0;
-    if (n >= ALIGN_FROM_BYTES) {
-        done = bytes_to_line(src);
-        seen = decode_some(src, done, dst);
+    size_t bytes = n / 2;
+    if (n % 2 != 0)
+        return c16_refuse(src, n, bad_at);
+    if (bytes <= 32) {
+        __mmask32 mask = first(bytes);
+        /* What is masked out reads as 'A', which is right. */
+        __m512i text = _mm512_mask_loadu_epi16(_mm512_set1_epi8('A'), mask, src);
+        __m512i pairs = halves(text);
+        _mm256_mask_storeu_epi8(dst, mask, _mm512_cvtepi16_epi8(joined(pairs)));
+        return ANSWER(pairs);
     }
-    for (; n - done >= 64; done += 64) {
-        __m512i a = _mm512_sub_epi8(_mm512_loadu_si512(src + 2 * done), base);
-        __m512i b = _mm512_sub_epi8(_mm512_loadu_si512(src + 2 * done + 64), base);
-        seen = _mm512_ternarylogic_epi32(seen, a, b, 0xFE); /* seen | a | b */
-        _mm512_storeu_si512(dst + done, _mm512_permutex2var_epi8(joined(a), even, joined(b)));
+    __m512i seen = decode_32(src + n - 64, dst + bytes - 32);
+    size_t at = 0;
+    if (bytes > 64) {
+        const __m512i even = _mm512_loadu_si512(EVEN_BYTES);
+        if (bytes >= ALIGN_FROM_BYTES) {
+            seen = _mm512_or_si512(seen, decode_32(src, dst));
+            at = bytes_to_line(src);
+        }
+        for (; bytes - at > 64; at += 64)
+            seen = _mm512_or_si512(seen, decode_64(src + 2 * at, dst + at, even));
     }
-    while (done < n) {
-        size_t count = n - done < 32 ? n - done : 32;
-        seen = _mm512_or_si512(seen, decode_some(src + 2 * done, count, dst + done));
-        done += count;
-    }
-    return _mm512_test_epi8_mask(seen, _mm512_set1_epi8((char)0xF0)) == 0;
+    if (bytes - at > 32)
+        seen = _mm512_or_si512(seen, decode_32(src + 2 * at, dst + at));
+    return ANSWER(seen);
 }
 
 const c16_impl c16_avx512 = {"avx512", encode, decode};

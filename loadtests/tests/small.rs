@@ -76,6 +76,15 @@ fn idle_clients_take_memory() {
 }
 
 #[test]
+fn c16_is_timed_in_both_directions_at_every_size() {
+    let rows = rows(&["c16", "--rounds", "1"]);
+    assert_eq!(rows.len(), 6);
+    for row in &rows {
+        assert!(figure(row, "encode, C16") > 0.0 && figure(row, "decode, C16") > 0.0);
+    }
+}
+
+#[test]
 fn durable_counts_commits() {
     let rows = rows(&["durable", "--senders", "20", "--messages", "200"]);
     assert!(figure(&rows[0], "commits") > 0.0);

@@ -1,5 +1,6 @@
 //! The workloads, one file each, and what they share.
 
+mod c16;
 mod durable;
 mod fanout;
 mod growth;
@@ -59,6 +60,8 @@ pub(crate) enum Scenario {
     Legacy(legacy::Options),
     /// What changes with readers, rooms and clients: the same workloads at several sizes
     Growth(growth::Options),
+    /// The C16 codec alone, beside two hexadecimal crates: gigabytes a second, every round checked
+    C16(c16::Options),
     /// All of them but growth, one after the other
     All,
 }
@@ -83,7 +86,7 @@ impl Scenario {
         };
         let names = [
             "idle", "fanout", "single", "rooms", "slow", "latency", "durable", "resume", "storm",
-            "siege", "legacy",
+            "siege", "legacy", "c16",
         ];
         let part = |name| Ok((name, Self::with_defaults(name)?));
         names.into_iter().map(part).collect()
@@ -104,6 +107,7 @@ impl Scenario {
             Self::Siege(options) => siege::run(bench, options)?.into(),
             Self::Legacy(options) => legacy::run(bench, options)?.into(),
             Self::Growth(options) => growth::run(bench, options)?,
+            Self::C16(options) => c16::run(bench.runs, options)?.into(),
             Self::All => bail!("all of them are run one by one"),
         })
     }
@@ -123,6 +127,7 @@ impl Scenario {
             | Self::Storm(_)
             | Self::Siege(_)
             | Self::Legacy(_)
+            | Self::C16(_)
             | Self::All => false,
         }
     }

@@ -91,7 +91,7 @@ fn errors_say_what_where_and_what_to_do() {
 fn self_test_names_the_implementation_in_use() {
     let name = self_test().unwrap();
     assert!(
-        ["scalar", "sse4.1", "avx2", "avx512"].contains(&name),
+        ["scalar", "sse4.1", "avx2", "avx512", "neon"].contains(&name),
         "{name}"
     );
 }
