@@ -8,6 +8,9 @@ use anyhow::{Context, Result, ensure};
 /// Bytes of a page on the machines that this runs on.
 const PAGE_BYTES: u64 = 4096;
 
+/// A connection's state in `/proc/net/tcp`.
+const ESTABLISHED: &str = "01";
+
 /// A process that is measured.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Process(pub(crate) u32);
@@ -53,6 +56,40 @@ pub(crate) fn tcp_memory_kib() -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix("TCP:"))?;
     let mut words = line.split_ascii_whitespace().skip_while(|&w| w != "mem");
     Some(words.nth(1)?.parse::<u64>().ok()? * PAGE_BYTES / 1024)
+}
+
+/// Bytes of messages that lie in the sockets of a server's connections, each end for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Queued {
+    /// Written by the server and not acknowledged by the client's end.
+    pub(crate) server: u64,
+    /// Come to the client's end and not read.
+    pub(crate) clients: u64,
+}
+
+/// What lies in the IPv4 connections of the server at `port` of this machine, if the kernel tells. What the buffers take beyond the bytes in
+/// them is not in it; that is in [`tcp_memory_kib`], for both ends together.
+pub(crate) fn queued(port: u16) -> Option<Queued> {
+    queued_in(&read_to_string("/proc/net/tcp").ok()?, port)
+}
+
+fn queued_in(table: &str, port: u16) -> Option<Queued> {
+    let hex = |digits: &str| u64::from_str_radix(digits, 16).ok();
+    let of = |address: &str| hex(address.split_once(':')?.1);
+    let mut queued = Queued::default();
+    for line in table.lines().skip(1) {
+        let mut words = line.split_ascii_whitespace().skip(1);
+        let (local, remote) = (of(words.next()?)?, of(words.next()?)?);
+        // What a listener has there is no bytes.
+        let is_established = words.next()? == ESTABLISHED;
+        let (out, come) = words.next()?.split_once(':')?;
+        if is_established && local == u64::from(port) {
+            queued.server += hex(out)?;
+        } else if is_established && remote == u64::from(port) {
+            queued.clients += hex(come)?;
+        }
+    }
+    Some(queued)
 }
 
 /// Kernel objects that belong to TCP sockets, of the whole machine.
@@ -158,6 +195,20 @@ dentry            245307 274029    192   21    1 : tunables    0    0    0 : sla
         assert_eq!(objects.sockets, 100);
         assert_eq!(objects.bytes, expected);
         assert_eq!(socket_objects_in(&SLABINFO.replace("filp", "files")), None);
+    }
+
+    #[test]
+    fn bytes_in_sockets_are_told_apart_by_the_end_at_which_the_server_is() {
+        // Port 29F4 is the server's; its listener, both ends of a connection, and somebody else's.
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when
+   0: 0100007F:29F4 00000000:0000 0A 00000000:00000080 00:00000000 00000000     0        0 1
+   1: 0100007F:29F4 0102007F:C001 01 00000100:00000003 00:00000000 00000000     0        0 2
+   2: 0102007F:C001 0100007F:29F4 01 00000005:00000020 00:00000000 00000000     0        0 3
+   3: 0102007F:C002 0100007F:1F90 01 00001000:00001000 00:00000000 00000000     0        0 4
+";
+        let queued = queued_in(table, 0x29F4).unwrap();
+        assert_eq!((queued.server, queued.clients), (0x100, 0x20));
+        assert_eq!(queued_in("head\nwhat is this", 1), None);
     }
 
     #[test]

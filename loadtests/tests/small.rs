@@ -125,6 +125,9 @@ fn whoever_stops_reading_gets_everything_later() {
     assert!(figure(&rows[0], "some stopped: deliveries") > 0.0);
     assert!(figure(&rows[0], "read on: to the last message") > 0.0);
     assert!(figure(&rows[0], "speed of the others, some stopped : all read") > 0.0);
+    // Four that do not read: their sockets are full.
+    assert!(figure(&rows[0], "bytes in sockets, server's end") > 0.0);
+    assert!(figure(&rows[0], "bytes in sockets, clients' end") > 0.0);
     before_and_after(&rows[0]);
 }
 

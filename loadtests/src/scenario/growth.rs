@@ -31,7 +31,7 @@ pub(crate) struct Options {
     /// Clients that say nothing
     #[arg(long, value_delimiter = ',', default_value = "1000,5000,10000,19000", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     clients: Vec<u32>,
-    /// Messages of each run of fanout
+    /// Messages of each run: in fanout so many, in single and in each of the rooms at most so many
     #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     messages: u32,
 }
@@ -83,7 +83,9 @@ fn single<D: Driver + Copy>(bench: &Bench<D>, options: &Options) -> Result<Serie
     for &readers in &options.readers {
         let options = single::Options {
             readers,
-            messages: (SINGLE_DELIVERIES / readers).clamp(50, 500),
+            messages: (SINGLE_DELIVERIES / readers)
+                .clamp(50, 500)
+                .min(options.messages),
             body_bytes: BODY_BYTES,
         };
         let rows = single::run(bench, &options).with_context(|| format!("{readers} readers"))?;
@@ -99,7 +101,9 @@ fn rooms<D: Driver + Copy>(bench: &Bench<D>, options: &Options) -> Result<Series
         let options = rooms::Options {
             rooms: count,
             members: MEMBERS,
-            messages: (ROOMS_MESSAGES / count).clamp(40, 2000),
+            messages: (ROOMS_MESSAGES / count)
+                .clamp(40, 2000)
+                .min(options.messages),
             body_bytes: BODY_BYTES,
         };
         let rows = rooms::run(bench, &options).with_context(|| format!("{count} rooms"))?;

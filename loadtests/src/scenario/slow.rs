@@ -12,7 +12,7 @@ use super::idle::settled;
 use super::memory::Watch;
 use super::{Bench, Meter, progress};
 use crate::driver::Driver;
-use crate::proc::tcp_memory_kib;
+use crate::proc::{queued, tcp_memory_kib};
 use crate::report::Row;
 use crate::server::Server;
 use crate::swarm::{SmallBuffers, Swarm};
@@ -137,7 +137,7 @@ fn one<D: Driver + Copy>(
     swarm.stop_reading(stopped.clone());
     let round = flood(&mut swarm, server, options, reading, &mut memory)
         .context("while some do not read")?;
-    let tcp_after = tcp_memory_kib();
+    let (tcp_after, queued) = (tcp_memory_kib(), queued(server.address.port()));
     // What lies in the sockets of those who stopped is not counted.
     row.add("some stopped: deliveries", "1/s", rate(round.wall));
     row.add(
@@ -166,6 +166,12 @@ fn one<D: Driver + Copy>(
             "MiB more",
             after.saturating_sub(before) as f64 / 1024.0,
         );
+    }
+
+    if let Some(queued) = queued {
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        row.add("bytes in sockets, server's end", "MiB", mib(queued.server));
+        row.add("bytes in sockets, clients' end", "MiB", mib(queued.clients));
     }
 
     let meter = Meter::start(server)?;
