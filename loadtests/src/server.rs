@@ -36,6 +36,8 @@ pub(crate) enum Source {
 pub(crate) struct Server {
     pub(crate) address: SocketAddrV4,
     pub(crate) process: Process,
+    /// When its process was started; for one that ran already, when it was found.
+    pub(crate) began: Instant,
     own: Option<Own>,
 }
 
@@ -54,6 +56,7 @@ impl Server {
             Source::Running { address, process } => Ok(Self {
                 address: *address,
                 process: Process(*process),
+                began: Instant::now(),
                 own: None,
             }),
             Source::Binary { path, data } => Self::launch(path, data, durability, &[], |_| Ok(())),
@@ -98,6 +101,7 @@ impl Server {
         for (name, _) in std::env::vars_os().filter(|(name, _)| is_setting(name)) {
             command.env_remove(name);
         }
+        let began = Instant::now();
         let child = command
             .args(["serve", "--config"])
             .arg(folder.path())
@@ -120,6 +124,7 @@ impl Server {
             Ok(address) => Ok(Self {
                 address,
                 process: Process(own.child.id()),
+                began,
                 own: Some(own),
             }),
             Err(error) => Err(own.explain(error)),

@@ -4,6 +4,7 @@ mod durable;
 mod fanout;
 mod idle;
 mod latency;
+mod past;
 mod resume;
 mod rooms;
 mod siege;
@@ -51,7 +52,9 @@ pub(crate) enum Scenario {
     Storm(storm::Options),
     /// Sockets that say nothing and a flood of wrong passwords: what a client notices of it
     Siege(siege::Options),
-    /// All of them, one after the other
+    /// A long log: import, verify, start-up, and reading back over all of it
+    Past(past::Options),
+    /// All of them but past, which needs gigabytes of disk, one after the other
     All,
 }
 
@@ -78,6 +81,7 @@ impl Scenario {
             Self::Resume(options) => resume::run(bench, options),
             Self::Storm(options) => storm::run(bench, options),
             Self::Siege(options) => siege::run(bench, options),
+            Self::Past(options) => past::run(bench, options),
             Self::All => {
                 let mut rows = Vec::new();
                 for name in [

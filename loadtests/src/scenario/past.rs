@@ -1,0 +1,311 @@
+//! A long log: how fast it is imported and verified, how a server starts on it, and how fast it is read back over all of it.
+//!
+//! The log is made by `gencomm log import` from a file in the original's form, so all of it has gone the way of every message.
+//! What is read is compared with what was written, line by line.
+
+mod disk;
+mod model;
+mod requests;
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use tempfile::TempDir;
+
+use super::{Bench, progress};
+use crate::driver::Driver;
+use crate::report::Row;
+use crate::server::{Server, Source};
+use crate::sys::{self, Used};
+use model::Model;
+use requests::{Kind, ask, first_log_in};
+
+/// Sizes of a series.
+const SIZES: [u32; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
+/// The plain file that is written beside is no larger.
+const PLAIN_BYTES_MAX: u64 = 1 << 30;
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Options {
+    /// Records in the log: some 350 bytes of disk each while it is made
+    #[arg(long, default_value_t = 10_000_000, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    records: u32,
+    /// A series of logs, from 10,000 records by tens up to --records
+    #[arg(long)]
+    grow: bool,
+    /// Rooms; the busiest has a tenth of all records, the quietest one in seven thousand
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    rooms: u32,
+    /// Requests of each kind, one after the other and then as many again from all connections at a time
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    requests: u32,
+    /// Connections that ask
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    connections: u32,
+}
+
+pub(super) fn run<D: Driver + Copy>(bench: &Bench<D>, options: &Options) -> Result<Vec<Row>> {
+    let Source::Binary { path, data } = &bench.source else {
+        bail!("this workload makes a log of its own; it cannot use --server");
+    };
+    bench.ensure_descriptors(options.connections as usize)?;
+    let sizes: Vec<u32> = match options.grow {
+        true => SIZES
+            .into_iter()
+            .filter(|n| *n <= options.records)
+            .collect(),
+        false => vec![options.records],
+    };
+    ensure!(!sizes.is_empty(), "a series begins at {} records", SIZES[0]);
+    let mut rows = Vec::new();
+    for records in sizes {
+        let model = Model::new(records, options.rooms);
+        let mut past = Past {
+            binary: path,
+            source: &bench.source,
+            durability: bench.durability,
+            options,
+            size: format!("{records} records"),
+            model,
+            rows: Vec::new(),
+        };
+        for _ in 0..bench.runs {
+            std::fs::create_dir_all(data)?;
+            let folder = TempDir::with_prefix_in("loadtest-past-", data)?;
+            past.run(folder.path())?;
+            folder.close()?;
+        }
+        rows.append(&mut past.rows);
+    }
+    Ok(rows)
+}
+
+/// One size.
+struct Past<'a> {
+    binary: &'a Path,
+    source: &'a Source,
+    durability: &'static str,
+    options: &'a Options,
+    size: String,
+    model: Model,
+    rows: Vec<Row>,
+}
+
+impl Past<'_> {
+    fn run(&mut self, folder: &Path) -> Result<()> {
+        let data = folder.join("data");
+        let input = folder.join("database.db");
+        self.write_input(&input)?;
+        self.import(folder, &data, &input)?;
+        std::fs::remove_file(&input)?;
+        let (files, bytes) = disk::files(&data.join("log"))?;
+        self.plain(folder, &files, bytes)?;
+        self.verify(folder, &data, &files, bytes)?;
+        for cold in [true, false] {
+            if cold {
+                disk::forget(&files)?;
+            }
+            let server = self.start(&data, cold)?;
+            let done = match cold {
+                true => self.ask_cold(&server, &files),
+                false => self.ask_all(&server),
+            };
+            match done {
+                Ok(()) => server.stop()?,
+                Err(error) => return Err(server.explain(error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn write_input(&self, input: &Path) -> Result<()> {
+        let bar = progress("records made", self.model.records.into());
+        let mut out = BufWriter::with_capacity(1 << 20, File::create(input)?);
+        self.model.write(&mut out, |n| bar.set_position(n.into()))?;
+        bar.finish_and_clear();
+        // What is written back meanwhile would be counted as the import's.
+        out.get_ref().sync_all()?;
+        Ok(())
+    }
+
+    fn import(&mut self, folder: &Path, data: &Path, input: &Path) -> Result<()> {
+        let name = input.to_str().context("a path that is no UTF-8")?;
+        let (text, wall, used) = self.command(folder, data, &["import", name])?;
+        let expected = format!(
+            "imported {0}, blank 0, rejected 0, names repaired 0, ids 1..{0}\n",
+            self.model.records
+        );
+        ensure!(
+            text.starts_with(&expected),
+            "expected {expected}, got {text}"
+        );
+        let bytes = disk::files(&data.join("log"))?.1;
+        self.add_command("log import", wall, used, bytes);
+        Ok(())
+    }
+
+    /// What the disk does for a program that does nothing.
+    fn plain(&mut self, folder: &Path, files: &[PathBuf], bytes: u64) -> Result<()> {
+        let written = bytes.min(PLAIN_BYTES_MAX);
+        let write = disk::write(folder, written)?;
+        disk::forget(files)?;
+        let (cold, warm) = (disk::read(files)?, disk::read(files)?);
+        let mb = |bytes: u64, seconds: f64| bytes as f64 / 1e6 / seconds;
+        self.add("plain files", "bytes of the log", "MB", bytes as f64 / 1e6);
+        self.add("plain files", "write and sync", "MB/s", mb(written, write));
+        self.add("plain files", "read from the disk", "MB/s", mb(bytes, cold));
+        self.add("plain files", "read from memory", "MB/s", mb(bytes, warm));
+        Ok(())
+    }
+
+    fn verify(&mut self, folder: &Path, data: &Path, files: &[PathBuf], bytes: u64) -> Result<()> {
+        for (name, cold) in [("log verify, cold", true), ("log verify, warm", false)] {
+            if cold {
+                disk::forget(files)?;
+            }
+            let (text, wall, used) = self.command(folder, data, &["verify"])?;
+            let expected = format!("records {0}, ids 1 to {0},", self.model.records);
+            ensure!(
+                text.contains(&expected) && text.ends_with("clean\n"),
+                "expected {expected} ... clean, got {text}"
+            );
+            self.add_command(name, wall, used, bytes);
+        }
+        Ok(())
+    }
+
+    /// Runs `gencomm log ...` to its end: what it printed, how long it took, what it used.
+    fn command(
+        &self,
+        folder: &Path,
+        data: &Path,
+        arguments: &[&str],
+    ) -> Result<(String, Duration, Used)> {
+        let output = folder.join("output");
+        let began = Instant::now();
+        let child = Command::new(self.binary)
+            .args(["--config"])
+            .arg(folder)
+            .args(["log", "--data"])
+            .arg(data)
+            .args(arguments)
+            .env("GENCOMM__STORAGE__DURABILITY", self.durability)
+            .stdin(Stdio::null())
+            .stdout(File::create(&output)?)
+            .spawn()
+            .with_context(|| format!("{} cannot be started", self.binary.display()))?;
+        let used = sys::wait_for(child.id())?;
+        let wall = began.elapsed();
+        let text = std::fs::read_to_string(&output)?;
+        ensure!(
+            used.success,
+            "gencomm log {} failed: {text}",
+            arguments.join(" ")
+        );
+        Ok((text, wall, used))
+    }
+
+    fn start(&mut self, data: &Path, cold: bool) -> Result<Server> {
+        let settings = [(
+            "SERVER__DATA_DIR",
+            data.to_str().context("a path that is no UTF-8")?.to_owned(),
+        )];
+        let server = Server::start_prepared(self.source, self.durability, &settings, |_| Ok(()))?;
+        first_log_in(server.address).map_err(|error| server.explain(error))?;
+        let (name, until) = match cold {
+            true => ("start-up, cold", server.began.elapsed()),
+            false => ("start-up, warm", server.began.elapsed()),
+        };
+        let cpu = server.process.cpu()?.as_secs_f64();
+        let resident = server.process.resident_kib()? as f64 / 1024.0;
+        self.add(
+            name,
+            "first log-in answered after",
+            "s",
+            until.as_secs_f64(),
+        );
+        self.add(name, "CPU until then", "s", cpu);
+        self.add(name, "resident memory then", "MiB", resident);
+        Ok(server)
+    }
+
+    fn ask_cold(&mut self, server: &Server, files: &[PathBuf]) -> Result<()> {
+        disk::forget(files)?;
+        self.ask(server, Kind::After, "log not in memory", false)
+    }
+
+    fn ask_all(&mut self, server: &Server) -> Result<()> {
+        for kind in Kind::ALL {
+            self.ask(server, kind, "one at a time", false)?;
+            let at_once = format!("{} at a time", self.options.connections);
+            self.ask(server, kind, &at_once, true)?;
+        }
+        let resident = server.process.resident_kib()? as f64 / 1024.0;
+        self.add(
+            "start-up, warm",
+            "resident memory after all requests",
+            "MiB",
+            resident,
+        );
+        Ok(())
+    }
+
+    fn ask(&mut self, server: &Server, kind: Kind, how: &str, together: bool) -> Result<()> {
+        let (count, connections) = (self.options.requests, self.options.connections);
+        let before = server.process.cpu()?;
+        let began = Instant::now();
+        let timed = ask(
+            &self.model,
+            server.address,
+            kind,
+            count,
+            connections.min(count),
+            together,
+        )?;
+        let wall = began.elapsed();
+        let cpu = server.process.cpu()?.saturating_sub(before);
+        let name = format!("{}, {how}", kind.name());
+        let micros = |quantile| timed.times.value_at_quantile(quantile) as f64 / 1e3;
+        self.add(&name, "p50", "us", micros(0.5));
+        self.add(&name, "p99", "us", micros(0.99));
+        self.add(&name, "p99.9", "us", micros(0.999));
+        self.add(
+            &name,
+            "requests",
+            "1/s",
+            f64::from(count) / wall.as_secs_f64(),
+        );
+        let each = cpu.as_secs_f64() * 1e6 / f64::from(count);
+        self.add(&name, "server CPU", "us per request", each);
+        let lines = timed.lines as f64 / f64::from(count);
+        self.add(&name, "messages", "per request", lines);
+        Ok(())
+    }
+
+    fn add_command(&mut self, what: &str, wall: Duration, used: Used, bytes: u64) {
+        let records = f64::from(self.model.records);
+        let (wall, cpu) = (wall.as_secs_f64(), used.cpu.as_secs_f64());
+        self.add(what, "records", "1/s", records / wall);
+        self.add(what, "bytes of the log", "MB/s", bytes as f64 / 1e6 / wall);
+        self.add(what, "wall clock", "s", wall);
+        self.add(what, "CPU", "us per record", cpu * 1e6 / records);
+        self.add(what, "cores in use", "", cpu / wall);
+        let most = used.resident_kib_max as f64 / 1024.0;
+        self.add(what, "resident memory at most", "MiB", most);
+    }
+
+    fn add(&mut self, what: &str, name: &'static str, unit: &'static str, value: f64) {
+        let workload = format!("{}, {what}", self.size);
+        let at = self.rows.iter().position(|row| row.workload == workload);
+        let at = at.unwrap_or_else(|| {
+            self.rows.push(Row::new("past", workload));
+            self.rows.len() - 1
+        });
+        self.rows[at].add(name, unit, value);
+    }
+}
