@@ -1,12 +1,15 @@
 //! Reading a page: candidates from the postings, their entries in runs, their lines in runs.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use bytes::Bytes;
 
 use super::super::{Event, EventKind, LogError, Page, PageQuery};
 use super::candidates::{Candidates, End, entries};
+use super::files::{Part, io_error};
 use super::index::{Entry, room_hash};
+use super::places::Places;
 use super::read::SegmentReader;
 use super::shared::{Segment, Snapshot};
 use super::text::{Line, nobody};
@@ -217,61 +220,74 @@ impl SegmentReader {
         found: &[Entry],
         filling: &mut Filling<'_>,
     ) -> Result<(), LogError> {
-        let mut rest = found;
-        while let Some(first) = rest.first() {
-            let (mut begin, mut end) = (u64::from(first.offset), first.end());
-            let together = rest
-                .iter()
-                .take_while(|entry| {
-                    let from = begin.min(u64::from(entry.offset));
-                    let to = end.max(entry.end());
-                    let gap = match filling.end {
-                        End::Front => u64::from(entry.offset).saturating_sub(end),
-                        End::Back => begin.saturating_sub(entry.end()),
-                    };
-                    let near = entry.id == first.id
-                        || (gap <= GAP_BYTES_MAX && to - from <= RUN_BYTES_MAX);
-                    if near {
-                        (begin, end) = (from, to);
-                    }
-                    near
-                })
-                .count();
-            let (run, behind) = rest.split_at(together);
-            rest = behind;
-            let bytes = match opened.text_range(begin, end) {
-                Ok(bytes) => Bytes::from(bytes),
-                Err(error @ LogError::Damaged { .. }) if run.len() == 1 => {
-                    self.log_damage(opened, first, &error);
-                    continue;
-                }
-                Err(LogError::Damaged { .. }) => {
-                    for entry in run {
-                        self.read_lines(opened, std::slice::from_ref(entry), filling)?;
-                    }
-                    continue;
-                }
-                Err(error) => return Err(error),
+        let (there, beyond): (Vec<Entry>, Vec<Entry>) = found
+            .iter()
+            .partition(|entry| opened.has_text(u64::from(entry.offset), entry.end()));
+        for entry in &beyond {
+            let why = "the index points behind the end of the text";
+            self.log_damage(opened, entry, why);
+        }
+        let runs = text_runs(&there, filling.end);
+        let places = runs.iter().map(|run| run.place.clone()).collect();
+        let mut texts = Places::new(opened.text(), places);
+        for run in runs {
+            let bytes = texts.read_next();
+            let bytes = bytes.map_err(|error| io_error("read", &opened.path(Part::Text))(error))?;
+            let Some(bytes) = bytes.map(Bytes::from) else {
+                break;
             };
-            for entry in run {
-                let at = (u64::from(entry.offset) - begin) as usize;
+            for entry in run.entries {
+                let at = (u64::from(entry.offset) - run.place.start) as usize;
                 let line = bytes.slice(at..at + entry.line_bytes as usize);
-                match filling.push(entry, &line) {
-                    Ok(()) => {}
-                    Err(why) => {
-                        let error = opened.damaged(u64::from(entry.offset), why);
-                        self.log_damage(opened, entry, &error);
-                    }
+                if let Err(why) = filling.push(entry, &line) {
+                    self.log_damage(opened, entry, why);
                 }
             }
         }
         Ok(())
     }
 
-    fn log_damage(&self, opened: &Opened<'_>, entry: &Entry, error: &LogError) {
+    fn log_damage(&self, opened: &Opened<'_>, entry: &Entry, why: &str) {
+        let error = opened.damaged(u64::from(entry.offset), why);
         let segment = opened.segment.first_id;
-        self.shared.log_damage(segment, entry.offset, error);
+        self.shared.log_damage(segment, entry.offset, &error);
     }
+}
+
+/// Entries whose lines stand so near to each other that they are read together.
+struct TextRun<'e> {
+    entries: &'e [Entry],
+    place: Range<u64>,
+}
+
+/// Cuts entries into runs; towards `end` lies where they were taken from, so from `End::Back` they fall.
+fn text_runs(entries: &[Entry], end: End) -> Vec<TextRun<'_>> {
+    let mut runs = Vec::new();
+    let mut rest = entries;
+    while let Some(first) = rest.first() {
+        let mut place = u64::from(first.offset)..first.end();
+        let together = rest
+            .iter()
+            .take_while(|entry| {
+                let from = place.start.min(u64::from(entry.offset));
+                let to = place.end.max(entry.end());
+                let gap = match end {
+                    End::Front => u64::from(entry.offset).saturating_sub(place.end),
+                    End::Back => place.start.saturating_sub(entry.end()),
+                };
+                let near =
+                    entry.id == first.id || (gap <= GAP_BYTES_MAX && to - from <= RUN_BYTES_MAX);
+                if near {
+                    place = from..to;
+                }
+                near
+            })
+            .count();
+        let (entries, behind) = rest.split_at(together);
+        rest = behind;
+        runs.push(TextRun { entries, place });
+    }
+    runs
 }
 
 impl Filling<'_> {

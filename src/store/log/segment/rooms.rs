@@ -1,10 +1,11 @@
 //! Which records of a segment belong to which room. In memory while the segment is written; once it is sealed in the
 //! `.rooms` file, which also holds the figures about the segment that would otherwise take a pass over its index.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+
+use hashbrown::HashMap;
 
 use super::super::LogError;
 use super::bytes::{HEADER_BYTES, header, is_header, u32_at, u64_at};
