@@ -15,12 +15,15 @@ mod server;
 mod swarm;
 mod sys;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{self, ExitCode};
 
 use anyhow::{Context, Result, ensure};
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 
+use driver::Driver;
 use driver::gencomm::Gencomm;
+use report::{File, Machine};
 use scenario::{Bench, Scenario};
 use server::Source;
 
@@ -28,12 +31,11 @@ use server::Source;
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Examples:\n  loadtests all --json all.json\n  loadtests fanout --runs 5\n  loadtests durable --durability os"
+    after_help = "Examples:\n  loadtests all --json all.json\n  loadtests fanout --runs 5\n  loadtests durable --durability os\n  loadtests growth --of fanout,clients --json growth.json\n  loadtests compare before.json after.json\n  loadtests report all.json growth.json"
 )]
 struct Cli {
-    /// What to run
     #[command(subcommand)]
-    scenario: Scenario,
+    command: Command,
     /// Measured runs of each workload; the table shows their medians
     #[arg(long, global = true, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     runs: u32,
@@ -57,6 +59,16 @@ struct Cli {
     json: Option<PathBuf>,
 }
 
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[command(flatten)]
+    Measure(Scenario),
+    /// Make charts of figures, and a table of what was promised and what was measured
+    Report(report::ReportOptions),
+    /// Set two files of figures side by side; exit code 1 if something got worse by more than the noise
+    Compare(report::CompareOptions),
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Durability {
     /// It is on the disk
@@ -77,34 +89,103 @@ impl Durability {
     }
 }
 
-fn main() -> Result<()> {
+/// Exit codes: 0 is good, 1 is a comparison that found something worse, 2 is an error.
+fn main() -> ExitCode {
     let cli = Cli::parse();
+    let done = match &cli.command {
+        Command::Measure(scenario) => run(&cli, scenario).map(|()| true),
+        Command::Report(options) => report::report(options).map(|()| true),
+        Command::Compare(options) => report::compare(options),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("Error: {error:?}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(cli: &Cli, scenario: &Scenario) -> Result<()> {
     let descriptors = sys::raise_descriptor_limit().context("the limit of descriptors")?;
-    let (source, name) = source(&cli)?;
-    let durability = cli.durability.name();
+    let source = source(cli)?;
+    let version = match &source {
+        Source::Binary { path, .. } => version(path),
+        Source::Running { .. } => None,
+    };
     let bench = Bench {
         driver: Gencomm,
         source,
-        durability,
+        server_name: "gencomm".to_owned(),
+        durability: cli.durability.name(),
         runs: cli.runs,
         descriptors,
     };
-    let rows = cli.scenario.run(&bench)?;
-    print!("{}", report::table(&rows, durability));
-    if let Some(path) = &cli.json {
-        report::write_json(path, &rows, durability, &name)?;
+    measure(scenario, &bench, version, cli.json.as_deref())
+}
+
+/// Runs what was asked for. What is done is shown and kept at once: of a long call that fails, what came before remains, and what comes after
+/// is measured all the same.
+fn measure<D: Driver + Copy>(
+    scenario: &Scenario,
+    bench: &Bench<D>,
+    version: Option<String>,
+    json: Option<&Path>,
+) -> Result<()> {
+    let mut file = File::new(version, Machine::here());
+    let (parts, mut failed) = (scenario.parts()?, Vec::new());
+    for (number, (name, part)) in parts.iter().enumerate() {
+        if parts.len() > 1 {
+            eprintln!("{name}, {} of {}", number + 1, parts.len());
+        }
+        match part.run(bench) {
+            Ok(outcome) => {
+                println!(
+                    "{}",
+                    report::table(&outcome, &bench.server_name, bench.durability)
+                );
+                file.add(outcome, &bench.server_name, bench.durability);
+            }
+            Err(error) if parts.len() == 1 => return Err(error),
+            Err(error) => {
+                eprintln!("Error: {error:?}\n");
+                failed.push(*name);
+            }
+        }
+        if let Some(path) = json {
+            file.write(path)?;
+        }
     }
+    ensure!(
+        failed.is_empty(),
+        "{} of {} workloads failed: {}",
+        failed.len(),
+        parts.len(),
+        failed.join(", ")
+    );
     Ok(())
 }
 
-/// Where the server comes from, and its name for the report.
-fn source(cli: &Cli) -> Result<(Source, String)> {
+/// What a binary says that it is, in one line.
+fn version(binary: &Path) -> Option<String> {
+    let output = process::Command::new(binary)
+        .arg("--version")
+        .output()
+        .ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let line = text.lines().next()?.trim();
+    (output.status.success() && !line.is_empty()).then(|| line.to_owned())
+}
+
+/// Where the server comes from.
+fn source(cli: &Cli) -> Result<Source> {
     if let (Some(address), Some(process)) = (&cli.server, cli.pid) {
         let source = Source::Running {
             address: server::resolve(address)?,
             process,
         };
-        return Ok((source, address.clone()));
+        return Ok(source);
     }
     let path = match &cli.server_binary {
         Some(path) => path.clone(),
@@ -120,6 +201,5 @@ fn source(cli: &Cli) -> Result<(Source, String)> {
                 .join("loadtests-data")
         }
     };
-    let name = path.display().to_string();
-    Ok((Source::Binary { path, data }, name))
+    Ok(Source::Binary { path, data })
 }

@@ -9,7 +9,7 @@ use anyhow::{Result, bail, ensure};
 use clap::Args;
 use hdrhistogram::Histogram;
 
-use super::{Bench, Meter, progress};
+use super::{Bench, Meter, add_delays, progress};
 use crate::driver::Driver;
 use crate::proc::disk_flushes;
 use crate::report::Row;
@@ -66,7 +66,12 @@ fn one<D: Driver + Copy>(
     let mut row = Row::new(
         "durable",
         format!("{senders} senders, {in_flight} in flight each"),
-    );
+    )
+    .with_sizes(&[
+        ("senders", senders as u64),
+        ("in_flight", in_flight.into()),
+        ("body_bytes", options.body_bytes.into()),
+    ]);
     // The first one is to warm up.
     for run in 0..=bench.runs {
         let (meter, flushes) = (Meter::start(server)?, disk_flushes());
@@ -93,16 +98,7 @@ fn one<D: Driver + Copy>(
             "us per commit",
             spent.own_cpu.as_secs_f64() * 1e6 / commits,
         );
-        row.add(
-            "to the OK, p50",
-            "us",
-            waits.value_at_quantile(0.5) as f64 / 1e3,
-        );
-        row.add(
-            "to the OK, p99",
-            "us",
-            waits.value_at_quantile(0.99) as f64 / 1e3,
-        );
+        add_delays(&mut row, "to the OK, ", &waits);
         if let Some(flushed) = flushed.filter(|&flushed| flushed > 0) {
             let flushed = flushed as f64;
             row.add(

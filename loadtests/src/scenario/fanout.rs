@@ -21,16 +21,16 @@ const PAUSE: Duration = Duration::from_micros(500);
 pub(crate) struct Options {
     /// Senders; without any of these, two workloads: 1 sender and 1,000 readers, 10 senders and 100 readers
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    senders: Option<u32>,
+    pub(super) senders: Option<u32>,
     /// Readers beside the senders, which get every message too [default: 1000]
     #[arg(long, value_parser = clap::value_parser!(u32).range(0..=100_000))]
-    readers: Option<u32>,
+    pub(super) readers: Option<u32>,
     /// Messages of each sender in each run
     #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    messages: u32,
+    pub(super) messages: u32,
     /// Length of a message's body
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(18..=8192))]
-    body_bytes: u32,
+    pub(super) body_bytes: u32,
 }
 
 pub(super) fn run<D: Driver + Copy>(bench: &Bench<D>, options: &Options) -> Result<Vec<Row>> {
@@ -57,7 +57,13 @@ fn one<D: Driver + Copy>(
     let mut row = Row::new(
         "fanout",
         format!("{senders} x {messages} to {members} of which {readers} only read"),
-    );
+    )
+    .with_sizes(&[
+        ("senders", senders.into()),
+        ("readers", readers.into()),
+        ("messages", messages.into()),
+        ("body_bytes", options.body_bytes.into()),
+    ]);
     // The first one is to warm up.
     for run in 0..=bench.runs {
         let meter = Meter::start(server)?;

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::{Bench, Meter, progress};
 use crate::driver::Driver;
-use crate::proc::{Process, tcp_memory_kib};
+use crate::proc::{Process, slab_kib, socket_objects, tcp_memory_kib};
 use crate::report::Row;
 use crate::server::Server;
 
@@ -24,10 +24,10 @@ const BODY_BYTES: usize = 64;
 pub(crate) struct Options {
     /// Clients
     #[arg(long, default_value_t = 15_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    clients: u32,
+    pub(super) clients: u32,
     /// Rooms that they are spread over; without this, two workloads: one room, and a room for each client
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    rooms: Option<u32>,
+    pub(super) rooms: Option<u32>,
 }
 
 pub(super) fn run<D: Driver + Copy>(bench: &Bench<D>, options: &Options) -> Result<Vec<Row>> {
@@ -38,7 +38,8 @@ pub(super) fn run<D: Driver + Copy>(bench: &Bench<D>, options: &Options) -> Resu
     let mut rows = Vec::new();
     for rooms in sizes {
         let clients = options.clients as usize;
-        let mut row = Row::new("idle", format!("{clients} clients in {rooms} rooms"));
+        let mut row = Row::new("idle", format!("{clients} clients in {rooms} rooms"))
+            .with_sizes(&[("clients", options.clients.into()), ("rooms", rooms.into())]);
         // Memory that one run leaves behind is not to be the next one's beginning.
         for _ in 0..bench.runs {
             bench.with_server(|server| one(bench, server, clients, rooms as usize, &mut row))?;
@@ -56,7 +57,8 @@ fn one<D: Driver + Copy>(
     row: &mut Row,
 ) -> Result<()> {
     let before = settled(server.process, || Ok(()))?;
-    let tcp_before = tcp_memory_kib();
+    let (tcp_before, slab_before, objects_before) =
+        (tcp_memory_kib(), slab_kib(), socket_objects());
     let meter = Meter::start(server)?;
     let mut swarm = bench.swarm(server, clients, BODY_BYTES, |client| client % rooms)?;
     let spent = meter.stop()?;
@@ -82,6 +84,23 @@ fn one<D: Driver + Copy>(
     if let (Some(before), Some(after)) = (tcp_before, tcp_memory_kib()) {
         row.add(
             "TCP buffers, both ends",
+            "KiB per client",
+            each(after.saturating_sub(before)),
+        );
+    }
+    if let (Some(before), Some(after)) = (objects_before, socket_objects()) {
+        let sockets = after.sockets.saturating_sub(before.sockets);
+        let bytes = after.bytes.saturating_sub(before.bytes);
+        // One for each end, which are alike.
+        row.add(
+            "kernel objects of a socket",
+            "KiB per end",
+            bytes as f64 / 1024.0 / sockets as f64,
+        );
+    }
+    if let (Some(before), Some(after)) = (slab_before, slab_kib()) {
+        row.add(
+            "kernel, all slabs, both ends",
             "KiB per client",
             each(after.saturating_sub(before)),
         );

@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use hdrhistogram::Histogram;
 
-use super::{Bench, Meter, progress};
+use super::{Bench, Meter, add_delays, progress};
 use crate::driver::Driver;
 use crate::report::Row;
 use crate::server::Server;
@@ -44,7 +44,13 @@ fn one<D: Driver + Copy>(bench: &Bench<D>, options: &Options, server: &Server) -
     let members = options.readers as usize + 1;
     let mut swarm = bench.swarm(server, members, options.body_bytes as usize, |_| 0)?;
     let Options { rate, messages, .. } = options;
-    let mut row = Row::new("latency", format!("{messages} at {rate}/s to {members}"));
+    let mut row =
+        Row::new("latency", format!("{messages} at {rate}/s to {members}")).with_sizes(&[
+            ("readers", options.readers.into()),
+            ("rate", u64::from(*rate)),
+            ("messages", u64::from(*messages)),
+            ("body_bytes", options.body_bytes.into()),
+        ]);
     // The first one is to warm up.
     for run in 0..=bench.runs {
         let meter = Meter::start(server)?;
@@ -59,11 +65,7 @@ fn one<D: Driver + Copy>(bench: &Bench<D>, options: &Options, server: &Server) -
         swarm.expect_silence()?;
         swarm.forget();
         if run > 0 {
-            let micros = |quantile| delays.value_at_quantile(quantile) as f64 / 1e3;
-            row.add("p50", "us", micros(0.5));
-            row.add("p99", "us", micros(0.99));
-            row.add("p99.9", "us", micros(0.999));
-            row.add("max", "us", delays.max() as f64 / 1e3);
+            add_delays(&mut row, "", &delays);
             spent.add_deliveries(&mut row, deliveries);
         }
     }

@@ -2,8 +2,10 @@
 
 mod durable;
 mod fanout;
+mod growth;
 mod idle;
 mod latency;
+mod memory;
 mod past;
 mod resume;
 mod rooms;
@@ -14,13 +16,14 @@ mod storm;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::{FromArgMatches, Subcommand};
+use hdrhistogram::Histogram;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::driver::Driver;
 use crate::proc::Process;
-use crate::report::Row;
+use crate::report::{Outcome, Row};
 use crate::server::{Server, Source};
 use crate::swarm::{SmallBuffers, Swarm};
 
@@ -54,7 +57,9 @@ pub(crate) enum Scenario {
     Siege(siege::Options),
     /// A long log: import, verify, start-up, and reading back over all of it
     Past(past::Options),
-    /// All of them but past, which needs gigabytes of disk, one after the other
+    /// What changes with readers, rooms and clients: the same workloads at several sizes
+    Growth(growth::Options),
+    /// All of them but growth and past, one after the other
     All,
 }
 
@@ -63,36 +68,44 @@ pub(crate) enum Scenario {
 pub(crate) struct Bench<D> {
     pub(crate) driver: D,
     pub(crate) source: Source,
+    /// "gencomm", or a peer's name and version: what the figures are said to be of.
+    pub(crate) server_name: String,
     pub(crate) durability: &'static str,
     pub(crate) runs: u32,
     pub(crate) descriptors: u64,
 }
 
 impl Scenario {
-    pub(crate) fn run<D: Driver + Copy>(&self, bench: &Bench<D>) -> Result<Vec<Row>> {
-        match self {
-            Self::Idle(options) => idle::run(bench, options),
-            Self::Fanout(options) => fanout::run(bench, options),
-            Self::Durable(options) => durable::run(bench, options),
-            Self::Single(options) => single::run(bench, options),
-            Self::Rooms(options) => rooms::run(bench, options),
-            Self::Slow(options) => slow::run(bench, options),
-            Self::Latency(options) => latency::run(bench, options),
-            Self::Resume(options) => resume::run(bench, options),
-            Self::Storm(options) => storm::run(bench, options),
-            Self::Siege(options) => siege::run(bench, options),
-            Self::Past(options) => past::run(bench, options),
-            Self::All => {
-                let mut rows = Vec::new();
-                for name in [
-                    "idle", "fanout", "single", "rooms", "slow", "latency", "durable", "resume",
-                    "storm", "siege",
-                ] {
-                    rows.extend(Self::with_defaults(name)?.run(bench)?);
-                }
-                Ok(rows)
-            }
-        }
+    /// What it consists of, with names: all but growth, one after the other; or itself, which needs no name.
+    pub(crate) fn parts(&self) -> Result<Vec<(&'static str, Self)>> {
+        let Self::All = self else {
+            return Ok(vec![("", self.clone())]);
+        };
+        let names = [
+            "idle", "fanout", "single", "rooms", "slow", "latency", "durable", "resume", "storm",
+            "siege",
+        ];
+        let part = |name| Ok((name, Self::with_defaults(name)?));
+        names.into_iter().map(part).collect()
+    }
+
+    /// Runs one of the [`parts`](Self::parts).
+    pub(crate) fn run<D: Driver + Copy>(&self, bench: &Bench<D>) -> Result<Outcome> {
+        Ok(match self {
+            Self::Idle(options) => idle::run(bench, options)?.into(),
+            Self::Fanout(options) => fanout::run(bench, options)?.into(),
+            Self::Durable(options) => durable::run(bench, options)?.into(),
+            Self::Single(options) => single::run(bench, options)?.into(),
+            Self::Rooms(options) => rooms::run(bench, options)?.into(),
+            Self::Slow(options) => slow::run(bench, options)?.into(),
+            Self::Latency(options) => latency::run(bench, options)?.into(),
+            Self::Resume(options) => resume::run(bench, options)?.into(),
+            Self::Storm(options) => storm::run(bench, options)?.into(),
+            Self::Siege(options) => siege::run(bench, options)?.into(),
+            Self::Past(options) => past::run(bench, options)?,
+            Self::Growth(options) => growth::run(bench, options)?,
+            Self::All => bail!("all of them are run one by one"),
+        })
     }
 
     fn with_defaults(name: &str) -> Result<Self> {
@@ -223,4 +236,13 @@ impl Spent {
             self.server_cpu.as_secs_f64() / wall,
         );
     }
+}
+
+/// Adds p50, p99, p99.9 and the worst of `delays`, which are in nanoseconds; the names begin with `what`.
+fn add_delays(row: &mut Row, what: &str, delays: &Histogram<u64>) {
+    for (name, quantile) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)] {
+        let micros = delays.value_at_quantile(quantile) as f64 / 1e3;
+        row.add(&format!("{what}{name}"), "us", micros);
+    }
+    row.add(&format!("{what}max"), "us", delays.max() as f64 / 1e3);
 }

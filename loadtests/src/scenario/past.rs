@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 use super::{Bench, progress};
 use crate::driver::Driver;
-use crate::report::Row;
+use crate::report::{Outcome, Row, Series};
 use crate::server::{Server, Source};
 use crate::sys::{self, Used};
 use model::Model;
@@ -49,7 +49,7 @@ pub(crate) struct Options {
     connections: u32,
 }
 
-pub(super) fn run<D: Driver + Copy>(bench: &Bench<D>, options: &Options) -> Result<Vec<Row>> {
+pub(super) fn run<D: Driver + Copy>(bench: &Bench<D>, options: &Options) -> Result<Outcome> {
     let Source::Binary { path, data } = &bench.source else {
         bail!("this workload makes a log of its own; it cannot use --server");
     };
@@ -62,7 +62,8 @@ pub(super) fn run<D: Driver + Copy>(bench: &Bench<D>, options: &Options) -> Resu
         false => vec![options.records],
     };
     ensure!(!sizes.is_empty(), "a series begins at {} records", SIZES[0]);
-    let mut rows = Vec::new();
+    let mut outcome = Outcome::default();
+    let mut series = Series::new("past by records", "records");
     for records in sizes {
         let model = Model::new(records, options.rooms);
         let mut past = Past {
@@ -80,9 +81,41 @@ pub(super) fn run<D: Driver + Copy>(bench: &Bench<D>, options: &Options) -> Resu
             past.run(folder.path())?;
             folder.close()?;
         }
-        rows.append(&mut past.rows);
+        grow(&mut series, records, &past.rows);
+        outcome.rows.append(&mut past.rows);
     }
-    Ok(rows)
+    if options.grow {
+        outcome.series.push(series);
+    }
+    Ok(outcome)
+}
+
+/// What is worth a line in a chart: what should stay the same, however long the log is.
+const GROWING: [(&str, &str); 11] = [
+    ("log import", "CPU"),
+    ("log verify, warm", "CPU"),
+    ("start-up, warm", "first log-in answered after"),
+    ("start-up, warm", "CPU until then"),
+    ("start-up, warm", "resident memory then"),
+    ("HISTORY after an id, one at a time", "p99"),
+    ("HISTORY before an id, one at a time", "p99"),
+    ("HISTORY since a time, one at a time", "p99"),
+    ("HISTORY, newest of a busy room, one at a time", "p99"),
+    ("HISTORY, newest of a quiet room, one at a time", "p99"),
+    ("JOIN after an id, one at a time", "p99"),
+];
+
+fn grow(series: &mut Series, records: u32, rows: &[Row]) {
+    for (what, name) in GROWING {
+        let row = rows.iter().find(|row| row.workload.ends_with(what));
+        let figures = row.iter().flat_map(|row| &row.figures);
+        for figure in figures.filter(|figure| figure.name == name) {
+            let name = format!("{what}: {name}");
+            for run in &figure.runs {
+                series.add(f64::from(records), &name, &figure.unit, *run);
+            }
+        }
+    }
 }
 
 /// One size.
@@ -111,6 +144,10 @@ impl Past<'_> {
                 disk::forget(&files)?;
             }
             let server = self.start(&data, cold)?;
+            if !cold {
+                // The requests before have left most of it on the disk.
+                disk::read(&files)?;
+            }
             let done = match cold {
                 true => self.ask_cold(&server, &files),
                 false => self.ask_all(&server),
@@ -303,7 +340,12 @@ impl Past<'_> {
         let workload = format!("{}, {what}", self.size);
         let at = self.rows.iter().position(|row| row.workload == workload);
         let at = at.unwrap_or_else(|| {
-            self.rows.push(Row::new("past", workload));
+            let sizes = [
+                ("records", u64::from(self.model.records)),
+                ("rooms", u64::from(self.options.rooms)),
+            ];
+            self.rows
+                .push(Row::new("past", workload).with_sizes(&sizes));
             self.rows.len() - 1
         });
         self.rows[at].add(name, unit, value);

@@ -63,7 +63,8 @@ pub(super) fn run<D: Driver + Copy>(bench: &Bench<D>, options: &Options) -> Resu
         0 => format!("{clients} clients"),
         rooms => format!("{clients} clients into {rooms} rooms"),
     };
-    let mut row = Row::new("resume", how);
+    let mut row =
+        Row::new("resume", how).with_sizes(&[("clients", clients as u64), ("rooms", rooms as u64)]);
     let settings = [("LIMITS__EXEMPT", String::new())];
     // Accounts are to be new to the server, so each run has its own.
     for _ in 0..bench.runs {

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use clap::Args;
+use hdrhistogram::Histogram;
 
-use super::{Bench, Meter, progress};
+use super::{Bench, Meter, add_delays, progress};
 use crate::driver::Driver;
 use crate::report::Row;
 use crate::server::Server;
@@ -22,16 +23,16 @@ const TURN: Duration = Duration::from_millis(100);
 pub(crate) struct Options {
     /// Rooms
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    rooms: u32,
+    pub(super) rooms: u32,
     /// Members of each room
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    members: u32,
+    pub(super) members: u32,
     /// Messages in each room in each run
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    messages: u32,
+    pub(super) messages: u32,
     /// Length of a message's body
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(18..=8192))]
-    body_bytes: u32,
+    pub(super) body_bytes: u32,
 }
 
 pub(super) fn run<D: Driver + Copy>(bench: &Bench<D>, options: &Options) -> Result<Vec<Row>> {
@@ -48,17 +49,24 @@ fn one<D: Driver + Copy>(bench: &Bench<D>, options: &Options, server: &Server) -
     let mut row = Row::new(
         "rooms",
         format!("{rooms} rooms of {members}, {messages} in turn in each"),
-    );
+    )
+    .with_sizes(&[
+        ("rooms", options.rooms.into()),
+        ("members", options.members.into()),
+        ("messages", options.messages.into()),
+        ("body_bytes", options.body_bytes.into()),
+    ]);
     // The first one is to warm up.
     for run in 0..=bench.runs {
         let meter = Meter::start(server)?;
-        talk(&mut swarm, rooms, members, messages)?;
+        let delays = talk(&mut swarm, rooms, members, messages)?;
         let spent = meter.stop()?;
         swarm.settle(Instant::now() + DEADLINE, None, |_| {})?;
         swarm.expect_silence()?;
         swarm.forget();
         if run > 0 {
             spent.add_deliveries(&mut row, (rooms * members * messages) as u64);
+            add_delays(&mut row, "to the last member, ", &delays);
         }
     }
     row.add(
@@ -69,17 +77,20 @@ fn one<D: Driver + Copy>(bench: &Bench<D>, options: &Options, server: &Server) -
     Ok(row)
 }
 
-/// Every room has its `messages`, one after the other, the next one said by the next member.
+/// Every room has its `messages`, one after the other, the next one said by the next member. Returns how long each took to reach the last.
 fn talk<D: Driver + Copy>(
     swarm: &mut Swarm<D>,
     rooms: usize,
     members: usize,
     messages: usize,
-) -> Result<()> {
+) -> Result<Histogram<u64>> {
     let all = rooms * members * messages;
     let (bar, deadline) = (progress("rooms", all as u64), Instant::now() + DEADLINE);
+    let mut delays = Histogram::<u64>::new(3)?;
     swarm.arrivals = Some(Vec::new());
+    let mut since = Vec::with_capacity(rooms);
     for room in 0..rooms {
+        since.push(Instant::now());
         swarm.say(room, false);
         swarm.flush(room)?;
     }
@@ -97,12 +108,17 @@ fn talk<D: Driver + Copy>(
             let room = arrival.member as usize % rooms;
             delivered[room] += arrival.to - arrival.from;
             done += arrival.to - arrival.from;
-            if delivered[room] == said[room] * members && said[room] < messages {
-                due.push(room);
+            if delivered[room] == said[room] * members {
+                let delay = arrival.at.saturating_duration_since(since[room]);
+                delays.record(u64::try_from(delay.as_nanos())?)?;
+                if said[room] < messages {
+                    due.push(room);
+                }
             }
         }
         for room in due.drain(..) {
             let member = room + rooms * (said[room] % members);
+            since[room] = Instant::now();
             swarm.say(member, false);
             swarm.flush(member)?;
             said[room] += 1;
@@ -116,5 +132,5 @@ fn talk<D: Driver + Copy>(
     }
     swarm.arrivals = None;
     bar.finish_and_clear();
-    Ok(())
+    Ok(delays)
 }

@@ -15,7 +15,7 @@ use anyhow::{Result, anyhow, bail, ensure};
 use clap::Args;
 
 use super::idle::settled;
-use super::{Bench, Meter, progress};
+use super::{Bench, Meter, add_delays, progress};
 use crate::crowd::{Crowd, Heard, address_of};
 use crate::driver::Driver;
 use crate::people::People;
@@ -87,7 +87,11 @@ pub(super) fn run<D: Driver + Copy>(bench: &Bench<D>, options: &Options) -> Resu
         if options.exempt.is_some_and(|asked| asked != exempt) {
             continue;
         }
-        let mut row = Row::new("siege", format!("{silent} silent, exempt: {name}"));
+        let mut row = Row::new("siege", format!("{silent} silent, exempt: {name}")).with_sizes(&[
+            ("silent", options.silent.into()),
+            ("attempts", options.attempts.into()),
+            ("pings", options.pings.into()),
+        ]);
         for _ in 0..bench.runs {
             let server = Server::start_prepared(
                 &bench.source,
@@ -135,10 +139,7 @@ fn one(options: &Options, server: &Server, people: &People, row: &mut Row) -> Re
     let answered = besieged?;
     let delays = pings?;
     let spent = meter.stop()?;
-    let micros = |nanos: u64| nanos as f64 / 1e3;
-    row.add("PING, p50", "us", micros(delays.value_at_quantile(0.5)));
-    row.add("PING, p99", "us", micros(delays.value_at_quantile(0.99)));
-    row.add("PING, max", "us", micros(delays.max()));
+    add_delays(row, "PING, ", &delays);
     row.add("PINGs answered", "", delays.len() as f64);
     row.add(
         "server cores in use",

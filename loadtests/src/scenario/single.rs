@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use hdrhistogram::Histogram;
 
-use super::{Bench, Meter, progress};
+use super::{Bench, Meter, add_delays, progress};
 use crate::driver::Driver;
 use crate::report::Row;
 use crate::server::Server;
@@ -18,13 +18,13 @@ const DEADLINE: Duration = Duration::from_secs(20);
 pub(crate) struct Options {
     /// Readers beside the sender, which gets every message too
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(0..=100_000))]
-    readers: u32,
+    pub(super) readers: u32,
     /// Messages in each run
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    messages: u32,
+    pub(super) messages: u32,
     /// Length of a message's body
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(18..=8192))]
-    body_bytes: u32,
+    pub(super) body_bytes: u32,
 }
 
 pub(super) fn run<D: Driver + Copy>(bench: &Bench<D>, options: &Options) -> Result<Vec<Row>> {
@@ -40,7 +40,12 @@ fn one<D: Driver + Copy>(bench: &Bench<D>, options: &Options, server: &Server) -
     let mut row = Row::new(
         "single",
         format!("1 x {messages} to {members}, one in flight"),
-    );
+    )
+    .with_sizes(&[
+        ("readers", options.readers.into()),
+        ("messages", messages.into()),
+        ("body_bytes", options.body_bytes.into()),
+    ]);
     // The first one is to warm up.
     for run in 0..=bench.runs {
         let bar = progress("single", messages.into());
@@ -60,9 +65,7 @@ fn one<D: Driver + Copy>(bench: &Bench<D>, options: &Options, server: &Server) -
         swarm.expect_silence()?;
         if run > 0 {
             spent.add_deliveries(&mut row, u64::from(messages) * members as u64);
-            let micros = |quantile| round_trips.value_at_quantile(quantile) as f64 / 1e3;
-            row.add("to the last reader, p50", "us", micros(0.5));
-            row.add("to the last reader, p99", "us", micros(0.99));
+            add_delays(&mut row, "to the last reader, ", &round_trips);
         }
     }
     Ok(row)

@@ -9,9 +9,10 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use super::idle::settled;
+use super::memory::Watch;
 use super::{Bench, Meter, progress};
 use crate::driver::Driver;
-use crate::proc::{Process, tcp_memory_kib};
+use crate::proc::tcp_memory_kib;
 use crate::report::Row;
 use crate::server::Server;
 use crate::swarm::{SmallBuffers, Swarm};
@@ -23,8 +24,6 @@ const DEADLINE: Duration = Duration::from_secs(180);
 const DEADLINE_STOPPED: Duration = Duration::from_secs(50);
 /// Pause between two looks at the sockets, as in `fanout`.
 const PAUSE: Duration = Duration::from_micros(500);
-/// How often memory is looked at: a look costs some 50 us.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Options {
@@ -71,7 +70,14 @@ pub(super) fn run<D: Driver + Copy>(bench: &Bench<D>, options: &Options) -> Resu
             options.readers,
             options.bytes as f64 / 1e6
         ),
-    );
+    )
+    .with_sizes(&[
+        ("readers", options.readers.into()),
+        ("stopped", options.stopped.into()),
+        ("senders", options.senders.into()),
+        ("bytes", options.bytes),
+        ("body_bytes", options.body_bytes.into()),
+    ]);
     // Memory that one run leaves behind is not to be the next one's beginning.
     for _ in 0..bench.runs {
         bench.with_server(|server| one(bench, options, server, &mut row))?;
@@ -101,7 +107,8 @@ fn one<D: Driver + Copy>(
     // The first one is to warm up: what the server has once and for all is not to be counted for those who stop.
     let mut all_read = None;
     for _ in 0..2 {
-        let round = flood(&mut swarm, server, options, reading);
+        let mut unasked = Watch::new(server.process, 0);
+        let round = flood(&mut swarm, server, options, reading, &mut unasked);
         all_read = Some(round.context("while everybody reads")?);
         swarm.expect_silence()?;
         swarm.forget();
@@ -124,14 +131,20 @@ fn one<D: Driver + Copy>(
         all_read.wall.as_secs_f64(),
     );
 
-    let mib = |kib: u64| kib as f64 / 1024.0;
     let before = settled(server.process, || swarm.linger(Instant::now()))?;
+    let mut memory = Watch::new(server.process, before);
     let tcp_before = tcp_memory_kib();
     swarm.stop_reading(stopped.clone());
-    let round = flood(&mut swarm, server, options, reading).context("while some do not read")?;
+    let round = flood(&mut swarm, server, options, reading, &mut memory)
+        .context("while some do not read")?;
     let tcp_after = tcp_memory_kib();
     // What lies in the sockets of those who stopped is not counted.
     row.add("some stopped: deliveries", "1/s", rate(round.wall));
+    row.add(
+        "speed of the others, some stopped : all read",
+        "%",
+        100.0 * all_read.wall.as_secs_f64() / round.wall.as_secs_f64(),
+    );
     row.add(
         "some stopped: server CPU",
         "s per million",
@@ -143,21 +156,21 @@ fn one<D: Driver + Copy>(
         round.wall.as_secs_f64(),
     );
     row.add(
-        "server memory, most",
+        "some stopped: server memory, most",
         "MiB more",
-        mib(round.most_kib.saturating_sub(before)),
+        memory.growth_mib(),
     );
     if let (Some(before), Some(after)) = (tcp_before, tcp_after) {
         row.add(
             "TCP buffers, both ends",
             "MiB more",
-            mib(after.saturating_sub(before)),
+            after.saturating_sub(before) as f64 / 1024.0,
         );
     }
 
     let meter = Meter::start(server)?;
     swarm.read_on(stopped.clone())?;
-    let most = settle(&mut swarm, count, server.process).context("after they read on")?;
+    settle(&mut swarm, count, &mut memory).context("after they read on")?;
     let spent = meter.stop()?;
     swarm.expect_silence()?;
     swarm.forget();
@@ -171,17 +184,8 @@ fn one<D: Driver + Copy>(
         "s per million",
         cpu(spent.server_cpu, stopped.len()),
     );
-    row.add(
-        "read on: server memory, most",
-        "MiB more",
-        mib(most.saturating_sub(before)),
-    );
     let after = settled(server.process, || swarm.linger(Instant::now()))?;
-    row.add(
-        "server memory, after",
-        "MiB more",
-        mib(after.saturating_sub(before)),
-    );
+    memory.add(row, after);
     Ok(())
 }
 
@@ -191,8 +195,6 @@ struct Round {
     wall: Duration,
     /// The server's, until all who read had everything.
     cpu: Duration,
-    /// The most memory that the server had meanwhile.
-    most_kib: u64,
 }
 
 /// All messages of a round, to all who read, of whom the first `reading` never stop.
@@ -201,6 +203,7 @@ fn flood<D: Driver + Copy>(
     server: &Server,
     options: &Options,
     reading: usize,
+    memory: &mut Watch,
 ) -> Result<Round> {
     let senders = options.senders as usize;
     for sender in 0..senders {
@@ -212,20 +215,18 @@ fn flood<D: Driver + Copy>(
     for sender in 0..senders {
         swarm.flush(sender)?;
     }
-    let most = settle(swarm, reading, server.process)?;
+    settle(swarm, reading, memory)?;
     let wall = meter.stop()?.wall;
-    let most_kib = most.max(settle(swarm, swarm.len(), server.process)?);
+    settle(swarm, swarm.len(), memory)?;
     Ok(Round {
         wall,
         cpu: meter.stop()?.server_cpu,
-        most_kib,
     })
 }
 
-/// Until the first `count` have everything, if they read; returns the most memory that the server had meanwhile, in KiB.
-fn settle<D: Driver + Copy>(swarm: &mut Swarm<D>, count: usize, server: Process) -> Result<u64> {
+/// Until the first `count` have everything, if they read.
+fn settle<D: Driver + Copy>(swarm: &mut Swarm<D>, count: usize, memory: &mut Watch) -> Result<()> {
     let bar = progress("slow", swarm.rooms[0].sent);
-    let (mut most, mut looked): (_, Option<Instant>) = (server.resident_kib()?, None);
     let most_time = match swarm.is_anybody_stopped() {
         true => DEADLINE_STOPPED,
         false => DEADLINE,
@@ -233,12 +234,8 @@ fn settle<D: Driver + Copy>(swarm: &mut Swarm<D>, count: usize, server: Process)
     let deadline = Instant::now() + most_time;
     swarm.settle_first(count, deadline, Some(PAUSE), |swarm| {
         bar.set_position(swarm.rooms[0].delivered);
-        if looked.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
-            // A server that is gone shows in its sockets too.
-            most = most.max(server.resident_kib().unwrap_or(0));
-            looked = Some(Instant::now());
-        }
+        memory.look();
     })?;
     bar.finish_and_clear();
-    Ok(most)
+    Ok(())
 }

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
+use super::idle::settled;
+use super::memory::Watch;
 use super::{Bench, Meter, progress};
 use crate::driver::Driver;
 use crate::report::Row;
@@ -47,7 +49,12 @@ pub(super) fn run<D: Driver + Copy>(bench: &Bench<D>, options: &Options) -> Resu
         "{clients} guests leave some of {rooms} rooms empty; --clients may not be less than --rooms"
     );
     let workload = format!("{clients} clients in {rooms} rooms, {messages} messages in each");
-    let mut row = Row::new("storm", workload);
+    let mut row = Row::new("storm", workload).with_sizes(&[
+        ("clients", u64::from(*clients)),
+        ("rooms", u64::from(*rooms)),
+        ("messages", u64::from(*messages)),
+        ("at_once", options.at_once.into()),
+    ]);
     // Everybody is to be in the server for the first time, and to come back for the first time.
     for _ in 0..bench.runs {
         bench.with_server(|server| one(bench, options, server, &mut row))?;
@@ -73,6 +80,8 @@ fn one<D: Driver + Copy>(
         .context("before the cut")?;
     swarm.expect_silence()?;
     swarm.forget();
+    let before = settled(server.process, || swarm.linger(Instant::now()))?;
+    let mut memory = Watch::new(server.process, before);
 
     let part = messages / 3;
     talk(&mut swarm, rooms, part)?;
@@ -94,6 +103,7 @@ fn one<D: Driver + Copy>(
     let at_once = options.at_once as usize;
     swarm.come_back(rooms..count, at_once, deadline, |swarm, back| {
         bar.set_position(back as u64);
+        memory.look();
         let due = (last_part * 2 * back / clients).min(last_part);
         talk(swarm, rooms, due - said)?;
         said = due;
@@ -102,7 +112,7 @@ fn one<D: Driver + Copy>(
     let back = meter.stop()?;
     bar.finish_and_clear();
     swarm
-        .settle(deadline, None, |_| {})
+        .settle(deadline, None, |_| memory.look())
         .context("after everybody was back")?;
     let spent = meter.stop()?;
     swarm.expect_silence()?;
@@ -122,11 +132,9 @@ fn one<D: Driver + Copy>(
         "us per client",
         spent.own_cpu.as_secs_f64() * 1e6 / clients as f64,
     );
-    row.add(
-        "server memory",
-        "MiB",
-        server.process.resident_kib()? as f64 / 1024.0,
-    );
+    // The same clients are there again, and quiet.
+    let after = settled(server.process, || swarm.linger(Instant::now()))?;
+    memory.add(row, after);
     Ok(())
 }
 
