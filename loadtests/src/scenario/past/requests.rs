@@ -208,9 +208,8 @@ fn check(lines: &[Vec<u8>], head: &str, request: &Request) -> Result<()> {
         lines.len(),
         request.ids.len()
     );
-    let each = lines.iter().zip(&request.ids);
-    each.map(|(line, id)| Model::check(line, head, request.room, *id))
-        .collect()
+    let mut each = lines.iter().zip(&request.ids);
+    each.try_for_each(|(line, id)| Model::check(line, head, request.room, *id))
 }
 
 /// Logs somebody in; the server is there for its clients once that is answered.
