@@ -35,8 +35,6 @@ pub(crate) struct Used {
     pub(crate) success: bool,
     /// Of all its threads, in user and system.
     pub(crate) cpu: Duration,
-    /// Its resident memory at the highest, in KiB.
-    pub(crate) resident_kib_max: u64,
 }
 
 /// Waits for the child `pid` to end. Nobody else may wait for it.
@@ -59,7 +57,6 @@ pub(crate) fn wait_for(pid: u32) -> io::Result<Used> {
     Ok(Used {
         success: libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0,
         cpu: time(usage.ru_utime) + time(usage.ru_stime),
-        resident_kib_max: usage.ru_maxrss as u64,
     })
 }
 

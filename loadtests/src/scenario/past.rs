@@ -19,9 +19,10 @@ use tempfile::TempDir;
 
 use super::{Bench, progress};
 use crate::driver::Driver;
+use crate::proc::Process;
 use crate::report::{Outcome, Row, Series};
 use crate::server::{Server, Source};
-use crate::sys::{self, Used};
+use crate::sys;
 use model::Model;
 use requests::{Kind, ask, first_log_in};
 
@@ -29,6 +30,9 @@ use requests::{Kind, ask, first_log_in};
 const SIZES: [u32; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
 /// The plain file that is written beside is no larger.
 const PLAIN_BYTES_MAX: u64 = 1 << 30;
+
+/// Between two looks at the memory of a command.
+const MEMORY_LOOK_EVERY: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Options {
@@ -118,6 +122,27 @@ fn grow(series: &mut Series, records: u32, rows: &[Row]) {
     }
 }
 
+/// A command that has ended.
+struct Ended {
+    /// What it printed.
+    text: String,
+    wall: Duration,
+    cpu: Duration,
+    resident_kib_max: u64,
+}
+
+/// Looks at a process until it ends; what the kernel counts for a child begins with what its parent had.
+fn watch_memory(process: Process) -> std::thread::JoinHandle<u64> {
+    std::thread::spawn(move || {
+        let mut most = 0;
+        while let Ok(kib) = process.resident_kib() {
+            most = most.max(kib);
+            std::thread::sleep(MEMORY_LOOK_EVERY);
+        }
+        most
+    })
+}
+
 /// One size.
 struct Past<'a> {
     binary: &'a Path,
@@ -172,17 +197,18 @@ impl Past<'_> {
 
     fn import(&mut self, folder: &Path, data: &Path, input: &Path) -> Result<()> {
         let name = input.to_str().context("a path that is no UTF-8")?;
-        let (text, wall, used) = self.command(folder, data, &["import", name])?;
+        let ended = self.command(folder, data, &["import", name])?;
         let expected = format!(
             "imported {0}, blank 0, rejected 0, names repaired 0, ids 1..{0}\n",
             self.model.records
         );
         ensure!(
-            text.starts_with(&expected),
-            "expected {expected}, got {text}"
+            ended.text.starts_with(&expected),
+            "expected {expected}, got {}",
+            ended.text
         );
         let bytes = disk::files(&data.join("log"))?.1;
-        self.add_command("log import", wall, used, bytes);
+        self.add_command("log import", &ended, bytes);
         Ok(())
     }
 
@@ -205,24 +231,20 @@ impl Past<'_> {
             if cold {
                 disk::forget(files)?;
             }
-            let (text, wall, used) = self.command(folder, data, &["verify"])?;
+            let ended = self.command(folder, data, &["verify"])?;
+            let text = &ended.text;
             let expected = format!("records {0}, ids 1 to {0},", self.model.records);
             ensure!(
                 text.contains(&expected) && text.ends_with("clean\n"),
                 "expected {expected} ... clean, got {text}"
             );
-            self.add_command(name, wall, used, bytes);
+            self.add_command(name, &ended, bytes);
         }
         Ok(())
     }
 
-    /// Runs `gencomm log ...` to its end: what it printed, how long it took, what it used.
-    fn command(
-        &self,
-        folder: &Path,
-        data: &Path,
-        arguments: &[&str],
-    ) -> Result<(String, Duration, Used)> {
+    /// Runs `gencomm log ...` to its end.
+    fn command(&self, folder: &Path, data: &Path, arguments: &[&str]) -> Result<Ended> {
         let output = folder.join("output");
         let began = Instant::now();
         let child = Command::new(self.binary)
@@ -236,15 +258,22 @@ impl Past<'_> {
             .stdout(File::create(&output)?)
             .spawn()
             .with_context(|| format!("{} cannot be started", self.binary.display()))?;
+        let memory = watch_memory(Process(child.id()));
         let used = sys::wait_for(child.id())?;
         let wall = began.elapsed();
+        let resident_kib_max = memory.join().unwrap_or_default();
         let text = std::fs::read_to_string(&output)?;
         ensure!(
             used.success,
             "gencomm log {} failed: {text}",
             arguments.join(" ")
         );
-        Ok((text, wall, used))
+        Ok(Ended {
+            text,
+            wall,
+            cpu: used.cpu,
+            resident_kib_max,
+        })
     }
 
     fn start(&mut self, data: &Path, cold: bool) -> Result<Server> {
@@ -324,15 +353,15 @@ impl Past<'_> {
         Ok(())
     }
 
-    fn add_command(&mut self, what: &str, wall: Duration, used: Used, bytes: u64) {
+    fn add_command(&mut self, what: &str, ended: &Ended, bytes: u64) {
         let records = f64::from(self.model.records);
-        let (wall, cpu) = (wall.as_secs_f64(), used.cpu.as_secs_f64());
+        let (wall, cpu) = (ended.wall.as_secs_f64(), ended.cpu.as_secs_f64());
         self.add(what, "records", "1/s", records / wall);
         self.add(what, "bytes of the log", "MB/s", bytes as f64 / 1e6 / wall);
         self.add(what, "wall clock", "s", wall);
         self.add(what, "CPU", "us per record", cpu * 1e6 / records);
         self.add(what, "cores in use", "", cpu / wall);
-        let most = used.resident_kib_max as f64 / 1024.0;
+        let most = ended.resident_kib_max as f64 / 1024.0;
         self.add(what, "resident memory at most", "MiB", most);
     }
 

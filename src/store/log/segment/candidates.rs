@@ -146,12 +146,13 @@ impl Candidates {
     }
 }
 
-/// Reads the entries with these (rising) numbers, neighbours together. Damaged ones are logged and left out.
+/// Reads the entries with these (rising) numbers, neighbours together, and tells how many reads that took. Damaged ones are logged and
+/// left out.
 pub(super) fn entries(
     shared: &Shared,
     opened: &Opened<'_>,
     numbers: &[u32],
-) -> Result<Vec<Entry>, LogError> {
+) -> Result<(Vec<Entry>, usize), LogError> {
     let near = |run: &[u32], next: u32| match run {
         [first, .., last] => next - last <= GAP_ENTRIES_MAX && next - first < RUN_ENTRIES_MAX,
         [only] => next - only <= GAP_ENTRIES_MAX,
@@ -171,7 +172,7 @@ pub(super) fn entries(
         runs.push(run);
         rest = behind;
     }
-    let mut reads = opened.runs(&runs);
+    let (mut reads, count) = (opened.runs(&runs), runs.len());
     let mut out = Vec::with_capacity(numbers.len());
     for numbers in runs {
         let Some(run) = opened.next_run(&mut reads, numbers)? else {
@@ -189,7 +190,7 @@ pub(super) fn entries(
             }
         }
     }
-    Ok(out)
+    Ok((out, count))
 }
 
 fn open_rooms(shared: &Shared, first_id: u64) -> Result<Option<RoomsFile>, LogError> {

@@ -21,6 +21,11 @@ use crate::edge::wire::timestamp::Timestamp;
 /// Two lines so near to each other are read with what lies between. A body kept alive keeps its run's bytes
 /// alive, so this is also what a body may cost beside itself.
 const GAP_BYTES_MAX: u64 = 1024;
+/// Entries looked at before it is known how many fit.
+const TAKE_FIRST: u32 = 128;
+/// A page ends early after so many separate reads: the records of a quiet room lie far apart, and whoever waits for the first of them
+/// should not wait for a thousand.
+const READS_MAX: usize = 256;
 /// Text read in one go, unless one line is longer.
 const RUN_BYTES_MAX: u64 = 512 * 1024;
 
@@ -35,6 +40,8 @@ struct Filling<'q> {
     /// In the order of finding: falling where the newest come first.
     events: Vec<Event>,
     bytes: usize,
+    /// Places of index and text that were read.
+    reads: usize,
     /// The last id that was looked at, once a limit is met.
     stopped_at: Option<u64>,
     names: Names,
@@ -87,6 +94,7 @@ impl SegmentReader {
             },
             events: Vec::new(),
             bytes: 0,
+            reads: 0,
             stopped_at: None,
             names: Names::default(),
         };
@@ -170,20 +178,28 @@ impl SegmentReader {
         else {
             return Ok(());
         };
+        // Few at first: where long bodies end the page soon, more would be read for nothing.
+        let mut most = TAKE_FIRST;
         while filling.stopped_at.is_none() {
             let wanted = filling.query.events_max - filling.events.len();
             let take = u32::try_from(wanted).unwrap_or(u32::MAX);
-            let take = take.clamp(16, RUN_ENTRIES_MAX);
-            let numbers = candidates.take(filling.end, take, &self.shared.folder)?;
+            let numbers =
+                candidates.take(filling.end, take.clamp(16, most), &self.shared.folder)?;
+            most = (most * 2).min(RUN_ENTRIES_MAX);
             if numbers.is_empty() {
                 return Ok(());
             }
-            let mut found = entries(&self.shared, &opened, &numbers)?;
-            found.retain(|entry| filling.wants(entry));
+            let (mut found, reads) = entries(&self.shared, &opened, &numbers)?;
+            filling.reads += reads;
             if filling.end == End::Back {
                 found.reverse();
             }
+            let looked_at = found.last().map(|entry| entry.id);
+            found.retain(|entry| filling.wants(entry));
             self.add(&opened, &found, filling)?;
+            if filling.reads >= READS_MAX && !filling.events.is_empty() {
+                filling.stopped_at = filling.stopped_at.or(looked_at);
+            }
         }
         Ok(())
     }
@@ -228,6 +244,7 @@ impl SegmentReader {
             self.log_damage(opened, entry, why);
         }
         let runs = text_runs(&there, filling.end);
+        filling.reads += runs.len();
         let places = runs.iter().map(|run| run.place.clone()).collect();
         let mut texts = Places::new(opened.text(), places);
         for run in runs {

@@ -80,7 +80,7 @@ impl SegmentReader {
             if numbers.is_empty() {
                 return Ok(true);
             }
-            let mut found = entries(&self.shared, &opened, &numbers)?;
+            let (mut found, _) = entries(&self.shared, &opened, &numbers)?;
             if end == End::Back {
                 found.reverse();
             }
