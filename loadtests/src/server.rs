@@ -49,6 +49,8 @@ pub(crate) struct Server {
     pub(crate) connecting_max: usize,
     /// What it said when it was ready.
     ready: String,
+    /// When its process was started; for one that ran already, when it was found.
+    pub(crate) began: Instant,
     own: Option<Own>,
 }
 
@@ -71,6 +73,7 @@ impl Server {
                 process: Process(*process),
                 connecting_max: CONNECTING_MAX,
                 ready: String::new(),
+                began: Instant::now(),
                 own: None,
             }),
             Source::Peer(peer) => Self::launch_peer(*peer),
@@ -134,6 +137,7 @@ impl Server {
                 process: Process(own.child.id()),
                 connecting_max: peer.connecting_max().unwrap_or(CONNECTING_MAX),
                 ready: String::new(),
+                began: Instant::now(),
                 own: Some(own),
             }),
             Err(error) => Err(own.explain(error)),
@@ -158,6 +162,7 @@ impl Server {
         for (name, _) in std::env::vars_os().filter(|(name, _)| is_setting(name)) {
             command.env_remove(name);
         }
+        let began = Instant::now();
         let child = command
             .args(["serve", "--config"])
             .arg(folder.path())
@@ -185,6 +190,7 @@ impl Server {
             process: Process(own.child.id()),
             connecting_max: CONNECTING_MAX,
             ready,
+            began,
             own: Some(own),
         })
     }

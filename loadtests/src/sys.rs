@@ -28,6 +28,48 @@ pub(crate) fn terminate(pid: u32) -> io::Result<()> {
     check(unsafe { libc::kill(pid, libc::SIGTERM) }).map(drop)
 }
 
+/// What a process that has ended took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Used {
+    /// Exit code 0.
+    pub(crate) success: bool,
+    /// Of all its threads, in user and system.
+    pub(crate) cpu: Duration,
+}
+
+/// Waits for the child `pid` to end. Nobody else may wait for it.
+pub(crate) fn wait_for(pid: u32) -> io::Result<Used> {
+    let pid = libc::pid_t::try_from(pid).map_err(io::Error::other)?;
+    let mut status = 0;
+    // SAFETY: all zeros are a valid `rusage`, which is plain numbers.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    loop {
+        // SAFETY: both are valid places for the answer.
+        match check(unsafe { libc::wait4(pid, &mut status, 0, &mut usage) }) {
+            Ok(_) => break,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let time = |time: libc::timeval| {
+        Duration::from_secs(time.tv_sec as u64) + Duration::from_micros(time.tv_usec as u64)
+    };
+    Ok(Used {
+        success: libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0,
+        cpu: time(usage.ru_utime) + time(usage.ru_stime),
+    })
+}
+
+/// Takes what is on the disk of `file` out of the page cache.
+pub(crate) fn forget_pages(file: &std::fs::File) -> io::Result<()> {
+    // SAFETY: takes a descriptor that is open, and plain numbers.
+    let error = unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
+    match error {
+        0 => Ok(()),
+        error => Err(io::Error::from_raw_os_error(error)),
+    }
+}
+
 /// Starts to connect from `source`; the socket does not block. Whether it succeeded shows when it becomes writable.
 ///
 /// The source port is chosen at connecting (IP_BIND_ADDRESS_NO_PORT), so that each source address has all ports for each

@@ -8,6 +8,7 @@ mod idle;
 mod latency;
 mod legacy;
 mod memory;
+mod past;
 mod resume;
 mod rooms;
 mod siege;
@@ -58,11 +59,13 @@ pub(crate) enum Scenario {
     Siege(siege::Options),
     /// Clients of the original system in the lobby, and readers of today beside them: what a delivery costs that is a connection
     Legacy(legacy::Options),
+    /// A long log: import, verify, start-up, and reading back over all of it
+    Past(past::Options),
     /// What changes with readers, rooms and clients: the same workloads at several sizes
     Growth(growth::Options),
     /// The C16 codec alone, beside two hexadecimal crates: gigabytes a second, every round checked
     C16(c16::Options),
-    /// All of them but growth, one after the other
+    /// All of them but growth and past, one after the other
     All,
 }
 
@@ -106,6 +109,7 @@ impl Scenario {
             Self::Storm(options) => storm::run(bench, options)?.into(),
             Self::Siege(options) => siege::run(bench, options)?.into(),
             Self::Legacy(options) => legacy::run(bench, options)?.into(),
+            Self::Past(options) => past::run(bench, options)?,
             Self::Growth(options) => growth::run(bench, options)?,
             Self::C16(options) => c16::run(bench.runs, options)?.into(),
             Self::All => bail!("all of them are run one by one"),
@@ -127,6 +131,7 @@ impl Scenario {
             | Self::Storm(_)
             | Self::Siege(_)
             | Self::Legacy(_)
+            | Self::Past(_)
             | Self::C16(_)
             | Self::All => false,
         }

@@ -92,7 +92,7 @@ pub trait LogReader: Send + Sync {
     /// The message with this id; `None` if there is none, it was removed or has expired, or the id is a removal's.
     fn get(&self, id: u64) -> Result<Option<Event>, LogError>;
 
-    /// Reads a page of events, in rising order of id.
+    /// Reads a page of events, in rising order of id. It may be shorter than asked for if they lie far apart; [`Page::more`] tells.
     fn page(&self, query: &PageQuery) -> Result<Page, LogError>;
 
     /// Turns what a `JOIN` asked for into a place in the sequence.

@@ -36,17 +36,9 @@ pub(crate) struct Group {
 }
 
 impl StoredRecord {
-    /// Seals `event`: hashes it with `salt`.
-    pub(crate) fn seal(event: Event, prev: u64, salt: [u8; 16], tag: Option<TagMark>) -> Self {
-        let mut record = Self {
-            event,
-            prev,
-            salt,
-            hash: [0; 32],
-            tag,
-        };
-        record.hash = record.computed_hash();
-        record
+    /// Gives the record the hash of what is in it.
+    pub(crate) fn seal(&mut self) {
+        self.hash = self.computed_hash();
     }
 
     /// The content as the text line has it: the body, or the removed id in decimal.
@@ -66,24 +58,66 @@ impl StoredRecord {
 
     fn computed_hash(&self) -> [u8; 32] {
         let event = &self.event;
-        let (user, room) = (
-            event.user.as_str().as_bytes(),
-            event.room.as_str().as_bytes(),
-        );
-        let removal = matches!(event.kind, EventKind::Removal(_));
-        let mut bytes = Vec::with_capacity(256);
-        bytes.extend_from_slice(&self.salt);
-        bytes.extend_from_slice(&event.id.to_le_bytes());
-        bytes.extend_from_slice(&event.time.as_micros().to_le_bytes());
-        bytes.push(u8::from(removal));
-        bytes.extend_from_slice(&self.prev.to_le_bytes());
-        // Names are at most 64 bytes by their grammar, so one byte holds the length.
-        bytes.push(user.len() as u8);
-        bytes.extend_from_slice(user);
-        bytes.push(room.len() as u8);
-        bytes.extend_from_slice(room);
-        bytes.extend_from_slice(&content_of(&event.kind));
-        *blake3::hash(&bytes).as_bytes()
+        Hashed {
+            salt: &self.salt,
+            id: event.id,
+            micros: event.time.as_micros(),
+            is_removal: matches!(event.kind, EventKind::Removal(_)),
+            prev: self.prev,
+            user: event.user.as_str(),
+            room: event.room.as_str(),
+            content: &content_of(&event.kind),
+        }
+        .hash()
+    }
+}
+
+/// What the hash of a record covers, wherever it stands.
+pub(crate) struct Hashed<'a> {
+    pub(crate) salt: &'a [u8; 16],
+    pub(crate) id: u64,
+    pub(crate) micros: u64,
+    pub(crate) is_removal: bool,
+    pub(crate) prev: u64,
+    pub(crate) user: &'a str,
+    pub(crate) room: &'a str,
+    pub(crate) content: &'a [u8],
+}
+
+/// Records of up to so many bytes are hashed without asking for memory.
+const HASHED_IN_PLACE_BYTES: usize = 512;
+
+impl Hashed<'_> {
+    /// The hash.
+    pub(crate) fn hash(&self) -> [u8; 32] {
+        let (id, micros) = (self.id.to_le_bytes(), self.micros.to_le_bytes());
+        let (prev, kind) = (self.prev.to_le_bytes(), [u8::from(self.is_removal)]);
+        let (user, room) = (self.user.as_bytes(), self.room.as_bytes());
+        // Names are at most 66 bytes by their grammar, so one byte holds the length.
+        let (user_bytes, room_bytes) = ([user.len() as u8], [room.len() as u8]);
+        let parts: [&[u8]; 10] = [
+            self.salt,
+            &id,
+            &micros,
+            &kind,
+            &prev,
+            &user_bytes,
+            user,
+            &room_bytes,
+            room,
+            self.content,
+        ];
+        let mut bytes = [0; HASHED_IN_PLACE_BYTES];
+        let mut rest = &mut bytes[..];
+        for part in parts {
+            let Some((here, behind)) = rest.split_at_mut_checked(part.len()) else {
+                return *blake3::hash(&parts.concat()).as_bytes();
+            };
+            here.copy_from_slice(part);
+            rest = behind;
+        }
+        let unused = rest.len();
+        *blake3::hash(&bytes[..HASHED_IN_PLACE_BYTES - unused]).as_bytes()
     }
 }
 
@@ -93,13 +127,22 @@ pub(crate) fn chain_link(
     number: u64,
     hashes: impl ExactSizeIterator<Item = [u8; 32]>,
 ) -> [u8; 32] {
+    /// Handed over at once: so many bytes keep all lanes of the processor busy.
+    const PIECE_BYTES: usize = 64 * 1024;
     let mut hasher = blake3::Hasher::new();
-    hasher.update(previous);
-    hasher.update(&number.to_le_bytes());
-    hasher.update(&(hashes.len() as u32).to_le_bytes());
-    hashes.for_each(|hash| {
-        hasher.update(&hash);
-    });
+    let head = previous.len() + size_of::<u64>() + size_of::<u32>();
+    let mut piece = Vec::with_capacity((head + hashes.len() * 32).min(PIECE_BYTES));
+    piece.extend_from_slice(previous);
+    piece.extend_from_slice(&number.to_le_bytes());
+    piece.extend_from_slice(&(hashes.len() as u32).to_le_bytes());
+    for hash in hashes {
+        if piece.len() + hash.len() > PIECE_BYTES {
+            hasher.update(&piece);
+            piece.clear();
+        }
+        piece.extend_from_slice(&hash);
+    }
+    hasher.update(&piece);
     *hasher.finalize().as_bytes()
 }
 

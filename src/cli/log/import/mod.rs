@@ -1,24 +1,28 @@
 //! `gencomm log import FILE`: a `database.db` of the original system, with all its faults, as messages of this log.
 //!
 //! In: the file, read once, a line at a time. Out: messages with new ids, in groups; what is no record in `FILE.rejected`, and a
-//! summary. Memory is bounded by one group and one line, whatever the size of the file.
+//! summary. Memory is bounded by a group and a few batches of lines, whatever the size of the file.
 
+mod ahead;
 mod lines;
 mod record;
 mod rejects;
 
 use std::fs::File;
-use std::io::{BufReader, Read, Write};
+use std::io::Write;
 use std::path::Path;
+
+use bytes::Bytes;
 
 use super::super::args::LogImportArgs;
 use super::super::output::{Failure, stdout};
 use super::progress::{Unit, bar};
 use super::{Place, file_failed};
 use crate::edge::wire::timestamp::Timestamp;
-use crate::store::log::{LogError, LogStore, NewEvent, Outcome};
-use lines::{Found, LINE_BYTES_MAX, Lines};
-use record::{Parsed, parse};
+use crate::store::log::{EventKind, LogError, LogStore, NewEvent, Outcome};
+use ahead::{Batch, Item, read_ahead};
+use lines::LINE_BYTES_MAX;
+use record::{Body, Message};
 use rejects::Rejects;
 
 /// Messages committed at once.
@@ -29,8 +33,6 @@ const GROUP_BYTES: usize = 4 << 20;
 const GROWTH: usize = 4;
 /// Most that a record takes beside its body.
 const RECORD_BYTES: usize = 512;
-/// Read at once.
-const READ_BYTES: usize = 256 * 1024;
 
 /// Runs it.
 pub(super) fn run(place: &Place<'_>, args: &LogImportArgs) -> Result<(), Failure> {
@@ -81,7 +83,7 @@ struct Import<'a> {
     store: Option<&'a mut dyn LogStore>,
     rejects: Rejects,
     /// Numbers and bytes of the lines of the staged messages, in case one is refused.
-    held: Vec<(u64, Vec<u8>)>,
+    held: Vec<(u64, Bytes)>,
     counts: Counts,
 }
 
@@ -100,48 +102,71 @@ impl Import<'_> {
     fn all(
         &mut self,
         path: &Path,
-        source: impl Read,
+        file: File,
         mut progress: impl FnMut(u64),
     ) -> Result<(), Failure> {
-        let mut lines = Lines::new(BufReader::with_capacity(READ_BYTES, source));
-        loop {
-            let found = match lines.next(&mut self.rejects) {
-                Ok(found) => found,
+        let batches = read_ahead(file).map_err(file_failed("read on a thread", path))?;
+        for batch in batches {
+            match batch {
+                Ok(batch) => {
+                    let position = batch.position;
+                    self.batch(batch)?;
+                    progress(position);
+                }
                 Err(error) => {
                     self.commit()?;
-                    let why = format!(
-                        "{} or {} failed: {error}",
-                        path.display(),
-                        self.rejects.path.display()
-                    );
+                    let why = format!("{} cannot be read on: {error}", path.display());
                     return Err(stopped(&self.counts, why));
                 }
-            };
-            match found {
-                Found::End => return self.commit(),
-                Found::TooLong(bytes) => {
-                    let why = format!("{bytes} bytes; a line may have {LINE_BYTES_MAX}");
-                    self.rejects.tell(lines.number, &why);
-                }
-                Found::Line => self.line(lines.number, &lines.bytes)?,
             }
-            progress(lines.position);
         }
+        self.commit()
     }
 
-    fn line(&mut self, number: u64, line: &[u8]) -> Result<(), Failure> {
-        match parse(number, line) {
-            Parsed::Blank => self.counts.blank += 1,
-            Parsed::Rejected(why) => self.rejects.keep(number, &why, line)?,
-            Parsed::Message { event, repaired } => {
-                self.counts.repaired += u64::from(repaired);
-                self.stage(number, line, event)?;
+    fn batch(&mut self, batch: Batch) -> Result<(), Failure> {
+        for item in batch.items {
+            match item {
+                Item::Blank => self.counts.blank += 1,
+                Item::Rejected { number, line, why } => {
+                    let line = batch.lines.get(line).unwrap_or_default();
+                    self.rejects.keep(number, &why, line)?;
+                }
+                Item::Piece(bytes) => {
+                    if let Err(error) = self.rejects.write_all(&bytes) {
+                        self.commit()?;
+                        let file = self.rejects.path.display();
+                        let why = format!("{file} cannot be written: {error}");
+                        return Err(stopped(&self.counts, why));
+                    }
+                }
+                Item::TooLong { number, bytes } => {
+                    let why = format!("{bytes} bytes; a line may have {LINE_BYTES_MAX}");
+                    self.rejects.tell(number, &why);
+                }
+                Item::Message {
+                    number,
+                    line,
+                    message,
+                } => {
+                    self.counts.repaired += u64::from(message.repaired);
+                    let body = match &message.body {
+                        Body::InLine(range) => batch.lines.slice(range.clone()),
+                        Body::Own(own) => Bytes::copy_from_slice(own),
+                    };
+                    self.stage(number, batch.lines.slice(line), message, body)?;
+                }
             }
         }
         Ok(())
     }
 
-    fn stage(&mut self, number: u64, line: &[u8], event: NewEvent) -> Result<(), Failure> {
+    fn stage(
+        &mut self,
+        number: u64,
+        line: Bytes,
+        message: Message,
+        body: Bytes,
+    ) -> Result<(), Failure> {
         let Some(store) = &mut self.store else {
             self.counts.imported += 1;
             return Ok(());
@@ -152,8 +177,16 @@ impl Import<'_> {
             self.commit()?;
         }
         if let Some(store) = &mut self.store {
-            store.stage(event);
-            self.held.push((number, line.to_vec()));
+            store.stage(NewEvent {
+                room: message.room,
+                user: message.user,
+                kind: EventKind::Message(body),
+                origin: 0,
+                nonce: 0,
+                tag: None,
+                time: Some(message.time),
+            });
+            self.held.push((number, line));
         }
         Ok(())
     }

@@ -56,6 +56,7 @@ impl EmbeddedLog {
             let outcome = self.draft.add(event, id, now, &known)?;
             id += u64::from(matches!(outcome, Outcome::Stored { .. }));
         }
+        self.draft.finish();
         Ok(())
     }
 

@@ -2,6 +2,8 @@
 //! journal has it.
 
 use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+use std::thread::Builder;
 
 use hashbrown::HashMap;
 use rand::rngs::StdRng;
@@ -138,10 +140,23 @@ impl Draft {
             origin: event.origin,
             nonce: event.nonce,
         };
-        let record = StoredRecord::seal(event_stored, prev, salt, event.tag);
-        self.encoder.push(&record);
-        self.records.push(record);
+        self.records.push(StoredRecord {
+            event: event_stored,
+            prev,
+            salt,
+            // Given with those of all others, by `finish`.
+            hash: [0; 32],
+            tag: event.tag,
+        });
         Ok(Outcome::Stored { id, time })
+    }
+
+    /// Hashes what was added and encodes it for the journal. To be called once, behind the last [`Draft::add`].
+    pub(super) fn finish(&mut self) {
+        seal_all(&mut self.records);
+        for record in &self.records {
+            self.encoder.push(record);
+        }
     }
 
     fn repeated(&self, mark: TagMark, known: &Known<'_>) -> Option<Outcome> {
@@ -174,6 +189,30 @@ impl Draft {
         self.rooms.insert(room.clone(), id);
         Some(prev)
     }
+}
+
+/// Hashes the records, a large group (of an import) on two threads: they are most of its work.
+fn seal_all(records: &mut [StoredRecord]) {
+    /// Below this a thread costs more than it takes off.
+    const WORTH_A_THREAD: usize = 1024;
+    const PIECE_RECORDS: usize = 256;
+    let seal = |records: &mut [StoredRecord]| records.iter_mut().for_each(StoredRecord::seal);
+    if records.len() < WORTH_A_THREAD {
+        return seal(records);
+    }
+    let pieces = Mutex::new(records.chunks_mut(PIECE_RECORDS));
+    let work = || {
+        loop {
+            let piece = pieces.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some(piece) = piece else { return };
+            seal(piece);
+        }
+    };
+    std::thread::scope(|scope| {
+        // If there is no thread to be had, this one does it all.
+        let _ = Builder::new().spawn_scoped(scope, work);
+        work();
+    });
 }
 
 /// Bytes that an event will take in the journal, at most.

@@ -12,7 +12,7 @@ use super::super::{EventKind, LogError};
 use super::bytes::HEADER_BYTES;
 use super::chain::{ChainHeader, LINK_BYTES, Link};
 use super::files::{Files, Part, io_error, part_path};
-use super::index::{ENTRY_BYTES, Entry, IndexHeader, Place, entry_at, room_hash};
+use super::index::{ENTRY_BYTES, Entry, IndexHeader, Place, entry_at};
 use super::shared::{RoomIndex, Segment};
 use super::{Segments, text};
 
@@ -104,7 +104,12 @@ impl Segments {
         }
         for record in records {
             let event = &record.event;
-            self.pending.rooms.insert(event.room.clone(), event.id);
+            match self.pending.rooms.get_mut(&event.room) {
+                Some(newest) => *newest = event.id,
+                None => {
+                    self.pending.rooms.insert(event.room.clone(), event.id);
+                }
+            }
             self.rooms_kept.appended(record);
         }
         self.floor.appended(
@@ -177,7 +182,7 @@ impl Segments {
         let event = &record.event;
         let time = event.time.as_micros();
         let (line_bytes, content_bytes) = text::write_line(record, &mut self.text_buffer);
-        let room = room_hash(event.room.as_str());
+        let room = self.room_hashes.of(&event.room);
         next.time_max = next.time_max.max(time);
         let entry = Entry::new(
             record,

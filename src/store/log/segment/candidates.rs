@@ -146,29 +146,38 @@ impl Candidates {
     }
 }
 
-/// Reads the entries with these (rising) numbers, neighbours together. Damaged ones are logged and left out.
+/// Reads the entries with these (rising) numbers, neighbours together, and tells how many reads that took. Damaged ones are logged and
+/// left out.
 pub(super) fn entries(
     shared: &Shared,
     opened: &Opened<'_>,
     numbers: &[u32],
-) -> Result<Vec<Entry>, LogError> {
-    let mut out = Vec::with_capacity(numbers.len());
+) -> Result<(Vec<Entry>, usize), LogError> {
+    let near = |run: &[u32], next: u32| match run {
+        [first, .., last] => next - last <= GAP_ENTRIES_MAX && next - first < RUN_ENTRIES_MAX,
+        [only] => next - only <= GAP_ENTRIES_MAX,
+        [] => true,
+    };
+    let mut runs: Vec<&[u32]> = Vec::new();
     let mut rest = numbers;
-    while let Some((&first, _)) = rest.split_first() {
-        let mut last = first;
-        let together = rest
-            .iter()
-            .take_while(|n| {
-                let near = **n - last <= GAP_ENTRIES_MAX && **n - first < RUN_ENTRIES_MAX;
-                if near {
-                    last = **n;
-                }
-                near
-            })
-            .count();
-        let (numbers, behind) = rest.split_at(together);
+    while !rest.is_empty() {
+        let mut together = 1;
+        while let (run, [next, ..]) = rest.split_at(together) {
+            if !near(run, *next) {
+                break;
+            }
+            together += 1;
+        }
+        let (run, behind) = rest.split_at(together);
+        runs.push(run);
         rest = behind;
-        let run = opened.run(first, last + 1)?;
+    }
+    let (mut reads, count) = (opened.runs(&runs), runs.len());
+    let mut out = Vec::with_capacity(numbers.len());
+    for numbers in runs {
+        let Some(run) = opened.next_run(&mut reads, numbers)? else {
+            break;
+        };
         for n in numbers {
             match run.entry(*n) {
                 Some(entry) => out.push(entry),
@@ -181,7 +190,7 @@ pub(super) fn entries(
             }
         }
     }
-    Ok(out)
+    Ok((out, count))
 }
 
 fn open_rooms(shared: &Shared, first_id: u64) -> Result<Option<RoomsFile>, LogError> {

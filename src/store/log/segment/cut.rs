@@ -8,7 +8,10 @@ use slog::{Logger, info, warn};
 
 use super::super::LogError;
 use super::JournalIds;
+use super::bytes::HEADER_BYTES;
+use super::chain::{LINK_BYTES, Link};
 use super::files::{Part, io_error, part_path, quarantine, remove, sync_error};
+use super::index::{ENTRY_BYTES, Entry};
 use super::scan::{Scanned, lengths};
 use crate::edge::wire::record::parse_id;
 
@@ -36,8 +39,12 @@ pub(super) fn cut_back(
         return Ok(None);
     }
     let why = scanned.cut.unwrap_or("records without a link in the chain");
-    let text = &excess[0].2;
-    let returns = in_journal(text, active.last_id, journal);
+    let [text, index, chain] = [0, 1, 2].map(|part: usize| {
+        let part = excess.get(part);
+        part.map_or(&[][..], |(_, _, bytes, _)| bytes.as_slice())
+    });
+    let newest = newest_in(text, index, chain);
+    let returns = in_journal(newest, active.last_id, journal);
     for (file, kept, bytes, path) in &excess {
         if bytes.is_empty() {
             continue;
@@ -54,7 +61,7 @@ pub(super) fn cut_back(
         file.set_len(*kept).map_err(io_error("cut", path))?;
         file.sync_all().map_err(sync_error(path))?;
     }
-    Ok(Some(if returns { 0 } else { newest_in(text) }))
+    Ok(Some(if returns { 0 } else { believed(newest) }))
 }
 
 /// Takes a whole segment out of the log. Returns the newest id that went to quarantine with it.
@@ -68,17 +75,21 @@ pub(super) fn set_aside(
     let path = part_path(folder, first_id, Part::Text);
     let file = File::open(&path).map_err(io_error("open", &path))?;
     let text = read_behind(&file, &path, 0)?;
-    let returns = first_id >= journal.first && in_journal(&text, first_id - 1, journal);
-    for part in [Part::Text, Part::Index, Part::Chain] {
+    // The sidecars may be what cannot be read.
+    let sidecar = |part| std::fs::read(part_path(folder, first_id, part)).unwrap_or_default();
+    let (index, chain) = (sidecar(Part::Index), sidecar(Part::Chain));
+    let newest = newest_in(&text, behind_header(&index), behind_header(&chain));
+    let returns = first_id >= journal.first && in_journal(newest, first_id - 1, journal);
+    // Without a text and without a record in the others it was being made when the server ended.
+    let is_kept = !returns && (!text.is_empty() || newest > 0);
+    for (part, bytes) in [
+        (Part::Text, &text),
+        (Part::Index, &index),
+        (Part::Chain, &chain),
+    ] {
         let path = part_path(folder, first_id, part);
-        let bytes = match part {
-            _ if returns => Vec::new(),
-            Part::Text => text.clone(),
-            _ => std::fs::read(&path).unwrap_or_default(),
-        };
-        // An empty one was being made when the server ended.
-        if !text.is_empty() && !bytes.is_empty() {
-            let to = quarantine(folder, &path, 0, &bytes, why)?;
+        if is_kept && !bytes.is_empty() {
+            let to = quarantine(folder, &path, 0, bytes, why)?;
             warn!(log, "a segment is taken out of the log and kept aside";
                 "file" => %path.display(), "why" => why, "kept_in" => %to.display());
         }
@@ -86,7 +97,7 @@ pub(super) fn set_aside(
     for part in Part::ALL {
         remove(&part_path(folder, first_id, part))?;
     }
-    Ok(if returns { 0 } else { newest_in(&text) })
+    Ok(if returns { 0 } else { believed(newest) })
 }
 
 fn read_behind(file: &File, path: &Path, from: u64) -> Result<Vec<u8>, LogError> {
@@ -97,23 +108,29 @@ fn read_behind(file: &File, path: &Path, from: u64) -> Result<Vec<u8>, LogError>
     Ok(bytes)
 }
 
-/// Whether every record of which there is something in the cut text will be appended again.
-fn in_journal(text: &[u8], last_kept: u64, journal: JournalIds) -> bool {
-    let newest = ids_in(text).max();
-    journal.last > last_kept
-        && journal.first <= last_kept + 1
-        && newest.is_none_or(|newest| newest <= journal.last)
+/// Whether every record of which there is something in what is cut, the newest being `newest`, will be appended again.
+fn in_journal(newest: u64, last_kept: u64, journal: JournalIds) -> bool {
+    journal.last > last_kept && journal.first <= last_kept + 1 && newest <= journal.last
 }
 
-/// The newest id in a text, 0 if there is none: it was given, so it must not be given again. What is damaged beyond belief is
-/// none.
-fn newest_in(text: &[u8]) -> u64 {
-    let believed = ids_in(text).filter(|id| *id < u64::MAX / 2);
-    believed.max().unwrap_or(0)
+/// The newest id that the ends of the three files know of, 0 if there is none: it was given, so it must not be given again. Each of them
+/// may have lost what the others still have.
+fn newest_in(text: &[u8], entries: &[u8], links: &[u8]) -> u64 {
+    let lines = text.split(|byte| *byte == b'\n');
+    let lines = lines.filter_map(|line| parse_id(&line[..memchr::memchr(b';', line)?]));
+    let entries = entries.chunks_exact(ENTRY_BYTES).filter_map(Entry::decode);
+    let links = links.chunks_exact(LINK_BYTES).filter_map(Link::decode);
+    let ids = lines
+        .chain(entries.map(|entry| entry.id))
+        .chain(links.map(|link| link.last_id));
+    ids.max().unwrap_or(0)
 }
 
-/// The ids with which lines begin.
-fn ids_in(text: &[u8]) -> impl Iterator<Item = u64> + '_ {
-    text.split(|byte| *byte == b'\n')
-        .filter_map(|line| parse_id(&line[..memchr::memchr(b';', line)?]))
+/// An id that is damaged beyond belief is none: nobody could be given one behind it.
+fn believed(id: u64) -> u64 {
+    if id < u64::MAX / 2 { id } else { 0 }
+}
+
+fn behind_header(bytes: &[u8]) -> &[u8] {
+    bytes.get(HEADER_BYTES..).unwrap_or_default()
 }

@@ -11,6 +11,7 @@ use super::Segments;
 use super::candidates::End;
 use super::files::{Part, part_path, sync_error};
 use super::index::room_hash;
+use super::read::Wanted;
 use super::shared::Segment;
 use super::view::Opened;
 use crate::edge::wire::names::RoomName;
@@ -90,8 +91,14 @@ impl Segments {
             }
             batch.looks += 1;
             let mut full_at = None;
+            let wanted = Wanted {
+                room: hash,
+                ids: from..to,
+                since: 0,
+                expected: 0,
+            };
             self.reader
-                .each_entry(segment, hash, from..to, 0, End::Front, |entry| {
+                .each_entry(segment, &wanted, End::Front, |entry| {
                     if entry.is_message() {
                         batch.ids.push(entry.id);
                         batch.bytes += u64::from(entry.content_bytes);

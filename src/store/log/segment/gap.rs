@@ -3,7 +3,7 @@
 use super::super::{From, LogError, Start};
 use super::candidates::End;
 use super::index::room_hash;
-use super::read::SegmentReader;
+use super::read::{SegmentReader, Wanted};
 use super::shared::Snapshot;
 use crate::edge::wire::names::RoomName;
 
@@ -81,14 +81,19 @@ impl SegmentReader {
     ) -> Result<(Option<u64>, u64), LogError> {
         let (mut first, mut found) = (None, 0);
         let hash = room_hash(room.as_str());
-        let ids = snapshot.floor_in(hash)..before;
+        let mut wanted = Wanted {
+            room: hash,
+            ids: snapshot.floor_in(hash)..before,
+            since: 0,
+            expected: count,
+        };
         let end = (snapshot.position(before) + 1).min(snapshot.len());
-        for n in (snapshot.position(ids.start)..end).rev() {
+        for n in (snapshot.position(wanted.ids.start)..end).rev() {
             if found >= count {
                 break;
             }
-            let segment = snapshot.segment(n);
-            self.each_entry(segment, hash, ids.clone(), 0, End::Back, |entry| {
+            wanted.expected = count - found;
+            self.each_entry(snapshot.segment(n), &wanted, End::Back, |entry| {
                 if entry.is_message() && !entry.is_removed() {
                     first = Some(entry.id);
                     found += 1;

@@ -1,9 +1,12 @@
 //! The `.idx` sidecar: a header and one entry of 128 bytes per record, in rising order of id.
 //! An entry never straddles a sector, so that overwriting one in place is all or nothing.
 
+use hashbrown::HashMap;
+
 use super::super::stored::{REMOVED_SALT, StoredRecord};
 use super::super::{Event, EventKind};
 use super::bytes::{HEADER_BYTES, array, header, is_header, put, u32_at, u64_at};
+use crate::edge::wire::names::RoomName;
 
 const MAGIC: &[u8; 8] = b"GCINDX01";
 /// Bytes of an entry.
@@ -181,4 +184,26 @@ pub(super) fn entry_at(n: u32) -> u64 {
 /// The key of a room in the sidecars: the first 8 bytes of BLAKE3 of its name.
 pub(crate) fn room_hash(room: &str) -> u64 {
     u64_at(blake3::hash(room.as_bytes()).as_bytes(), 0)
+}
+
+/// Keys of the rooms that were met lately: hashing a name costs as much as hashing a short record.
+#[derive(Default)]
+pub(super) struct RoomHashes(HashMap<RoomName, u64>);
+
+impl RoomHashes {
+    /// Rooms remembered at a time.
+    const MAX: usize = 4096;
+
+    /// The [`room_hash`] of a room.
+    pub(super) fn of(&mut self, room: &RoomName) -> u64 {
+        if let Some(hash) = self.0.get(room) {
+            return *hash;
+        }
+        if self.0.len() >= Self::MAX {
+            self.0.clear();
+        }
+        let hash = room_hash(room.as_str());
+        self.0.insert(room.clone(), hash);
+        hash
+    }
 }

@@ -18,6 +18,7 @@ mod gap;
 mod index;
 mod open;
 mod page;
+mod places;
 mod read;
 mod redact;
 mod restore;
@@ -34,15 +35,16 @@ mod tests;
 mod text;
 mod view;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hashbrown::HashMap;
+
 use crate::edge::wire::names::RoomName;
 use append::Active;
 use files::Files;
-use index::Entry;
+use index::{Entry, RoomHashes};
 use retain::Floor;
 use room_retain::RoomsKept;
 use shared::{Segment, Shared};
@@ -112,6 +114,7 @@ pub(crate) struct Segments {
     rooms_kept: RoomsKept,
     /// Set when what is in the active segment should not stay there with what comes.
     roll_next: bool,
+    room_hashes: RoomHashes,
     text_buffer: Vec<u8>,
     index_buffer: Vec<u8>,
 }

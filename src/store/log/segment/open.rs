@@ -15,7 +15,7 @@ use super::files::{
     Files, Part, io_error, make_folder, parse_name, part_path, remove, sync_folder,
 };
 use super::floors::{self, Floors, RoomFloors};
-use super::index::{ENTRY_BYTES, IndexHeader};
+use super::index::{ENTRY_BYTES, IndexHeader, RoomHashes};
 use super::retain::Floor;
 use super::room_retain::RoomsKept;
 use super::rooms::RoomsFile;
@@ -131,6 +131,7 @@ impl Segments {
             floor,
             rooms_kept,
             roll_next: false,
+            room_hashes: RoomHashes::default(),
             text_buffer: Vec::new(),
             index_buffer: Vec::new(),
         })
@@ -326,17 +327,24 @@ fn summary(folder: &Path, first_id: u64, log: &Logger) -> Result<Option<Segment>
         return Ok(None);
     };
     segment.time_max = time_max;
-    if let Some(rooms) = RoomsFile::open(folder, first_id)?
-        && rooms.figures.records == segment.count
-    {
-        segment.last_id = rooms.figures.last_id;
-        segment.messages = rooms.figures.messages;
-        segment.time_max = rooms.figures.time_max;
-        segment.rooms = RoomIndex::File(Arc::new(AtomicBool::new(false)));
-        return Ok(Some(segment));
+    let figures = RoomsFile::open(folder, first_id)?.map(|rooms| rooms.figures);
+    match figures {
+        Some(figures) if figures.records == segment.count => {
+            segment.last_id = figures.last_id;
+            segment.messages = figures.messages;
+            segment.time_max = figures.time_max;
+            segment.rooms = RoomIndex::File(Arc::new(AtomicBool::new(false)));
+            return Ok(Some(segment));
+        }
+        Some(figures) if figures.records > segment.count => error!(
+            log, "a segment's index is cut off; what is behind is not served: copy the file back from a backup";
+            "file" => %part_path(folder, first_id, Part::Index).display(),
+            "records" => segment.count, "expected" => figures.records),
+        _ => {
+            warn!(log, "a segment's room postings are missing or damaged; built again from its index";
+            "segment" => first_id)
+        }
     }
-    warn!(log, "a segment's room postings are missing or damaged; built again from its index";
-        "segment" => first_id);
     figures_from_index(folder, &mut segment)?;
     Ok(Some(segment))
 }

@@ -1,12 +1,15 @@
 //! Reading a page: candidates from the postings, their entries in runs, their lines in runs.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use bytes::Bytes;
 
 use super::super::{Event, EventKind, LogError, Page, PageQuery};
 use super::candidates::{Candidates, End, entries};
+use super::files::{Part, io_error};
 use super::index::{Entry, room_hash};
+use super::places::Places;
 use super::read::SegmentReader;
 use super::shared::{Segment, Snapshot};
 use super::text::{Line, nobody};
@@ -18,6 +21,11 @@ use crate::edge::wire::timestamp::Timestamp;
 /// Two lines so near to each other are read with what lies between. A body kept alive keeps its run's bytes
 /// alive, so this is also what a body may cost beside itself.
 const GAP_BYTES_MAX: u64 = 1024;
+/// Entries looked at before it is known how many fit.
+const TAKE_FIRST: u32 = 128;
+/// A page ends early after so many separate reads: the records of a quiet room lie far apart, and whoever waits for the first of them
+/// should not wait for a thousand.
+const READS_MAX: usize = 256;
 /// Text read in one go, unless one line is longer.
 const RUN_BYTES_MAX: u64 = 512 * 1024;
 
@@ -32,6 +40,8 @@ struct Filling<'q> {
     /// In the order of finding: falling where the newest come first.
     events: Vec<Event>,
     bytes: usize,
+    /// Places of index and text that were read.
+    reads: usize,
     /// The last id that was looked at, once a limit is met.
     stopped_at: Option<u64>,
     names: Names,
@@ -84,6 +94,7 @@ impl SegmentReader {
             },
             events: Vec::new(),
             bytes: 0,
+            reads: 0,
             stopped_at: None,
             names: Names::default(),
         };
@@ -167,20 +178,28 @@ impl SegmentReader {
         else {
             return Ok(());
         };
+        // Few at first: where long bodies end the page soon, more would be read for nothing.
+        let mut most = TAKE_FIRST;
         while filling.stopped_at.is_none() {
             let wanted = filling.query.events_max - filling.events.len();
             let take = u32::try_from(wanted).unwrap_or(u32::MAX);
-            let take = take.clamp(16, RUN_ENTRIES_MAX);
-            let numbers = candidates.take(filling.end, take, &self.shared.folder)?;
+            let numbers =
+                candidates.take(filling.end, take.clamp(16, most), &self.shared.folder)?;
+            most = (most * 2).min(RUN_ENTRIES_MAX);
             if numbers.is_empty() {
                 return Ok(());
             }
-            let mut found = entries(&self.shared, &opened, &numbers)?;
-            found.retain(|entry| filling.wants(entry));
+            let (mut found, reads) = entries(&self.shared, &opened, &numbers)?;
+            filling.reads += reads;
             if filling.end == End::Back {
                 found.reverse();
             }
+            let looked_at = found.last().map(|entry| entry.id);
+            found.retain(|entry| filling.wants(entry));
             self.add(&opened, &found, filling)?;
+            if filling.reads >= READS_MAX && !filling.events.is_empty() {
+                filling.stopped_at = filling.stopped_at.or(looked_at);
+            }
         }
         Ok(())
     }
@@ -217,61 +236,75 @@ impl SegmentReader {
         found: &[Entry],
         filling: &mut Filling<'_>,
     ) -> Result<(), LogError> {
-        let mut rest = found;
-        while let Some(first) = rest.first() {
-            let (mut begin, mut end) = (u64::from(first.offset), first.end());
-            let together = rest
-                .iter()
-                .take_while(|entry| {
-                    let from = begin.min(u64::from(entry.offset));
-                    let to = end.max(entry.end());
-                    let gap = match filling.end {
-                        End::Front => u64::from(entry.offset).saturating_sub(end),
-                        End::Back => begin.saturating_sub(entry.end()),
-                    };
-                    let near = entry.id == first.id
-                        || (gap <= GAP_BYTES_MAX && to - from <= RUN_BYTES_MAX);
-                    if near {
-                        (begin, end) = (from, to);
-                    }
-                    near
-                })
-                .count();
-            let (run, behind) = rest.split_at(together);
-            rest = behind;
-            let bytes = match opened.text_range(begin, end) {
-                Ok(bytes) => Bytes::from(bytes),
-                Err(error @ LogError::Damaged { .. }) if run.len() == 1 => {
-                    self.log_damage(opened, first, &error);
-                    continue;
-                }
-                Err(LogError::Damaged { .. }) => {
-                    for entry in run {
-                        self.read_lines(opened, std::slice::from_ref(entry), filling)?;
-                    }
-                    continue;
-                }
-                Err(error) => return Err(error),
+        let (there, beyond): (Vec<Entry>, Vec<Entry>) = found
+            .iter()
+            .partition(|entry| opened.has_text(u64::from(entry.offset), entry.end()));
+        for entry in &beyond {
+            let why = "the index points behind the end of the text";
+            self.log_damage(opened, entry, why);
+        }
+        let runs = text_runs(&there, filling.end);
+        filling.reads += runs.len();
+        let places = runs.iter().map(|run| run.place.clone()).collect();
+        let mut texts = Places::new(opened.text(), places);
+        for run in runs {
+            let bytes = texts.read_next();
+            let bytes = bytes.map_err(|error| io_error("read", &opened.path(Part::Text))(error))?;
+            let Some(bytes) = bytes.map(Bytes::from) else {
+                break;
             };
-            for entry in run {
-                let at = (u64::from(entry.offset) - begin) as usize;
+            for entry in run.entries {
+                let at = (u64::from(entry.offset) - run.place.start) as usize;
                 let line = bytes.slice(at..at + entry.line_bytes as usize);
-                match filling.push(entry, &line) {
-                    Ok(()) => {}
-                    Err(why) => {
-                        let error = opened.damaged(u64::from(entry.offset), why);
-                        self.log_damage(opened, entry, &error);
-                    }
+                if let Err(why) = filling.push(entry, &line) {
+                    self.log_damage(opened, entry, why);
                 }
             }
         }
         Ok(())
     }
 
-    fn log_damage(&self, opened: &Opened<'_>, entry: &Entry, error: &LogError) {
+    fn log_damage(&self, opened: &Opened<'_>, entry: &Entry, why: &str) {
+        let error = opened.damaged(u64::from(entry.offset), why);
         let segment = opened.segment.first_id;
-        self.shared.log_damage(segment, entry.offset, error);
+        self.shared.log_damage(segment, entry.offset, &error);
     }
+}
+
+/// Entries whose lines stand so near to each other that they are read together.
+struct TextRun<'e> {
+    entries: &'e [Entry],
+    place: Range<u64>,
+}
+
+/// Cuts entries into runs; towards `end` lies where they were taken from, so from `End::Back` they fall.
+fn text_runs(entries: &[Entry], end: End) -> Vec<TextRun<'_>> {
+    let mut runs = Vec::new();
+    let mut rest = entries;
+    while let Some(first) = rest.first() {
+        let mut place = u64::from(first.offset)..first.end();
+        let together = rest
+            .iter()
+            .take_while(|entry| {
+                let from = place.start.min(u64::from(entry.offset));
+                let to = place.end.max(entry.end());
+                let gap = match end {
+                    End::Front => u64::from(entry.offset).saturating_sub(place.end),
+                    End::Back => place.start.saturating_sub(entry.end()),
+                };
+                let near =
+                    entry.id == first.id || (gap <= GAP_BYTES_MAX && to - from <= RUN_BYTES_MAX);
+                if near {
+                    place = from..to;
+                }
+                near
+            })
+            .count();
+        let (entries, behind) = rest.split_at(together);
+        rest = behind;
+        runs.push(TextRun { entries, place });
+    }
+    runs
 }
 
 impl Filling<'_> {

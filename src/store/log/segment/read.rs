@@ -7,8 +7,20 @@ use super::super::{Event, From, LogError, LogReader, Page, PageQuery, Start};
 use super::candidates::{Candidates, End, entries};
 use super::index::{Entry, room_hash};
 use super::shared::{Segment, Shared, Snapshot};
-use super::view::Opened;
+use super::view::{Opened, RUN_ENTRIES_MAX};
 use crate::edge::wire::names::RoomName;
+
+/// Entries of one room.
+pub(super) struct Wanted {
+    /// The room, by its hash.
+    pub(super) room: u64,
+    /// With these ids.
+    pub(super) ids: Range<u64>,
+    /// Those before may be left out: the highest time so far is earlier.
+    pub(super) since: u64,
+    /// So many will probably do; for reading no more than that at first.
+    pub(super) expected: u64,
+}
 
 /// Reads what has been published.
 pub(crate) struct SegmentReader {
@@ -38,23 +50,21 @@ impl SegmentReader {
         before % 2 == 1 || self.shared.removal_count() != before
     }
 
-    /// Goes through a room's entries in one segment, those with ids within `ids` that may be at or after `since`, until `each`
-    /// says stop (false).
+    /// Goes through the wanted entries in one segment from one end, until `each` says stop (false).
     pub(super) fn each_entry(
         &self,
         segment: &Segment,
-        room: u64,
-        ids: Range<u64>,
-        since: u64,
+        wanted: &Wanted,
         end: End,
         mut each: impl FnMut(&Entry) -> bool,
     ) -> Result<bool, LogError> {
         let Some(opened) = self.open(segment)? else {
             return Ok(true);
         };
+        let (room, ids) = (wanted.room, &wanted.ids);
         let from = opened
             .lower_bound(ids.start)?
-            .max(opened.lower_bound_time(since)?);
+            .max(opened.lower_bound_time(wanted.since)?);
         let to = match ids.end {
             end if end > segment.last_id => segment.count,
             end => opened.lower_bound(end)?,
@@ -63,13 +73,14 @@ impl SegmentReader {
         else {
             return Ok(true);
         };
-        let mut take = 16;
+        let mut take = u32::try_from(wanted.expected).unwrap_or(u32::MAX);
+        take = take.clamp(16, RUN_ENTRIES_MAX);
         loop {
             let numbers = candidates.take(end, take, &self.shared.folder)?;
             if numbers.is_empty() {
                 return Ok(true);
             }
-            let mut found = entries(&self.shared, &opened, &numbers)?;
+            let (mut found, _) = entries(&self.shared, &opened, &numbers)?;
             if end == End::Back {
                 found.reverse();
             }
@@ -79,7 +90,7 @@ impl SegmentReader {
                     return Ok(false);
                 }
             }
-            take = (take * 4).min(super::view::RUN_ENTRIES_MAX);
+            take = (take * 4).min(RUN_ENTRIES_MAX);
         }
     }
 
@@ -95,22 +106,20 @@ impl SegmentReader {
         let begin = snapshot
             .position(lowest)
             .max(snapshot.position_of_time(since));
+        let wanted = Wanted {
+            room: hash,
+            ids: lowest..u64::MAX,
+            since,
+            expected: 1,
+        };
         let mut first = None;
         for n in begin..snapshot.len() {
-            let segment = snapshot.segment(n);
-            self.each_entry(
-                segment,
-                hash,
-                lowest..u64::MAX,
-                since,
-                End::Front,
-                |entry| {
-                    if entry.time >= since {
-                        first = Some(*entry);
-                    }
-                    first.is_none()
-                },
-            )?;
+            self.each_entry(snapshot.segment(n), &wanted, End::Front, |entry| {
+                if entry.time >= since {
+                    first = Some(*entry);
+                }
+                first.is_none()
+            })?;
             if first.is_some() {
                 break;
             }

@@ -11,6 +11,7 @@ use super::Segments;
 use super::candidates::End;
 use super::floors::{self, RoomFloor, RoomFloors};
 use super::index::{Entry, room_hash};
+use super::read::Wanted;
 use super::shared::Snapshot;
 use crate::edge::wire::names::RoomName;
 use crate::edge::wire::timestamp::Timestamp;
@@ -297,9 +298,14 @@ impl Segments {
         let (mut over, mut found) = (None, 0);
         let end = (snapshot.position(newest) + 1).min(snapshot.len());
         for n in (snapshot.position(lowest)..end).rev() {
-            let (segment, ids) = (snapshot.segment(n), lowest..u64::MAX);
+            let wanted = Wanted {
+                room: hash,
+                ids: lowest..u64::MAX,
+                since: 0,
+                expected: limit - found,
+            };
             self.reader
-                .each_entry(segment, hash, ids, 0, End::Back, |entry| {
+                .each_entry(snapshot.segment(n), &wanted, End::Back, |entry| {
                     if entry.is_message() && found == limit {
                         over = Some(entry.id);
                     } else if entry.is_message() {
@@ -324,12 +330,16 @@ impl Segments {
     ) -> Result<(), LogError> {
         let hash = room_hash(room.as_str());
         let cutoff = kept.retention.cutoff(now.as_micros());
-        let ids = kept.floor.id..u64::MAX;
+        let wanted = Wanted {
+            room: hash,
+            ids: kept.floor.id..u64::MAX,
+            since: 0,
+            expected: 0,
+        };
         let (mut first, mut gone) = (None, None);
-        for n in snapshot.position(ids.start)..snapshot.len() {
-            let segment = snapshot.segment(n);
+        for n in snapshot.position(wanted.ids.start)..snapshot.len() {
             self.reader
-                .each_entry(segment, hash, ids.clone(), 0, End::Front, |entry| {
+                .each_entry(snapshot.segment(n), &wanted, End::Front, |entry| {
                     if !kept.is_over() && entry.time >= cutoff {
                         first = Some(*entry);
                         return false;

@@ -1,10 +1,11 @@
 //! Which records of a segment belong to which room. In memory while the segment is written; once it is sealed in the
 //! `.rooms` file, which also holds the figures about the segment that would otherwise take a pass over its index.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+
+use hashbrown::HashMap;
 
 use super::super::LogError;
 use super::bytes::{HEADER_BYTES, header, is_header, u32_at, u64_at};
@@ -134,12 +135,20 @@ impl RoomsFile {
 
     /// Whether directory and postings are as they were written; reads the whole file.
     pub(super) fn is_whole(&self) -> bool {
-        let length = self.postings_at(self.postings) - HEADER_BYTES as u64;
-        let mut body = vec![0; length as usize];
-        self.file
-            .read_exact_at(&mut body, HEADER_BYTES as u64)
-            .is_ok()
-            && crc32fast::hash(&body) == self.body_crc
+        /// Read in one go.
+        const PIECE_BYTES: u64 = 256 * 1024;
+        let (mut at, end) = (HEADER_BYTES as u64, self.postings_at(self.postings));
+        let mut crc = crc32fast::Hasher::new();
+        let mut bytes = vec![0; PIECE_BYTES.min(end - at) as usize];
+        while at < end {
+            bytes.truncate((end - at).min(PIECE_BYTES) as usize);
+            if self.file.read_exact_at(&mut bytes, at).is_err() {
+                return false;
+            }
+            crc.update(&bytes);
+            at += bytes.len() as u64;
+        }
+        crc.finalize() == self.body_crc
     }
 
     /// Where a room's postings are, by binary search; `None` if it has none here.

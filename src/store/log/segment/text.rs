@@ -1,7 +1,7 @@
 //! The line of a record in the text segment: written from a stored record, and taken apart again with its index entry,
 //! which knows the lengths, so that a read costs no search through the content.
 
-use super::super::stored::StoredRecord;
+use super::super::stored::{Hashed, REMOVED_SALT, StoredRecord};
 use super::super::{Event, EventKind};
 use super::index::Entry;
 use crate::edge::wire::names::{LOBBY, RoomName, UserName};
@@ -105,7 +105,32 @@ pub(super) fn stored(line: &Line<'_>, entry: &Entry) -> Result<StoredRecord, &'s
     })
 }
 
-/// The name that stands in for the one a removal's line does not keep.
+/// Whether the content of the line fits the hash in its entry, by which the names fit too; true for what was removed.
+pub(super) fn is_whole(line: &Line<'_>, entry: &Entry) -> bool {
+    if entry.salt == REMOVED_SALT {
+        return true;
+    }
+    let hashed = Hashed {
+        salt: &entry.salt,
+        id: entry.id,
+        micros: entry.time,
+        is_removal: !entry.is_message(),
+        prev: entry.prev,
+        user: if entry.is_message() {
+            line.user
+        } else {
+            NOBODY
+        },
+        room: line.room,
+        content: line.content,
+    };
+    hashed.hash() == entry.hash
+}
+
+/// What stands for the name that a removal's line does not keep.
+const NOBODY: &str = "_";
+
+/// The same as a name.
 pub(super) fn nobody() -> UserName {
-    UserName::repaired("").0
+    UserName::repaired(NOBODY).0
 }

@@ -9,6 +9,7 @@ use super::super::LogError;
 use super::super::stored::StoredRecord;
 use super::files::{Files, Part, io_error, part_path};
 use super::index::{ENTRY_BYTES, Entry, entry_at};
+use super::places::Places;
 use super::shared::Segment;
 use super::text::{Line, stored};
 
@@ -95,6 +96,28 @@ impl<'a> Opened<'a> {
         Ok(Run { first: from, bytes })
     }
 
+    /// The places of runs of entry numbers, to be read one after the other with [`Opened::next_run`].
+    pub(super) fn runs(&self, runs: &[&[u32]]) -> Places<'_> {
+        let place = |numbers: &&[u32]| {
+            let first = numbers.first().copied().unwrap_or_default();
+            let last = numbers.last().copied().unwrap_or_default();
+            entry_at(first)..entry_at(last) + ENTRY_BYTES as u64
+        };
+        Places::new(self.index(), runs.iter().map(place).collect())
+    }
+
+    /// The next of several runs, which holds these numbers.
+    pub(super) fn next_run(
+        &self,
+        reads: &mut Places<'_>,
+        numbers: &[u32],
+    ) -> Result<Option<Run>, LogError> {
+        let bytes = reads.read_next();
+        let bytes = bytes.map_err(|error| io_error("read", &self.path(Part::Index))(error))?;
+        let first = numbers.first().copied().unwrap_or_default();
+        Ok(bytes.map(|bytes| Run { first, bytes }))
+    }
+
     /// The first entry with this id or a higher one; the segment's count if there is none.
     pub(super) fn lower_bound(&self, id: u64) -> Result<u32, LogError> {
         let distance = id.saturating_sub(self.segment.first_id);
@@ -158,9 +181,14 @@ impl<'a> Opened<'a> {
         Ok(None)
     }
 
+    /// Whether the text has bytes `from..to`.
+    pub(super) fn has_text(&self, from: u64, to: u64) -> bool {
+        from <= to && to <= self.segment.text_bytes
+    }
+
     /// Bytes `from..to` of the text.
     pub(super) fn text_range(&self, from: u64, to: u64) -> Result<Vec<u8>, LogError> {
-        if to > self.segment.text_bytes || from > to {
+        if !self.has_text(from, to) {
             return Err(self.damaged(from, "the index points behind the end of the text"));
         }
         let mut bytes = vec![0; (to - from) as usize];

@@ -3,11 +3,11 @@
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
-use super::super::super::stored::StoredRecord;
-use super::super::super::{EventKind, LogError};
+use super::super::super::LogError;
 use super::super::files::{Part, io_error};
 use super::super::index::{ENTRY_BYTES, Entry, entry_at};
 use super::super::view::Opened;
+use super::record::{Alone, Found, Rooms, Text};
 use super::walk::Walk;
 use super::{Check, record};
 
@@ -19,6 +19,7 @@ impl Walk<'_> {
         &mut self,
         number: u32,
         entry: &Entry,
+        found: Found,
         group: Option<u64>,
     ) -> Result<(), LogError> {
         let time_max = self.carried.time_max.max(entry.time);
@@ -55,9 +56,8 @@ impl Walk<'_> {
             .entry(entry.room_hash)
             .or_default()
             .push(number);
-        let record = self.record(number, entry)?;
-        match record {
-            Some(record) => self.follow_up(number, entry, &record)?,
+        match self.record(number, entry, found)? {
+            Some(record) => self.follow_up(number, entry, record)?,
             // Which room this was is not certain, so the next one's link proves nothing.
             None => self.carried.lose(entry.id, entry.id),
         }
@@ -65,8 +65,13 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Compares entry and line, again after a moment if a running server may have been at them.
-    fn record(&mut self, number: u32, entry: &Entry) -> Result<Option<StoredRecord>, LogError> {
+    /// What was found of the record alone; looks again after a moment if a running server may have been at it.
+    fn record(
+        &mut self,
+        number: u32,
+        entry: &Entry,
+        found: Found,
+    ) -> Result<Option<Alone>, LogError> {
         self.audit.checked(Check::Lines);
         let hashed = if entry.is_removed() {
             Check::Removals
@@ -74,25 +79,23 @@ impl Walk<'_> {
             Check::Hashes
         };
         self.audit.checked(hashed);
-        let refused = |error| io_error("read", &self.paths[0])(error);
-        let line = self.text.line(entry).map_err(refused)?;
-        let (check, why) = match record::check(entry, line) {
+        let (check, why) = match found {
             Ok(record) => return Ok(Some(record)),
             Err(fault) => fault,
         };
         if self.carried.server_runs && self.carried.second_looks > 0 {
             self.carried.second_looks -= 1;
             std::thread::sleep(SECOND_LOOK_AFTER);
-            self.text.forget();
             let mut bytes = [0; ENTRY_BYTES];
             let read = self.files.index.read_exact_at(&mut bytes, entry_at(number));
             read.map_err(|error| io_error("read", &self.paths[1])(error))?;
             if let Some(again) = Entry::decode(&bytes) {
-                let line = self
-                    .text
+                let mut text = Text::new(&self.files.text, self.text_bytes);
+                text.read_until(again.end());
+                let line = text
                     .line(&again)
                     .map_err(|error| io_error("read", &self.paths[0])(error))?;
-                if let Ok(record) = record::check(&again, line) {
+                if let Ok(record) = record::check(&again, line, &mut Rooms::default()) {
                     return Ok(Some(record));
                 }
             }
@@ -104,15 +107,12 @@ impl Walk<'_> {
     }
 
     /// What is known of a record only together with earlier ones.
-    fn follow_up(
-        &mut self,
-        number: u32,
-        entry: &Entry,
-        record: &StoredRecord,
-    ) -> Result<(), LogError> {
+    fn follow_up(&mut self, number: u32, entry: &Entry, record: Alone) -> Result<(), LogError> {
         self.audit.checked(Check::RoomLinks);
-        let room = &record.event.room;
-        let known = self.carried.rooms.insert(room.clone(), entry.id);
+        let known = match self.carried.rooms.get_mut(&record.room) {
+            Some(newest) => Some(std::mem::replace(newest, entry.id)),
+            None => self.carried.rooms.insert(record.room, entry.id),
+        };
         let lost = self.carried.lost;
         let may_be_lost = lost.is_some_and(|(low, high)| (low..=high).contains(&entry.prev));
         let expired = known.is_none() && entry.prev < self.carried.first_id;
@@ -136,7 +136,7 @@ impl Walk<'_> {
                 why,
             );
         }
-        if let EventKind::Removal(target) = record.event.kind {
+        if let Some(target) = record.removes {
             self.removal(number, entry, target)?;
         }
         Ok(())

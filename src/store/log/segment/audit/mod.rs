@@ -3,6 +3,7 @@
 //! In: a log's folder, as it is on the disk. Out: an [`Audit`]. Nothing is changed and no lock is taken, so it works beside a
 //! running server, where it ends at the last whole group.
 
+mod ahead;
 mod derived;
 mod entry;
 mod record;
@@ -11,8 +12,9 @@ mod walk;
 
 pub(crate) use report::{Audit, Check, Fault};
 
-use std::collections::HashMap;
 use std::path::Path;
+
+use hashbrown::HashMap;
 
 use super::super::LogError;
 use super::files::{Part, io_error, parse_name};

@@ -3,19 +3,24 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use super::super::super::EventKind;
-use super::super::super::stored::{REMOVED_FILL, REMOVED_SALT, StoredRecord};
+use hashbrown::HashMap;
+
+use super::super::super::stored::{REMOVED_FILL, REMOVED_SALT};
 use super::super::index::{Entry, room_hash};
-use super::super::text::{Line, stored};
+use super::super::text::{Line, is_whole};
 use super::Check;
+use crate::edge::wire::names::{RoomName, is_user};
+use crate::edge::wire::record::parse_id;
 
 /// Text read in one go.
 const WINDOW_BYTES: u64 = 256 * 1024;
 
 /// The text of a segment, read forwards in large pieces.
 pub(super) struct Text<'a> {
-    pub(super) file: &'a File,
-    pub(super) length: u64,
+    file: &'a File,
+    length: u64,
+    /// Nothing behind it is wanted yet.
+    until: u64,
     begin: u64,
     bytes: Vec<u8>,
 }
@@ -25,6 +30,7 @@ impl<'a> Text<'a> {
         Self {
             file,
             length,
+            until: length,
             begin: 0,
             bytes: Vec::new(),
         }
@@ -37,7 +43,8 @@ impl<'a> Text<'a> {
             return Ok(None);
         }
         if from < self.begin || to > self.begin + self.bytes.len() as u64 {
-            let bytes = WINDOW_BYTES.max(to - from).min(self.length - from);
+            let wanted = self.until.saturating_sub(from).min(WINDOW_BYTES);
+            let bytes = wanted.max(to - from).min(self.length - from);
             self.bytes.resize(bytes as usize, 0);
             self.begin = from;
             self.file.read_exact_at(&mut self.bytes, from)?;
@@ -46,46 +53,80 @@ impl<'a> Text<'a> {
         Ok(self.bytes.get(at..at + entry.line_bytes as usize))
     }
 
-    /// Forgets what was read.
-    pub(super) fn forget(&mut self) {
-        self.bytes.clear();
+    /// Has no more read than up to here, unless a line is longer.
+    pub(super) fn read_until(&mut self, end: u64) {
+        self.until = end;
     }
 }
 
-/// The record that entry and line make, or in what they are not as they were written.
-pub(super) fn check(
-    entry: &Entry,
-    line: Option<&[u8]>,
-) -> Result<StoredRecord, (Check, &'static str)> {
+/// What a record says about itself once it was found to be as it was written.
+#[derive(Debug)]
+pub(super) struct Alone {
+    pub(super) room: RoomName,
+    /// The id that it removes, if it is a removal.
+    pub(super) removes: Option<u64>,
+}
+
+/// Or in what it is not.
+pub(super) type Found = Result<Alone, (Check, &'static str)>;
+
+/// Names of rooms by their hash, so that each is checked once and not with every record.
+#[derive(Default)]
+pub(super) struct Rooms(HashMap<u64, RoomName>);
+
+impl Rooms {
+    /// Rooms kept at a time.
+    const MAX: usize = 65_536;
+
+    fn room(&mut self, name: &str, hash: u64) -> Result<RoomName, &'static str> {
+        if let Some(known) = self.0.get(&hash).filter(|known| known.as_str() == name) {
+            return Ok(known.clone());
+        }
+        let room = RoomName::parse_kept(name).map_err(|_| "the line names no room")?;
+        if room_hash(name) != hash {
+            return Err("the line names another room than its index entry means");
+        }
+        if self.0.len() >= Self::MAX {
+            self.0.clear();
+        }
+        self.0.insert(hash, room.clone());
+        Ok(room)
+    }
+}
+
+/// Compares an entry, its line and its hash.
+pub(super) fn check(entry: &Entry, line: Option<&[u8]>, rooms: &mut Rooms) -> Found {
     let lines = |why| (Check::Lines, why);
     let line = line.ok_or(lines("the index points behind the end of the text"))?;
     if !Line::time_agrees(line, entry) {
         return Err(lines("the line is not the one that was indexed"));
     }
-    let record = Line::parse(line, entry)
-        .and_then(|line| stored(&line, entry))
-        .map_err(lines)?;
-    if room_hash(record.event.room.as_str()) != entry.room_hash {
-        return Err(lines(
-            "the line names another room than its index entry means",
-        ));
-    }
+    let line = Line::parse(line, entry).map_err(lines)?;
+    let room = rooms.room(line.room, entry.room_hash).map_err(lines)?;
+    let removes = if entry.is_message() {
+        if !is_user(line.user.as_bytes()) {
+            return Err(lines("the line names no user"));
+        }
+        None
+    } else {
+        Some(parse_id(line.content).ok_or(lines("the removal names no id"))?)
+    };
     if entry.is_removed() != (entry.salt == REMOVED_SALT) {
         return Err((
             Check::Removals,
             "the entry is marked as removed and keeps its salt, or the other way round",
         ));
     }
-    if let (true, EventKind::Message(body)) = (entry.is_removed(), &record.event.kind) {
-        let overwritten = body.iter().all(|byte| *byte == REMOVED_FILL);
-        return if overwritten {
-            Ok(record)
+    if entry.is_removed() {
+        let overwritten = line.content.iter().all(|byte| *byte == REMOVED_FILL);
+        return if removes.is_some() || overwritten {
+            Ok(Alone { room, removes })
         } else {
             Err((Check::Removals, "removed content is still in the text"))
         };
     }
-    if record.is_whole() {
-        Ok(record)
+    if is_whole(&line, entry) {
+        Ok(Alone { room, removes })
     } else {
         Err((Check::Hashes, "the content does not fit its hash"))
     }

@@ -9,11 +9,11 @@ use super::super::super::stored::chain_link;
 use super::super::bytes::HEADER_BYTES;
 use super::super::chain::{ChainHeader, LINK_BYTES, Link};
 use super::super::files::{Files, Part, io_error, part_path};
-use super::super::index::{ENTRY_BYTES, Entry, IndexHeader, entry_at};
+use super::super::index::{ENTRY_BYTES, IndexHeader, entry_at};
 use super::super::rooms::{Figures, Postings};
 use super::super::scan::Blocks;
 use super::super::shared::{RoomIndex, Segment};
-use super::record::Text;
+use super::ahead::{Ahead, Looked, Source};
 use super::{Audit, Carried, Check, derived};
 
 /// Entries between two reports of progress.
@@ -26,9 +26,9 @@ pub(super) struct Walk<'a> {
     pub(super) paths: [PathBuf; 3],
     pub(super) audit: &'a mut Audit,
     pub(super) carried: &'a mut Carried,
-    pub(super) index: Blocks,
+    pub(super) index: Ahead,
     pub(super) links: Blocks,
-    pub(super) text: Text<'a>,
+    pub(super) text_bytes: u64,
     /// Where the next line has to begin, if that is known.
     pub(super) text_end: Option<u64>,
     pub(super) postings: Postings,
@@ -70,34 +70,42 @@ pub(super) fn segment(
     let length =
         |file: &File, path: &Path| Ok(file.metadata().map_err(io_error("read", path))?.len());
     let links = Blocks::new(length(&files.chain, &paths[2])?, LINK_BYTES);
-    let index = Blocks::new(length(&files.index, &paths[1])?, ENTRY_BYTES);
-    let text = Text::new(&files.text, length(&files.text, &paths[0])?);
-    let mut walk = Walk {
-        folder,
-        first_id,
+    let count = Blocks::new(length(&files.index, &paths[1])?, ENTRY_BYTES).count;
+    let text_bytes = length(&files.text, &paths[0])?;
+    let source = Source {
         files: &files,
-        paths,
-        audit,
-        carried,
-        index,
-        links,
-        text,
-        text_end: Some(0),
-        postings: Postings::new(),
-        figures: Figures {
-            last_id: first_id.saturating_sub(1),
-            time_max: 0,
-            records: 0,
-            messages: 0,
-        },
-        lost: 0,
+        paths: &paths,
+        text_bytes,
+        count,
     };
-    if !walk.headers()? {
-        walk.carried.lose(first_id, u64::MAX);
-        return Ok(());
-    }
-    walk.groups(progress)?;
-    walk.end(last)
+    std::thread::scope(|scope| {
+        let mut walk = Walk {
+            folder,
+            first_id,
+            files: &files,
+            paths: paths.clone(),
+            audit,
+            carried,
+            index: Ahead::start(scope, source)?,
+            links,
+            text_bytes,
+            text_end: Some(0),
+            postings: Postings::new(),
+            figures: Figures {
+                last_id: first_id.saturating_sub(1),
+                time_max: 0,
+                records: 0,
+                messages: 0,
+            },
+            lost: 0,
+        };
+        if !walk.headers()? {
+            walk.carried.lose(first_id, u64::MAX);
+            return Ok(());
+        }
+        walk.groups(progress)?;
+        walk.end(last)
+    })
 }
 
 impl Carried {
@@ -194,20 +202,16 @@ impl Walk<'_> {
         let mut count = 0;
         let mut newest = 0;
         while lost_links || count < link.count {
-            let block = self.index.peek(&self.files.index);
-            let entry = match block.map_err(|error| io_error("read", &self.paths[1])(error))? {
-                // Its last four bytes are covered by no checksum.
-                Some(block) => Entry::decode(block).filter(|_| block.ends_with(&[0; 4])),
-                None => break,
+            let Some(next) = self.index.peek()? else {
+                break;
             };
-            if entry.is_some_and(|entry| entry.id > link.last_id) {
+            if next.as_ref().is_some_and(|n| n.entry.id > link.last_id) {
                 break;
             }
             let number = self.index.next;
-            self.index.next += 1;
             count += 1;
             self.audit.checked(Check::Entries);
-            let Some(entry) = entry else {
+            let Some(Looked { entry, found }) = self.index.take() else {
                 self.lost += 1;
                 hashes = None;
                 let next = self.carried.last_id + 1;
@@ -227,7 +231,7 @@ impl Walk<'_> {
                 hashes.push(entry.hash);
             }
             newest = entry.id;
-            self.entry(number, &entry, (!lost_links).then_some(link.group))?;
+            self.entry(number, &entry, found, (!lost_links).then_some(link.group))?;
             if lost_links && entry.id == link.last_id {
                 break;
             }
@@ -259,7 +263,7 @@ impl Walk<'_> {
             last_id: self.figures.last_id,
             count,
             messages: self.figures.messages,
-            text_bytes: self.text.length,
+            text_bytes: self.text_bytes,
             time_max: self.figures.time_max,
             rooms: RoomIndex::empty(),
             files: None,
@@ -271,7 +275,7 @@ impl Walk<'_> {
         let entries = self.index.count - self.index.next;
         let text = self
             .text_end
-            .map_or(0, |end| self.text.length.saturating_sub(end));
+            .map_or(0, |end| self.text_bytes.saturating_sub(end));
         if (entries > 0 || text > 0) && !(last && self.carried.server_runs) {
             let (path, at) = if entries > 0 {
                 (self.paths[1].clone(), entry_at(self.index.next))

@@ -107,3 +107,48 @@ fn rolls_and_reopens() {
         assert_eq!(segments.lookup(77).unwrap().unwrap().prev, 76);
     }
 }
+
+#[test]
+fn pages_of_records_that_lie_far_apart_end_early_and_miss_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = options(folder.path());
+    options.segment_bytes = 1 << 20;
+    let mut segments = Segments::open(options, NO_JOURNAL, &log()).unwrap();
+    let to = |id: u64| {
+        if id.is_multiple_of(25) {
+            "quiet"
+        } else {
+            "busy"
+        }
+    };
+    let body = "long enough that what lies between two is not read with them";
+    let each = (1..=5000).map(|id| message(id, id, to(id), body));
+    append(&mut segments, each.collect());
+    let reader = segments.reader();
+    let mut query = PageQuery {
+        room: Some(room("quiet")),
+        ..everything()
+    };
+    let all: Vec<u64> = (1..=200).map(|n| n * 25).collect();
+    let first = reader.page(&query).unwrap();
+    assert_eq!(ids(&first.events), all[..128]);
+    assert!(first.more && first.scanned_to == all[127]);
+    query.after = first.scanned_to;
+    let second = reader.page(&query).unwrap();
+    assert_eq!(ids(&second.events), all[128..]);
+    assert!(!second.more && second.scanned_to == 5000);
+
+    query.after = 0;
+    query.newest_first = true;
+    let newest = reader.page(&query).unwrap();
+    assert_eq!(ids(&newest.events), all[72..]);
+    assert!(newest.more);
+    query.before = all[72];
+    let rest = reader.page(&query).unwrap();
+    assert_eq!(ids(&rest.events), all[..72]);
+
+    // What lies together is one page.
+    query.room = None;
+    query.before = u64::MAX;
+    assert_eq!(reader.page(&query).unwrap().events.len(), 5000);
+}

@@ -120,6 +120,52 @@ fn what_the_journal_does_not_hold_is_kept_aside() {
     );
 }
 
+#[test]
+fn ids_that_only_the_sidecars_remember_are_not_given_again() {
+    for journal_last in [2, 3] {
+        let folder = tempfile::tempdir().unwrap();
+        three_groups(folder.path());
+        // Two faults at once: the text lost its end, and the journal the group that stood there, or part of it.
+        let text = files(folder.path(), "log").remove(0);
+        let bytes = fs::read(&text).unwrap();
+        fs::write(&text, &bytes[..18 + 22]).unwrap();
+        let journal = JournalIds {
+            first: 2,
+            last: journal_last,
+        };
+        let segments = Segments::open(options(folder.path()), journal, &log()).unwrap();
+        assert_eq!((segments.newest_id(), segments.newest_aside()), (2, 5));
+        let notes = fs::read_to_string(folder.path().join("quarantine/notes")).unwrap();
+        assert_eq!(notes.lines().count(), 2, "{notes}");
+    }
+}
+
+#[test]
+fn a_segment_without_its_text_is_kept_aside_with_its_ids() {
+    let folder = tempfile::tempdir().unwrap();
+    many(folder.path());
+    let texts = files(folder.path(), "log");
+    let last = texts.last().unwrap();
+    fs::write(last, b"").unwrap();
+    // Its header too: nothing of the segment can be read.
+    let index = last.with_extension("idx");
+    let mut bytes = fs::read(&index).unwrap();
+    bytes[0] ^= 1;
+    fs::write(&index, &bytes).unwrap();
+    let first: u64 = last.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+    let journal = JournalIds {
+        first: first - 1,
+        last: first - 1,
+    };
+    let segments = Segments::open(options(folder.path()), journal, &log()).unwrap();
+    assert_eq!(
+        (segments.newest_id(), segments.newest_aside()),
+        (first - 1, 60)
+    );
+    let notes = fs::read_to_string(folder.path().join("quarantine/notes")).unwrap();
+    assert_eq!(notes.lines().count(), 2, "{notes}");
+}
+
 /// Sixty records over several segments, closed.
 fn many(folder: &Path) {
     let mut options = options(folder);

@@ -67,7 +67,15 @@ pub(super) fn group(segments: &Segments, events: Vec<Event>) -> Group {
             let prev = prev.unwrap_or_else(|| segments.room_newest(&room));
             // Any salt but the one that marks removed content.
             let salt = [(event.id % 251) as u8; 16];
-            StoredRecord::seal(event, prev, salt, None)
+            let mut record = StoredRecord {
+                event,
+                prev,
+                salt,
+                hash: [0; 32],
+                tag: None,
+            };
+            record.seal();
+            record
         })
         .collect();
     let number = segments.newest_group() + 1;
