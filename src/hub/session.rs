@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use actix::{
@@ -29,6 +29,7 @@ const RESTART_SPREAD_SECONDS: u32 = 5;
 pub struct ConnectionCount {
     open: AtomicUsize,
     max: AtomicUsize,
+    ended: AtomicU64,
 }
 
 impl ConnectionCount {
@@ -37,6 +38,7 @@ impl ConnectionCount {
         Self {
             open: AtomicUsize::new(0),
             max: AtomicUsize::new(max),
+            ended: AtomicU64::new(0),
         }
     }
 
@@ -55,6 +57,11 @@ impl ConnectionCount {
         self.open.load(Ordering::Relaxed)
     }
 
+    /// How many have begun, and ended, since the start: two for each that is over.
+    pub fn turnover(&self) -> u64 {
+        2 * self.ended.load(Ordering::Relaxed) + self.open() as u64
+    }
+
     pub(super) fn enter(&self) -> bool {
         let max = self.max();
         let more = |open: usize| (open < max).then_some(open + 1);
@@ -65,6 +72,7 @@ impl ConnectionCount {
 
     pub(super) fn leave(&self) {
         self.open.fetch_sub(1, Ordering::Relaxed);
+        self.ended.fetch_add(1, Ordering::Relaxed);
     }
 }
 

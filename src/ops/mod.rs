@@ -2,13 +2,14 @@
 //!
 //! [`boot`] wires the tree and [`shutdown`] takes it apart; [`supervise`] starts actors again that panicked; [`config`] and [`logging`] are what an
 //! operator sees, [`control`] the way to a running server, and [`reload`] what changes there; [`ports`] and [`sys`] ask the system,
-//! and [`doctor`] asks all of them what would keep a server from working.
+//! [`memory`] gives back what a storm left, and [`doctor`] asks all of them what would keep a server from working.
 
 pub mod boot;
 pub mod config;
 pub mod control;
 pub mod doctor;
 pub mod logging;
+mod memory;
 pub mod ports;
 pub mod reload;
 mod shutdown;

@@ -122,6 +122,31 @@ fn check(result: libc::c_int) -> io::Result<()> {
     }
 }
 
+/// Has the allocator give back every page that is wholly free.
+pub fn give_memory_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim(3) takes a plain number and is safe to call from any thread at any time.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+/// Has the allocator share so many arenas between all threads; only before there are any.
+pub fn set_arenas_max(count: i32) {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: mallopt(3) takes plain numbers, and this one only bounds what later threads get.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, count);
+    }
+}
+
+/// How many bytes a page of memory has.
+pub fn page_bytes() -> u64 {
+    // SAFETY: sysconf(3) takes a plain number.
+    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    u64::try_from(bytes).unwrap_or(4096)
+}
+
 /// The runtime tells when there is somebody to accept.
 pub fn watch_listener(
     listener: mio::net::TcpListener,

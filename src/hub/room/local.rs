@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::edge::wire::gc2::options::BodyForm;
 use crate::edge::wire::names::RoomName;
 use crate::hub::rules::block::Block;
+use crate::hub::rules::hashed::{Hashed, tidy};
 use crate::hub::rules::tail::Tail;
 use crate::hub::rules::tail_budget::TailBudget;
 use crate::hub::seat::{Identity, Seat};
@@ -78,7 +79,7 @@ pub struct LocalRoom {
     c16: RefCell<Tail>,
     members: RefCell<Vec<Rc<Membership>>>,
     /// Connections of each account; one user may have several.
-    accounts: RefCell<HashMap<u64, u32>>,
+    accounts: RefCell<HashMap<u64, u32, Hashed>>,
     c16_members: Cell<u32>,
     /// Members that want to hear who comes and goes.
     watchers: Cell<u32>,
@@ -278,6 +279,7 @@ impl LocalRoom {
             return None;
         }
         accounts.remove(&identity.key);
+        tidy(&mut accounts);
         Some(identity)
     }
 

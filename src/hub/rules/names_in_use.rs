@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 
-use super::hashed::Hashed;
+use super::hashed::{Hashed, tidy};
 
 /// Why a guest or an account cannot have another connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +72,7 @@ impl NamesInUse {
             guest.connections -= 1;
             if guest.connections == 0 {
                 self.guests.remove(&key);
+                tidy(&mut self.guests);
             }
         }
     }
@@ -83,6 +84,7 @@ impl NamesInUse {
             *connections -= 1;
             if *connections == 0 {
                 self.accounts.remove(&key);
+                tidy(&mut self.accounts);
             }
         }
     }

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use crate::edge::wire::names::RoomName;
 
-use super::hashed::Hashed;
+use super::hashed::{Hashed, tidy};
 
 /// The accounts in some rooms, and the shards that each has connections on. Bounded by the connections and the rooms that
 /// each may be in; since every membership pays for it, room and account are kept as one keyed 64-bit hash, and shards as bits. Two
@@ -45,6 +45,7 @@ impl Presence {
                     *shards &= !bit;
                     if *shards == 0 {
                         self.shards.remove(&key);
+                        tidy(&mut self.shards);
                     }
                 }
             }

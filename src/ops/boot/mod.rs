@@ -29,7 +29,7 @@ use crate::hub::messages::UseConfig;
 use crate::hub::session::{ConnectionCount, SessionSupervisor};
 use crate::ops::control::{self, Answer, Verbs};
 use crate::ops::reload::{Certificate, Listeners, Reload, Source};
-use crate::ops::{shutdown, sys};
+use crate::ops::{memory, shutdown, sys};
 use crate::store::accounts::AccountsError;
 use crate::store::log::LogError;
 use sockets::Sockets;
@@ -106,6 +106,7 @@ pub(in crate::ops) struct Running {
 /// Runs a server until `stop` is done, a signal comes, or it cannot go on. Blocks. `ready` is called once everything listens.
 pub fn run(source: Source, log: &Logger, ready: impl FnOnce(&Addresses)) -> Result<(), BootError> {
     let descriptors = sys::raise_descriptor_limit()?;
+    memory::bound_arenas();
     let config = Arc::new(source.loaded.config.clone());
     let certificate = Certificate::load(&config)?;
     // Before the log: whoever starts a second server by mistake is told so, and a taken port leaves no folder behind.
@@ -141,6 +142,7 @@ pub fn run(source: Source, log: &Logger, ready: impl FnOnce(&Addresses)) -> Resu
         // Whoever reads READY may send a signal at once, or a request.
         let signals = shutdown::Signals::listen()?;
         reload.follow_hangups()?;
+        let _tidying = memory::start(running.connections.clone())?;
         let control = open_control(&folder, &reload, running.counters.clone(), log);
         ready(&addresses);
         let ended = shutdown::wait_for_end(log, signals, &mut faults).await;
