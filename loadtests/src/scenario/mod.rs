@@ -3,6 +3,7 @@
 mod c16;
 mod durable;
 mod fanout;
+mod floor;
 mod growth;
 mod idle;
 mod latency;
@@ -65,6 +66,8 @@ pub(crate) enum Scenario {
     Growth(growth::Options),
     /// The C16 codec alone, beside two hexadecimal crates: gigabytes a second, every round checked
     C16(c16::Options),
+    /// What a bare write to a loopback socket takes here: no delivery costs less
+    Floor(floor::Options),
     /// All of them but growth and past, one after the other
     All,
 }
@@ -89,7 +92,7 @@ impl Scenario {
         };
         let names = [
             "idle", "fanout", "single", "rooms", "slow", "latency", "durable", "resume", "storm",
-            "siege", "legacy", "c16",
+            "siege", "legacy", "c16", "floor",
         ];
         let part = |name| Ok((name, Self::with_defaults(name)?));
         names.into_iter().map(part).collect()
@@ -112,6 +115,7 @@ impl Scenario {
             Self::Past(options) => past::run(bench, options)?,
             Self::Growth(options) => growth::run(bench, options)?,
             Self::C16(options) => c16::run(bench.runs, options)?.into(),
+            Self::Floor(options) => floor::run(bench.runs, options)?.into(),
             Self::All => bail!("all of them are run one by one"),
         })
     }
@@ -133,6 +137,7 @@ impl Scenario {
             | Self::Legacy(_)
             | Self::Past(_)
             | Self::C16(_)
+            | Self::Floor(_)
             | Self::All => false,
         }
     }

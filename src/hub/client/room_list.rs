@@ -45,6 +45,9 @@ impl Client {
 
     /// Asks for the next page, or ends with the count; called when everything before is written.
     pub(super) fn continue_rooms(&mut self) {
+        if !matches!(self.busy.as_deref(), Some(Busy::Rooms(_))) {
+            return;
+        }
         let client = self.address();
         let Some(Busy::Rooms(walk)) = self.busy.as_deref_mut() else {
             return;
