@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::net::Shutdown;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use socket2::SockRef;
@@ -14,19 +13,6 @@ fn builder() -> Builder {
     Server::builder()
         .set("heartbeat.interval", "300s")
         .set("server.shards", "1")
-}
-
-/// Does something while the server does nothing, and lets it go on.
-fn while_stopped<T>(server: &Server, what: impl FnOnce() -> T) -> T {
-    let signal = |name: &str| {
-        let pid = server.pid().to_string();
-        let sent = Command::new("kill").arg(name).arg(pid).status();
-        assert!(sent.expect("kill").success());
-    };
-    signal("-STOP");
-    let done = what();
-    signal("-CONT");
-    done
 }
 
 /// PINGs of `bytes` bytes altogether, and how many.
@@ -57,9 +43,8 @@ fn a_read_that_fits_exactly_leaves_nothing_behind() {
         let mut client = server.guest("ann");
         let (text, count) = pings(bytes);
         let mut socket = client.stream().try_clone().expect("the socket");
-        let writer = while_stopped(&server, || {
-            std::thread::spawn(move || socket.write_all(text.as_bytes()))
-        });
+        let writer =
+            server.while_stopped(|| std::thread::spawn(move || socket.write_all(text.as_bytes())));
         expect_pongs(&mut client, count);
         writer.join().expect("a writer").expect("all is taken");
         client.check_alive();
@@ -72,7 +57,7 @@ fn an_end_that_comes_with_the_last_bytes_is_found_behind_them() {
     for bytes in &SIZES[..6] {
         let mut client = server.guest("ann");
         let (text, count) = pings(*bytes);
-        while_stopped(&server, || {
+        server.while_stopped(|| {
             client.send(&text[..text.len() - 1]);
             client.close_sending();
         });
@@ -85,7 +70,7 @@ fn an_end_that_comes_with_the_last_bytes_is_found_behind_them() {
 fn a_whole_session_in_one_event_is_served() {
     let server = builder().start();
     // Accepted, read to the end and closed: all of it is there before the server looks.
-    let mut clients: Vec<Gc2> = while_stopped(&server, || {
+    let mut clients: Vec<Gc2> = server.while_stopped(|| {
         let session = |n| {
             let mut client = server.connect();
             client.send(&format!(
@@ -113,7 +98,7 @@ fn urgent_data_hides_nothing_behind_it() {
     let mut client = server.guest("ann");
     for at in 0..20 {
         // A read stops at the mark, however much is behind it.
-        while_stopped(&server, || {
+        server.while_stopped(|| {
             client.send(&format!("PING;before{at};x"));
             SockRef::from(client.stream())
                 .send_out_of_band(b"!")
@@ -131,7 +116,7 @@ fn connections_that_break_at_once_leave_their_places() {
     let server = builder().set("limits.connections", PLACES).start();
     let mut witness = server.member("witness", "den");
     for round in 0..15 {
-        while_stopped(&server, || {
+        server.while_stopped(|| {
             for n in 0..PLACES - 1 {
                 let mut client = server.connect();
                 let lines = format!("AUTH;a;GUEST;g{n}\nJOIN;j;den;\nSEND;s;den;half a li");
