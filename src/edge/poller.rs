@@ -73,18 +73,18 @@ impl Poller {
 impl PollerEntry {
     /// Enters a socket; it leaves when it is closed. What is there already is told too.
     pub fn enter(&self, socket: RawFd, number: u32) -> io::Result<()> {
-        let interest = Interest::READABLE | Interest::WRITABLE;
+        let interest = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
         self.0
             .register(&mut SourceFd(&socket), Token(number as usize), interest)
     }
 }
 
 fn readiness(event: &Event) -> Readiness {
-    let read_closed = event.is_read_closed() || event.is_error();
+    let is_over = event.is_read_closed() || event.is_error();
     Readiness {
-        readable: event.is_readable() || read_closed,
+        readable: event.is_readable() || is_over,
         writable: event.is_writable() || event.is_write_closed() || event.is_error(),
-        read_closed,
+        stops_short: is_over || event.is_priority(),
     }
 }
 
@@ -123,10 +123,10 @@ mod tests {
             assert!(told[0].0 == 7 && told[0].1.writable && !told[0].1.readable);
             far.write_all(b"x").unwrap();
             let told = look(&mut poller).await;
-            assert!(told[0].0 == 7 && told[0].1.readable && !told[0].1.read_closed);
+            assert!(told[0].0 == 7 && told[0].1.readable && !told[0].1.stops_short);
             drop(far);
             let told = look(&mut poller).await;
-            assert!(told[0].0 == 7 && told[0].1.readable && told[0].1.read_closed);
+            assert!(told[0].0 == 7 && told[0].1.readable && told[0].1.stops_short);
         });
     }
 }

@@ -15,8 +15,8 @@ pub struct Readiness {
     pub readable: bool,
     /// It takes something, or an error waits to be told.
     pub writable: bool,
-    /// The other end sends nothing more.
-    pub read_closed: bool,
+    /// A read may stop short of what is there: the other end has said that it sends nothing more, or has marked something as urgent.
+    pub stops_short: bool,
 }
 
 /// See the module.
@@ -25,7 +25,7 @@ pub struct Socket {
     stream: TcpStream,
     may_read: bool,
     may_write: bool,
-    is_read_closed: bool,
+    stops_short: bool,
 }
 
 impl Socket {
@@ -35,7 +35,7 @@ impl Socket {
             stream,
             may_read: false,
             may_write: true,
-            is_read_closed: false,
+            stops_short: false,
         }
     }
 
@@ -43,7 +43,7 @@ impl Socket {
     pub fn note(&mut self, readiness: Readiness) {
         self.may_read |= readiness.readable;
         self.may_write |= readiness.writable;
-        self.is_read_closed |= readiness.read_closed;
+        self.stops_short |= readiness.stops_short;
     }
 
     /// Whether it takes something, as far as is known.
@@ -56,8 +56,8 @@ impl Socket {
         while self.may_read {
             match (&self.stream).read(buffer) {
                 Ok(read) => {
-                    // A read that leaves space has emptied the socket, but an end behind that was told already.
-                    self.may_read = read == buffer.len() || self.is_read_closed;
+                    // A read that leaves space has emptied the socket, but for what lies behind an end or a mark that was told already.
+                    self.may_read = read == buffer.len() || self.stops_short;
                     return Ok(Some(read));
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.may_read = false,
@@ -132,7 +132,7 @@ mod tests {
     const READABLE: Readiness = Readiness {
         readable: true,
         writable: false,
-        read_closed: false,
+        stops_short: false,
     };
 
     /// Waits until the kernel has something for the other end of a loopback connection.
@@ -168,7 +168,7 @@ mod tests {
         far.shutdown(Shutdown::Write).unwrap();
         wait(&socket);
         socket.note(Readiness {
-            read_closed: true,
+            stops_short: true,
             ..READABLE
         });
         let mut buffer = [0; 8];

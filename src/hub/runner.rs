@@ -4,32 +4,44 @@
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use slog::error;
 
 use crate::edge::poller::Poller;
+use crate::ops::supervise::GiveUp;
 
 use super::light;
 use super::shard::Shard;
 
 /// Turns that are given before the other actors of the thread get theirs.
 const TURNS_MAX: usize = 128;
+/// Whoever needed so long for a turn stands in line with its like for the next one.
+const LONG_TURN: Duration = Duration::from_micros(250);
+/// What these get altogether before everybody else has a turn again; one of them gets one in any case.
+const LONG_TURNS_SHARE: Duration = Duration::from_millis(1);
 /// Pause after a failure to ask the kernel; trying on would only burn time.
 const FAILURE_PAUSE: Duration = Duration::from_millis(100);
 
-/// Runs the clients of `shard` for as long as the thread lives; they end with it.
-pub async fn run(shard: Rc<Shard>, mut poller: Poller) {
-    let _last = EndAll(shard.clone());
+/// Runs the clients of `shard` for as long as the thread lives; they end with it. A panic outside of any client would leave them all
+/// unserved: `give_up` runs then.
+pub async fn run(shard: Rc<Shard>, mut poller: Poller, give_up: GiveUp) {
+    let _last = EndAll(shard.clone(), Some(give_up));
     loop {
-        let failure = poll_fn(|cx| step(&shard, &mut poller, cx)).await;
-        error!(shard.log, "asking the kernel about sockets failed; trying again"; "error" => %failure);
-        actix_rt::time::sleep(FAILURE_PAUSE).await;
+        match poll_fn(|cx| step(&shard, &mut poller, cx)).await {
+            // Somebody is still due. What the kernel and the clock have to say comes first, for the other actors too: whoever only woke
+            // itself would be polled many times before the runtime asks either.
+            Ok(()) => tokio::task::yield_now().await,
+            Err(failure) => {
+                error!(shard.log, "asking the kernel about sockets failed; trying again"; "error" => %failure);
+                actix_rt::time::sleep(FAILURE_PAUSE).await;
+            }
+        }
     }
 }
 
-/// Ready only with a failure.
-fn step(shard: &Rc<Shard>, poller: &mut Poller, cx: &mut Context<'_>) -> Poll<std::io::Error> {
+/// Gives some turns; ready if there are more to give.
+fn step(shard: &Rc<Shard>, poller: &mut Poller, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
     loop {
         let told = poller.poll(cx, |number, readiness| {
             if let Some(seat) = shard.seat_at(number) {
@@ -38,39 +50,54 @@ fn step(shard: &Rc<Shard>, poller: &mut Poller, cx: &mut Context<'_>) -> Poll<st
         });
         match told {
             Poll::Ready(Ok(())) => {}
-            Poll::Ready(Err(error)) => return Poll::Ready(error),
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
             Poll::Pending => break,
         }
     }
     let turns = shard.turns();
     turns.begin();
+    let mut now = Instant::now();
     for _ in 0..TURNS_MAX {
         let Some(number) = turns.next() else {
             break;
         };
-        give_turn(shard, number);
+        now = give_turn(shard, number, now);
     }
-    if turns.is_empty() {
-        turns.wait(cx.waker());
-    } else {
-        cx.waker().wake_by_ref();
+    let end = now + LONG_TURNS_SHARE;
+    while now < end
+        && let Some(number) = turns.next_long()
+    {
+        now = give_turn(shard, number, now);
     }
+    if !turns.is_empty() {
+        return Poll::Ready(Ok(()));
+    }
+    turns.wait(cx.waker());
     Poll::Pending
 }
 
-fn give_turn(shard: &Shard, number: u32) {
+/// Gives a turn that begins now, at `begin`; returns when it has ended.
+fn give_turn(shard: &Shard, number: u32, begin: Instant) -> Instant {
     let Some(seat) = shard.seat_at(number) else {
-        return;
+        return begin;
     };
     seat.begin_turn();
     seat.run_client(light::turn);
+    let end = Instant::now();
+    seat.note_turn(end.duration_since(begin) >= LONG_TURN);
+    end
 }
 
 /// The thread ends, and its clients with it.
-struct EndAll(Rc<Shard>);
+struct EndAll(Rc<Shard>, Option<GiveUp>);
 
 impl Drop for EndAll {
     fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(give_up) = self.1.take()
+        {
+            give_up();
+        }
         let mut clients = Vec::new();
         self.0
             .each_seat(|seat| seat.run_client(|place| clients.extend(place.take())));

@@ -1,6 +1,9 @@
 //! Too much at once.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::support::{Gc2, Server, number};
 
@@ -127,4 +130,61 @@ fn joining_and_parting_a_thousand_times_leaves_nothing_behind() {
     }
     writing.join().expect("the writer");
     bad.ask("ROOMS;r", "OK;r;0");
+}
+
+/// What one turn of a client takes in, at most.
+const TURN_BYTES: u64 = 128 * 1024;
+/// So many turns of those who flood may come before the answer to one who does not.
+const TURNS_BETWEEN: u64 = 20;
+
+#[test]
+fn who_asks_for_little_does_not_wait_behind_those_who_ask_without_end() {
+    let server = Server::builder()
+        .set("server.shards", "1")
+        .set("heartbeat.interval", "300s")
+        .start();
+    let mut quiet = server.guest("quiet");
+    let (stop, answered) = <(Arc<AtomicBool>, Arc<AtomicU64>)>::default();
+    let flood = |n| {
+        let client = server.guest(&format!("bad{n}"));
+        let (mut writer, mut reader) = [(); 2]
+            .map(|()| client.stream().try_clone().expect("the socket"))
+            .into();
+        let (stop, answered) = (stop.clone(), answered.clone());
+        let writing = std::thread::spawn({
+            let stop = stop.clone();
+            move || {
+                let text = "PING;p;x\n".repeat(10_000);
+                while !stop.load(Ordering::Relaxed) && writer.write_all(text.as_bytes()).is_ok() {}
+                let _ = writer.shutdown(Shutdown::Both);
+            }
+        });
+        let reading = std::thread::spawn(move || {
+            let mut buffer = vec![0; 256 * 1024];
+            while let Ok(read) = reader.read(&mut buffer)
+                && read > 0
+            {
+                answered.fetch_add(read as u64, Ordering::Relaxed);
+            }
+        });
+        [writing, reading]
+    };
+    let threads: Vec<_> = (0..4).flat_map(flood).collect();
+    while answered.load(Ordering::Relaxed) < 4 * TURN_BYTES {
+        std::thread::yield_now();
+    }
+    let mut between: Vec<u64> = (0..30)
+        .map(|at| {
+            let before = answered.load(Ordering::Relaxed);
+            quiet.ask(&format!("PING;{at};x"), &format!("PONG;{at};x"));
+            answered.load(Ordering::Relaxed) - before
+        })
+        .collect();
+    stop.store(true, Ordering::Relaxed);
+    for thread in threads {
+        thread.join().expect("no panic");
+    }
+    between.sort_unstable();
+    let median = between[between.len() / 2];
+    assert!(median < TURNS_BETWEEN * TURN_BYTES, "{between:?}");
 }

@@ -3,4 +3,5 @@
 mod flood;
 mod limits;
 mod probes;
+mod readiness;
 mod syntax;

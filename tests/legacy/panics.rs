@@ -1,7 +1,12 @@
 //! Panics in the gate, in the clients' actors and in the fan-out they live in.
 
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener};
+use std::time::Instant;
+
 use super::builder;
-use crate::support::{Habits, OriginalClient};
+use crate::support::original_client::{connect_from, finish, read_once};
+use crate::support::{Habits, OriginalClient, PATIENCE, Ports};
 
 #[test]
 fn the_gate_survives_with_its_sessions() {
@@ -16,6 +21,42 @@ fn the_gate_survives_with_its_sessions() {
     let other = OriginalClient::log_in(&server);
     other.say("bob", "hello");
     client.expect(&[("bob", "hello")]);
+}
+
+/// Sends a message as `ann` until it is thanked for: before both halves of the log-in have arrived nobody may say anything.
+fn say_until_thanked(address: Ipv4Addr, ports: Ports, text: &str) {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let mut stream = connect_from(address, ports.message);
+        let _ = write!(stream, "ann;{text}");
+        if read_once(&mut stream, 1024, PATIENCE) == b"Thx" {
+            return finish(&stream);
+        }
+        assert!(Instant::now() < end, "{text:?} is not taken");
+    }
+}
+
+#[test]
+fn what_was_thanked_for_before_the_log_in_ended_survives_the_gate() {
+    let server = builder().set("auth.deadline", "60s").start();
+    let mut gc2 = server.member("gil", "lobby");
+    let (ports, address) = (Ports::of(&server), OriginalClient::fresh_address());
+    let mut main = connect_from(address, ports.main);
+    main.write_all(b"Ping").expect("Ping");
+    let mut auth = connect_from(address, ports.auth);
+    auth.write_all(b"AuthRequest").expect("AuthRequest");
+    // Both halves are there and the server calls back in vain, as the port is not open yet.
+    say_until_thanked(address, ports, "before");
+    gc2.ask("PROVOKE;p;gate", "OK;p;gate");
+    super::wait_for_logs(&server, "gate starts anew", 1);
+    say_until_thanked(address, ports, "behind");
+    let callback = TcpListener::bind((address, 12090)).expect("the callback port");
+    let (mut called, _) = callback.accept().expect("a callback");
+    assert_eq!(read_once(&mut called, 1024, PATIENCE), b"Authed");
+    for text in ["before", "behind"] {
+        let line = gc2.expect_start("MSG;lobby;");
+        assert!(line.ends_with(&format!(";ann;{text}")), "{line:?}");
+    }
 }
 
 #[test]

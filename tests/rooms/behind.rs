@@ -106,9 +106,50 @@ fn goes_on_behind_what_retention_takes_away() {
     let after = own.say("den", "after", "and on");
     let (before, line) = slow.until(&format!("MSG;den;{after};"));
     assert!(line.ends_with(";and on"));
-    let heard = ids(&before, "MSG;den;", 2);
-    assert!(heard.is_sorted() && *heard.last().expect("a message") < newest);
+    // Nothing is missing but what the GAP tells of.
+    let (gap, told) = before.split_last().expect("lines");
+    let heard = ids(told, "MSG;den;", 2);
+    assert!(heard.len() == told.len() && heard.windows(2).all(|pair| pair[0] + 1 == pair[1]));
+    assert!(*heard.last().expect("a message") < newest);
+    assert_eq!(*gap, format!("GAP;den;{}", newest + 1));
     slow.check_alive();
+}
+
+/// Retention goes on while somebody reads page after page of the log.
+#[test]
+fn hears_of_every_hole_that_retention_makes_before_it() {
+    for form in ["text", "c16"] {
+        let mut house = House::open();
+        let mut boss = house.admin("boss");
+        let (mut own, newest) = fill(&mut house);
+        let mut slow = Gc2::connect_with_buffer(house.server.address(), 16 * 1024);
+        slow.send(&format!("HELLO;h;2;tests;body={form}"));
+        slow.expect_start("WELCOME;h;");
+        slow.login("slow");
+        slow.join("den", "after=0");
+        change(&mut boss, "den", "owner;own");
+        let (mut next, mut gaps) = (1, 0);
+        while next <= newest {
+            let line = slow.line();
+            if let Some(first_kept) = line.strip_prefix("GAP;den;") {
+                let first_kept: u64 = first_kept.parse().expect("an id");
+                assert!(first_kept > next, "{line:?} takes nothing from {next} on");
+                (next, gaps) = (first_kept, gaps + 1);
+                continue;
+            }
+            assert!(
+                line.starts_with(&format!("MSG;den;{next};")),
+                "{:?} instead of {next}",
+                &line[..40]
+            );
+            let kept = newest - next;
+            if kept > 0 && kept.is_multiple_of(500) {
+                change(&mut own, "den", &format!("retention;messages={}", kept / 2));
+            }
+            next += 1;
+        }
+        assert!(gaps > 0, "it was never behind");
+    }
 }
 
 impl Gc2 {

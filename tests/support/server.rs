@@ -155,6 +155,19 @@ impl Server {
         self.process.child.id()
     }
 
+    /// Does something while the process is stopped, and lets it go on: to it, all of that happens in one moment.
+    pub fn while_stopped<T>(&self, what: impl FnOnce() -> T) -> T {
+        let signal = |name: &str| {
+            let pid = self.pid().to_string();
+            let sent = Command::new("kill").arg(name).arg(pid).status();
+            assert!(sent.expect("kill").success());
+        };
+        signal("-STOP");
+        let done = what();
+        signal("-CONT");
+        done
+    }
+
     /// A connection that has said nothing yet.
     pub fn connect(&self) -> Gc2 {
         Gc2::connect(self.address())

@@ -84,3 +84,29 @@ fn bodies_in_c16_cross_records() {
     }
     bob.expect("OK;h;8");
 }
+
+#[test]
+fn words_and_their_end_in_one_event_are_all_taken() {
+    let tls = TlsServer::with(|builder| {
+        builder
+            .set("server.shards", "1")
+            .set("heartbeat.interval", "300s")
+    });
+    // Less and more than one read of somebody who is logged in takes.
+    for count in [1, 1_000, 6_000, 9_000] {
+        let mut client = tls.guest("ann");
+        let text = "PING;p;x\n".repeat(count);
+        tls.server.while_stopped(|| {
+            client.send_bytes(text.as_bytes());
+            client.tls.send_close_notify();
+            while client.tls.wants_write() {
+                client.tls.write_tls(&mut client.socket).expect("a socket");
+            }
+            let end = client.socket.shutdown(std::net::Shutdown::Write);
+            end.expect("a socket");
+        });
+        let (text, end) = client.until_end();
+        assert_eq!(end, Ok(()));
+        assert_eq!(text, "PONG;p;x\n".repeat(count));
+    }
+}

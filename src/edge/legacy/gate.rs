@@ -1,9 +1,10 @@
 //! The gate's actor: who is half logged in, who is being called back, who is in. In: the halves of log-ins, connections with messages,
 //! ends of sessions. Out: sessions on the first shard, and what they say. Owns those tables; a restart after a panic keeps the sessions
-//! and forgets what was under way, which clients simply begin again.
+//! and the calls that are under way, and forgets halves, with which clients simply begin again.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Supervised};
@@ -43,8 +44,9 @@ pub struct Gate {
 }
 
 /// A client that said both halves and is being called back.
-#[derive(Default)]
 struct Callback {
+    /// Gone with the call, however that ended, once its [`CalledBack`] was handled.
+    call: Weak<()>,
     /// It said both once more meanwhile, perhaps from a new process: it is called again afterwards.
     again: bool,
     early: Vec<Said>,
@@ -92,11 +94,21 @@ impl Gate {
         let Some(home) = self.home.clone() else {
             return;
         };
-        self.callbacks.insert(address, Callback::default());
+        let call = Arc::new(());
+        let callback = Callback {
+            call: Arc::downgrade(&call),
+            again: false,
+            early: Vec::new(),
+        };
+        self.callbacks.insert(address, callback);
         let (config, gate) = (self.config.borrow().clone(), ctx.address());
         actix_rt::spawn(async move {
             let result = let_in(address, &config, &home, &gate).await;
-            gate.do_send(CalledBack { address, result });
+            gate.do_send(CalledBack {
+                address,
+                result,
+                call,
+            });
         });
     }
 
@@ -170,11 +182,16 @@ impl Actor for Gate {
 
 impl Supervised for Gate {
     fn restarting(&mut self, _: &mut Context<Self>) {
-        // Their tasks go on by themselves; whoever they let in is taken in without having been awaited.
-        self.callbacks.clear();
+        // Calls go on by themselves, and their clients may have their `Authed` already: what they say, and were thanked for, waits for the
+        // call's end as before. Only a call of which nothing will be heard any more is forgotten.
+        self.callbacks
+            .retain(|_, callback| callback.call.strong_count() > 0);
         self.halves = HalfLogIns::new(self.config.borrow().auth.deadline);
         self.sessions
             .retain(|_, session| session.client.connected());
+        let (sessions, callbacks) = (&self.sessions, &self.callbacks);
+        self.inboxes
+            .retain(|address, _| sessions.contains_key(address) || callbacks.contains_key(address));
         warn!(self.log, "gate starts anew"; "clients" => self.sessions.len());
     }
 }
@@ -230,6 +247,9 @@ impl Handler<AuthAsked> for Gate {
 struct CalledBack {
     address: IpAddr,
     result: Result<Started, LogInFailed>,
+    /// See [`Callback::call`].
+    #[expect(dead_code, reason = "held, not read")]
+    call: Arc<()>,
 }
 
 impl Handler<CalledBack> for Gate {
@@ -237,7 +257,8 @@ impl Handler<CalledBack> for Gate {
 
     fn handle(&mut self, called: CalledBack, ctx: &mut Context<Self>) {
         let address = called.address;
-        let callback = self.callbacks.remove(&address).unwrap_or_default();
+        let callback = self.callbacks.remove(&address);
+        let (early, again) = callback.map_or_else(Default::default, |it| (it.early, it.again));
         match called.result {
             Ok(started) => {
                 self.sessions.insert(address, started);
@@ -245,10 +266,10 @@ impl Handler<CalledBack> for Gate {
             Err(why) => info!(self.log, "original client not logged in";
                 "peer" => %address, "why" => %why),
         }
-        for said in callback.early {
+        for said in early {
             self.pass_on(address, said);
         }
-        if callback.again {
+        if again {
             self.call_back(address, ctx);
         }
         self.close_inbox(address);

@@ -11,7 +11,7 @@ use crate::hub::codec::EncodePage;
 use crate::hub::rules::block::{BLOCK_BYTES, Block, text_page};
 use crate::hub::rules::cursor::{Next, Slices};
 use crate::hub::session::Ending;
-use crate::store::log::PageQuery;
+use crate::store::log::{From, LogError, LogReader, Page, PageQuery};
 
 use super::{Busy, Client, PageFor, PageRead, Phase};
 
@@ -195,6 +195,7 @@ impl Client {
             reader: self.account(),
             block: None,
             scanned_to: query.after,
+            gap: None,
             count: 0,
             more: false,
             error: None,
@@ -202,11 +203,19 @@ impl Client {
         let links = self.shard.links();
         let (client, codec) = (self.address(), links.codec.clone());
         let form = self.seat.body_form();
+        let is_feed = matches!(page.purpose, PageFor::Feed(_));
         links.reads.run(
-            move |reader| reader.page(&query).map_err(|error| error.to_string()),
+            move |reader| {
+                let read = match is_feed {
+                    true => read_on(reader, &query),
+                    false => reader.page(&query).map(|page| (page, None)),
+                };
+                read.map_err(|error| error.to_string())
+            },
             move |read| match read {
-                Some(Ok(found)) => {
+                Some(Ok((found, gap))) => {
                     let page = PageRead {
+                        gap,
                         scanned_to: found.scanned_to,
                         count: found.events.len(),
                         more: found.more,
@@ -262,6 +271,14 @@ impl Client {
             // Read again once it is let in again.
             return;
         }
+        if let Some(first_kept) = page.gap {
+            // At its place: behind everything that was before it. Told once, even if the page is read again.
+            feed.cursor.skip_to(first_kept.saturating_sub(1));
+            let mut room = Vec::new();
+            feed.room.name().write_seen_by(&page.reader, &mut room);
+            let room = String::from_utf8_lossy(&room);
+            reply::gap(self.outbox.lines(), &room, first_kept);
+        }
         match page.block {
             Some(block) if block.last_id() > feed.cursor.last_id() => {
                 let in_hand = PageInHand {
@@ -272,6 +289,8 @@ impl Client {
                 self.page = Some(Box::new(in_hand));
             }
             _ if page.scanned_to > feed.cursor.last_id() => feed.cursor.skip_to(page.scanned_to),
+            // It has just moved on.
+            _ if page.gap.is_some() => {}
             _ => self.give_up_reading("the log does not reach as far as the room"),
         }
     }
@@ -306,4 +325,24 @@ impl Client {
             && !self.is_blocked
             && !matches!(self.busy.as_deref(), Some(Busy::Decode(_)))
     }
+}
+
+/// Reads on for somebody who hears of everything that is in a room. If retention has taken events of it that come next, the page begins
+/// behind them: then with the first id kept, or the first one that will be.
+fn read_on(reader: &dyn LogReader, query: &PageQuery) -> Result<(Page, Option<u64>), LogError> {
+    let mut page = reader.page(query)?;
+    // After the reading, which may have met with what went on meanwhile.
+    let gap = match &query.room {
+        Some(room) if reader.room_floor(room) > query.after.saturating_add(1) => {
+            reader.resolve(room, From::After(query.after))?.gap
+        }
+        _ => None,
+    };
+    // Not beyond what the reader may hear of now.
+    let gap = gap.map(|first_kept| first_kept.min(query.before));
+    if let Some(first_kept) = gap {
+        page.events.retain(|event| event.id >= first_kept);
+        page.scanned_to = page.scanned_to.max(first_kept.saturating_sub(1));
+    }
+    Ok((page, gap))
 }

@@ -135,6 +135,7 @@ impl Client {
             reader: self.account(),
             block: None,
             scanned_to: 0,
+            gap: None,
             count: 0,
             more: true,
             error: None,

@@ -323,6 +323,8 @@ pub struct PageRead {
     pub block: Option<Block>,
     /// Everything that matched up to this id is in it.
     pub scanned_to: u64,
+    /// Set if retention has taken events behind the reader's place: the first id kept.
+    pub gap: Option<u64>,
     /// How many messages it holds.
     pub count: usize,
     /// Whether more may follow.

@@ -69,9 +69,10 @@ impl Client {
     }
 }
 
-/// Whether this is a line `HIST;{tag};{room};...`, or one that a member is told: `TOPIC;{room};...`, `JOINED;{room};...`, `PARTED;{room};...`.
+/// Whether this is a line `HIST;{tag};{room};...`, or one that a member is told: `TOPIC;{room};...`, `JOINED;{room};...`, `PARTED;{room};...`,
+/// `GAP;{room};...`.
 fn is_of(line: &[u8], room: &str) -> bool {
-    let told = [&b"TOPIC;"[..], b"JOINED;", b"PARTED;"];
+    let told = [&b"TOPIC;"[..], b"JOINED;", b"PARTED;", b"GAP;"];
     let named = match line.strip_prefix(b"HIST;") {
         Some(rest) => memchr::memchr(b';', rest).map(|end| &rest[end + 1..]),
         None => told.iter().find_map(|verb| line.strip_prefix(*verb)),
@@ -99,6 +100,7 @@ mod tests {
             ("JOINED;den;ann", true),
             ("PARTED;den;ann", true),
             ("PARTED;d;den;", false),
+            ("GAP;den;5", true),
             ("LEFT;den;banned by ann", false),
             ("OK;t;den;", false),
         ] {

@@ -1,7 +1,7 @@
 //! Actors that cost next to nothing while they have nothing to do: of a kind of which there are ten thousands.
 //!
 //! actix's own [`Context`](actix::Context) is a future of its own for each actor, with a channel, a list of handles and a task of the runtime: more
-//! eight hundred bytes for a client that says nothing. A light actor is an [`Actor`] like any other, with the same
+//! than eight hundred bytes for a client that says nothing. A light actor is an [`Actor`] like any other, with the same
 //! [`Handler`](actix::Handler)s, but its [`LightContext`] exists only while it runs, and one future runs all of a thread
 //! ([`turns::Turns`] knows whose turn it is). What that costs: its messages come through its supervisor, and it has no timers or futures of
 //! its own.

@@ -1,5 +1,8 @@
-//! Whose turn it is on a shard. In: numbers of actors that something woke. Out: these numbers, each once until it was given. Owns the queue
+//! Whose turn it is on a shard. In: numbers of actors that something woke. Out: these numbers, each once until it was given. Owns the queues
 //! and the waker of the future that runs them.
+//!
+//! Whoever needed long the last time stands in a queue of its own, which gets a share of the time however many are quick, and no more than
+//! that: who asks for little does not wait behind those who ask for all there is.
 //!
 //! An actor with a runtime task of its own (an original client) can be entered under its number too: waking it wakes that task.
 
@@ -11,6 +14,7 @@ use std::task::Waker;
 #[derive(Default)]
 pub struct Turns {
     due: RefCell<VecDeque<u32>>,
+    long: RefCell<VecDeque<u32>>,
     later: RefCell<Vec<u32>>,
     runner: Cell<Option<Waker>>,
     others: RefCell<HashMap<u32, Waker>>,
@@ -20,6 +24,12 @@ impl Turns {
     /// Queues this actor; whoever calls sees to it that it stands there once.
     pub fn queue(&self, number: u32) {
         self.due.borrow_mut().push_back(number);
+        self.wake_runner();
+    }
+
+    /// Queues this actor, whose last turn was long; as [`queue`](Self::queue) otherwise.
+    pub fn queue_long(&self, number: u32) {
+        self.long.borrow_mut().push_back(number);
         self.wake_runner();
     }
 
@@ -43,14 +53,21 @@ impl Turns {
             .extend(self.later.borrow_mut().drain(..));
     }
 
-    /// Takes the one whose turn it is.
+    /// Takes the one whose turn it is, of those that are quick.
     pub fn next(&self) -> Option<u32> {
         self.due.borrow_mut().pop_front()
     }
 
+    /// Takes the one whose turn it is, of those whose last turn was long.
+    pub fn next_long(&self) -> Option<u32> {
+        self.long.borrow_mut().pop_front()
+    }
+
     /// Whether nobody is due.
     pub fn is_empty(&self) -> bool {
-        self.due.borrow().is_empty() && self.later.borrow().is_empty()
+        self.due.borrow().is_empty()
+            && self.long.borrow().is_empty()
+            && self.later.borrow().is_empty()
     }
 
     /// Who runs the actors, and waits now until one is due.
@@ -125,6 +142,18 @@ mod tests {
         assert!(!turns.is_empty());
         turns.begin();
         assert_eq!((turns.next(), turns.next()), (Some(1), None));
+        assert!(turns.is_empty());
+    }
+
+    #[test]
+    fn whoever_needed_long_stands_apart() {
+        let turns = Turns::default();
+        turns.queue_long(1);
+        turns.queue(2);
+        turns.queue_long(3);
+        assert_eq!((turns.next(), turns.next()), (Some(2), None));
+        assert!(!turns.is_empty());
+        assert_eq!((turns.next_long(), turns.next_long()), (Some(1), Some(3)));
         assert!(turns.is_empty());
     }
 

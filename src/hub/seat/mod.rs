@@ -39,6 +39,8 @@ pub struct Seat {
     actor: RefCell<Option<Client>>,
     readiness: Cell<Readiness>,
     is_due: Cell<bool>,
+    /// Its last turn was a long one.
+    was_long: Cell<bool>,
     news: Cell<News>,
     /// Boxed: most clients say nothing most of the time.
     #[expect(
@@ -150,6 +152,7 @@ impl Seat {
             actor: RefCell::default(),
             readiness: Cell::default(),
             is_due: Cell::default(),
+            was_long: Cell::default(),
             news: Cell::default(),
             answers: Cell::default(),
             rare: Cell::default(),
@@ -196,7 +199,10 @@ impl Seat {
         if self.socket < 0 {
             self.turns.wake_other(self.client.slot);
         } else if !self.is_due.replace(true) {
-            self.turns.queue(self.client.slot);
+            match self.was_long.get() {
+                false => self.turns.queue(self.client.slot),
+                true => self.turns.queue_long(self.client.slot),
+            }
         }
     }
 
@@ -210,6 +216,11 @@ impl Seat {
     /// The client has its turn: whatever wakes it from here on gives it another.
     pub fn begin_turn(&self) {
         self.is_due.set(false);
+    }
+
+    /// The client had its turn; whether that was a long one decides how it stands in line for the next.
+    pub fn note_turn(&self, was_long: bool) {
+        self.was_long.set(was_long);
     }
 
     /// The client takes its place.
@@ -232,7 +243,7 @@ impl Seat {
         self.readiness.set(Readiness {
             readable: known.readable || news.readable,
             writable: known.writable || news.writable,
-            read_closed: known.read_closed || news.read_closed,
+            stops_short: known.stops_short || news.stops_short,
         });
         self.wake();
     }

@@ -137,7 +137,8 @@ pub(super) async fn start(
             let (poller, entry) = Poller::new()?;
             let policies = Policies::new(&policies);
             let shard = Shard::new(id as u16, config, log, queue, policies, entry);
-            actix_rt::spawn(runner::run(shard.clone(), poller));
+            let end = give_up("the runner of a shard's clients", fatal.clone());
+            actix_rt::spawn(runner::run(shard.clone(), poller, end));
             std::io::Result::Ok(ShardActors::start(
                 &shard,
                 connections,

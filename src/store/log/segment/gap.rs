@@ -1,6 +1,6 @@
 //! Where reading a room begins, and whether retention has taken part of what was asked for.
 
-use super::super::{From, LogError, Start};
+use super::super::{From, LogError, LogReader, Start};
 use super::candidates::End;
 use super::index::room_hash;
 use super::read::{SegmentReader, Wanted};
@@ -112,14 +112,23 @@ impl SegmentReader {
         newest: u64,
         after: u64,
     ) -> Result<Option<u64>, LogError> {
-        // Every record knows the one before it in its room, so the first one kept knows of the last one gone.
-        let floor = snapshot.floor_in(room_hash(room.as_str()));
-        let first = self.first_entry(snapshot, room, floor, 0)?;
-        let (last_gone, first_kept) = match first {
-            Some(entry) => (entry.prev, entry.id),
-            None => (newest, floor),
-        };
-        let gone = last_gone > after && last_gone != 0 && last_gone < floor;
-        Ok(gone.then_some(first_kept))
+        let mut newer = None;
+        loop {
+            let snapshot = newer.as_ref().unwrap_or(snapshot);
+            // Every record knows the one before it in its room, so the first one kept knows of the last one gone.
+            let floor = snapshot.floor_in(room_hash(room.as_str()));
+            let first = self.first_entry(snapshot, room, floor, 0)?;
+            // What was looked for may have been deleted meanwhile, and what was found is not the first one above this floor then.
+            if self.room_floor(room) > floor {
+                newer = Some(self.shared.snapshot());
+                continue;
+            }
+            let (last_gone, first_kept) = match first {
+                Some(entry) => (entry.prev, entry.id),
+                None => (newest, floor),
+            };
+            let gone = last_gone > after && last_gone != 0 && last_gone < floor;
+            return Ok(gone.then_some(first_kept));
+        }
     }
 }
