@@ -8,12 +8,14 @@ use slog::{Logger, info};
 use crate::ops::boot::{self, Addresses, BootError};
 use crate::ops::config::{Loaded, process_environment};
 use crate::ops::reload::Source;
-use crate::ops::{logging, ports};
+use crate::ops::{logging, memory, ports};
 
 use super::output::Failure;
 
 /// Runs the server that the configuration in `dir` describes.
 pub fn run(dir: &Path) -> Result<(), Failure> {
+    // Before the log's thread.
+    memory::bound_arenas();
     let environment = process_environment();
     let loaded =
         Loaded::read(dir, &environment).map_err(|error| Failure::Usage(error.to_string()))?;

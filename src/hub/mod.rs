@@ -17,6 +17,7 @@ pub mod legacy;
 pub mod light;
 pub mod log;
 pub mod messages;
+pub mod page_slots;
 mod panic_at;
 pub mod registry;
 pub mod room;

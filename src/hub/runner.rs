@@ -42,6 +42,8 @@ pub async fn run(shard: Rc<Shard>, mut poller: Poller, give_up: GiveUp) {
 
 /// Gives some turns; ready if there are more to give.
 fn step(shard: &Rc<Shard>, poller: &mut Poller, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+    let turns = shard.turns();
+    turns.begin();
     loop {
         let told = poller.poll(cx, |number, readiness| {
             if let Some(seat) = shard.seat_at(number) {
@@ -54,8 +56,6 @@ fn step(shard: &Rc<Shard>, poller: &mut Poller, cx: &mut Context<'_>) -> Poll<st
             Poll::Pending => break,
         }
     }
-    let turns = shard.turns();
-    turns.begin();
     let mut now = Instant::now();
     for _ in 0..TURNS_MAX {
         let Some(number) = turns.next() else {

@@ -33,6 +33,7 @@ use super::light::turns::Turns;
 use super::log::MessageLog;
 use super::log::read_pool::ReadPool;
 use super::messages::ClientRef;
+use super::page_slots::PageSlots;
 use super::registry::{Policies, RoomRegistry};
 use super::room::{LocalRoom, MemberLeft, Membership, Room};
 use super::rules::access::{self, Action, Verdict, Who};
@@ -130,6 +131,7 @@ pub struct Shard {
     clock: Instant,
     seats: RefCell<Slab<Rc<Seat>>>,
     turns: Rc<Turns>,
+    page_slots: PageSlots,
     poller: PollerEntry,
     waiting_for_log: RefCell<Vec<Rc<Seat>>>,
     links: OnceCell<Links>,
@@ -159,6 +161,7 @@ impl Shard {
             clock: Instant::now(),
             seats: RefCell::default(),
             turns: Rc::default(),
+            page_slots: PageSlots::default(),
             poller,
             waiting_for_log: RefCell::default(),
             links: OnceCell::new(),
@@ -284,6 +287,22 @@ impl Shard {
         &self.turns
     }
 
+    /// Takes one of the pages that the shard's clients may have under way; see [`PageSlots::take`].
+    pub fn take_page_slot(&self, seat: &Rc<Seat>) -> bool {
+        self.page_slots.take(seat)
+    }
+
+    /// Whether somebody waits for one.
+    pub fn is_page_slot_wanted(&self) -> bool {
+        self.page_slots.is_wanted()
+    }
+
+    /// Gives it back.
+    pub fn give_page_slot_back(&self) {
+        self.page_slots
+            .give_back(|seat| self.find(seat.client).is_some());
+    }
+
     /// Has the kernel tell of the socket of whoever sits at `seat`.
     pub fn watch(&self, seat: &Seat) -> std::io::Result<()> {
         self.poller.enter(seat.socket, seat.client.slot)
@@ -298,8 +317,14 @@ impl Shard {
         let Some(seat) = self.find(client) else {
             return;
         };
-        seat.run_client(|place| light::handle(place, message));
-        seat.wake();
+        let mut is_here = false;
+        seat.run_client(|place| {
+            light::handle(place, message);
+            is_here = place.is_some();
+        });
+        if is_here {
+            seat.wake();
+        }
     }
 
     /// Takes the seat away; returns whether it was there.

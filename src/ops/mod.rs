@@ -9,7 +9,7 @@ pub mod config;
 pub mod control;
 pub mod doctor;
 pub mod logging;
-mod memory;
+pub mod memory;
 pub mod ports;
 pub mod reload;
 mod shutdown;

@@ -1,4 +1,4 @@
-//! The few questions to the kernel that no library above answers.
+//! The few questions to the kernel and the C library that no library above answers.
 //!
 //! In: descriptors and paths. Out: plain numbers, or the error that the kernel gave. Owns nothing. Linux only, as TCP_INFO
 //! and SIOCOUTQ are.
@@ -133,6 +133,8 @@ pub fn give_memory_back() {
 
 /// Has the allocator share so many arenas between all threads; only before there are any.
 pub fn set_arenas_max(count: i32) {
+    #[cfg(not(target_env = "gnu"))]
+    let _ = count;
     #[cfg(target_env = "gnu")]
     // SAFETY: mallopt(3) takes plain numbers, and this one only bounds what later threads get.
     unsafe {
@@ -147,7 +149,8 @@ pub fn page_bytes() -> u64 {
     u64::try_from(bytes).unwrap_or(4096)
 }
 
-/// The runtime tells when there is somebody to accept.
+/// The runtime tells when there is somebody to accept. Its own listener would register each connection with it, which costs memory and a
+/// system call.
 pub fn watch_listener(
     listener: mio::net::TcpListener,
 ) -> io::Result<AsyncFd<mio::net::TcpListener>> {

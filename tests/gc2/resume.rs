@@ -202,3 +202,46 @@ fn nothing_is_lost_when_the_tails_have_no_room_together() {
         }
     }
 }
+
+/// A shard's clients may have so many pages of the log under way; the others wait for theirs.
+const PAGES_UNDER_WAY: usize = 32;
+
+#[test]
+fn many_more_come_back_at_once_than_may_have_a_page_under_way() {
+    let server = Server::builder()
+        .set("server.shards", 1)
+        .set("rooms.tail_bytes", "64KiB")
+        .start();
+    let mut ann = server.member("ann", "den");
+    let text = "x".repeat(400);
+    let ids: Vec<u64> = (0..600)
+        .map(|at| ann.say("den", &format!("t{at}"), &text))
+        .collect();
+    let last = *ids.last().expect("some");
+    // All ask before any of them reads, and some go while they wait.
+    let mut back: Vec<Gc2> = (0..4 * PAGES_UNDER_WAY)
+        .map(|number| {
+            let mut client = server.guest(&format!("back{number}"));
+            client.send("JOIN;j;den;after=0");
+            client
+        })
+        .collect();
+    let mut number = 0;
+    back.retain(|_| {
+        number += 1;
+        number % 5 != 0
+    });
+    for client in &mut back {
+        client.expect(&format!("OK;j;den;{last}"));
+        for id in &ids {
+            client.expect_start(&format!("MSG;den;{id};"));
+        }
+    }
+    // None is taken for ever.
+    for round in 0..PAGES_UNDER_WAY + 1 {
+        let mut client = server.guest(&format!("late{round}"));
+        client.send("JOIN;j;den;after=0");
+        client.expect(&format!("OK;j;den;{last}"));
+        client.expect_start(&format!("MSG;den;{};", ids[0]));
+    }
+}

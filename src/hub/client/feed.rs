@@ -72,7 +72,7 @@ impl Client {
                     self.rooms.park(number);
                     self.rooms.dequeue_first();
                     if !self.page_is_due {
-                        self.read_page(number, after);
+                        self.ask_for_page(number, after);
                     }
                 }
             }
@@ -134,6 +134,10 @@ impl Client {
         let Some(page) = self.page.take() else {
             return Ok(());
         };
+        // Page by page in turn with those who wait, however much there is to catch up with.
+        if self.shard.is_page_slot_wanted() {
+            self.settle_page_slot();
+        }
         let answers = self.outbox.len();
         let slices = [
             IoSlice::new(self.outbox.waiting()),
@@ -156,6 +160,34 @@ impl Client {
             self.outbox.push_rest(&rest);
         }
         Ok(())
+    }
+
+    /// Has a page read, once it may have one under way.
+    fn ask_for_page(&mut self, number: u32, after: u64) {
+        if self.has_page_slot || self.shard.take_page_slot(&self.seat) {
+            self.has_page_slot = true;
+            self.read_page(number, after);
+        } else {
+            // The offer comes to the seat. A page that was asked for before and is not wanted any more may still come; it is not this one.
+            self.feed_ticket = self.feed_ticket.wrapping_add(1);
+            self.page_is_due = true;
+        }
+    }
+
+    /// It may have a page under way now: looks again which one.
+    pub(super) fn take_page_slot(&mut self) {
+        self.has_page_slot = true;
+        if std::mem::take(&mut self.page_is_due) {
+            self.rooms.unpark();
+        }
+    }
+
+    /// Gives back what allows it a page, if it has none under way any more; after each turn.
+    pub(super) fn settle_page_slot(&mut self) {
+        if self.has_page_slot && !self.page_is_due && self.page.is_none() {
+            self.has_page_slot = false;
+            self.shard.give_page_slot_back();
+        }
     }
 
     fn read_page(&mut self, number: u32, after: u64) {

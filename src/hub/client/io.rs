@@ -30,9 +30,13 @@ thread_local! {
 impl LightActor for Client {
     fn turn(&mut self, ctx: &mut LightContext) {
         self.stream.note(self.seat.take_readiness());
+        if self.seat.take_page_offer() {
+            self.take_page_slot();
+        }
         if self.take_turn().is_break() {
             ctx.terminate();
         }
+        self.settle_page_slot();
     }
 
     fn panicked(&mut self) {

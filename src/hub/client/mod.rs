@@ -3,7 +3,7 @@
 //!
 //! A client runs when its socket or its seat wakes it, and then does everything there is to do: orders, answers, writing, reading
 //! ([`io`]). It reads no further command while it waits for the answer to one that others build on ([`Busy`]), so commands take effect
-//! in the order sent. `started` is the last thing that allocates for an idle client: it holds no buffer, no timer and no address.
+//! in the order sent. An idle client holds no buffer, no timer and no address.
 
 mod address;
 mod commands;
@@ -88,6 +88,8 @@ pub struct Client {
     ticket: u32,
     feed_ticket: u32,
     page_is_due: bool,
+    /// It is among those of the shard that may have a page under way.
+    has_page_slot: bool,
     pending: Unanswered,
     ending: Option<Box<Ending>>,
     /// Gone once it is logged in.
@@ -197,6 +199,7 @@ impl Client {
             ticket: 0,
             feed_ticket: 0,
             page_is_due: false,
+            has_page_slot: false,
             pending: Unanswered::default(),
             ending: None,
             stranger: None,
@@ -287,6 +290,8 @@ impl Drop for Client {
             self.shard.links().addresses.leave(self.seat.peer().ip());
         }
         self.leave_all();
+        self.has_page_slot |= self.seat.take_page_offer();
+        self.settle_page_slot();
         let ending = self.ending.take().map_or(Ending::Left, |ending| *ending);
         let (peer, identity) = (self.seat.peer(), self.seat.identity());
         let sessions = &self.shard.links().sessions;

@@ -348,6 +348,9 @@ impl Inside {
                 self.feeds.shrink_to_fit();
             }
         }
+        if self.feeds.len() <= SCANNED_ROOMS_MAX {
+            many.index = None;
+        }
         if many.free.is_empty()
             && many.parked.is_empty()
             && many.conversations == 0

@@ -3,8 +3,8 @@
 //! actix's own [`Context`](actix::Context) is a future of its own for each actor, with a channel, a list of handles and a task of the runtime: more
 //! than eight hundred bytes for a client that says nothing. A light actor is an [`Actor`] like any other, with the same
 //! [`Handler`](actix::Handler)s, but its [`LightContext`] exists only while it runs, and one future runs all of a thread
-//! ([`turns::Turns`] knows whose turn it is). What that costs: its messages come through its supervisor, and it has no timers or futures of
-//! its own.
+//! ([`turns::Turns`] knows whose turn it is). What that costs: its messages come through its supervisor, it has no timers or futures of
+//! its own, and who stops is not asked whether it would rather go on (`stopping`).
 
 pub mod turns;
 
@@ -76,10 +76,7 @@ fn run<A: LightActor>(place: &mut Option<A>, what: impl FnOnce(&mut A, &mut Ligh
     let outcome = catch_unwind(AssertUnwindSafe(|| what(actor, &mut ctx)));
     match outcome {
         Ok(()) if ctx.state.alive() => {}
-        Ok(()) => end(place, |actor| {
-            actor.stopping(&mut ctx);
-            actor.stopped(&mut ctx);
-        }),
+        Ok(()) => end(place, |actor| actor.stopped(&mut ctx)),
         Err(_) => end(place, A::panicked),
     }
 }

@@ -48,6 +48,8 @@ impl Turns {
 
     /// The runner goes on after the thread's other actors have had their turns.
     pub fn begin(&self) {
+        // It runs: nobody has to wake it.
+        self.runner.set(None);
         self.due
             .borrow_mut()
             .extend(self.later.borrow_mut().drain(..));

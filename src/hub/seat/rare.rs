@@ -146,6 +146,22 @@ impl Seat {
         }
     }
 
+    /// Notes whether the client waits for a page of the log; returns what it was.
+    pub fn set_waits_for_page(&self, waits: bool) -> bool {
+        self.waits_for_page.replace(waits)
+    }
+
+    /// The client may read a page of the log.
+    pub fn offer_page(&self) {
+        self.has_page_offer.set(true);
+        self.wake();
+    }
+
+    /// Takes that offer.
+    pub fn take_page_offer(&self) -> bool {
+        self.has_page_offer.take()
+    }
+
     /// Leaves a part.
     fn with_rare(&self, leave: impl FnOnce(&mut Rare)) {
         let mut rare = self.rare.take().unwrap_or_default();

@@ -106,7 +106,6 @@ pub(in crate::ops) struct Running {
 /// Runs a server until `stop` is done, a signal comes, or it cannot go on. Blocks. `ready` is called once everything listens.
 pub fn run(source: Source, log: &Logger, ready: impl FnOnce(&Addresses)) -> Result<(), BootError> {
     let descriptors = sys::raise_descriptor_limit()?;
-    memory::bound_arenas();
     let config = Arc::new(source.loaded.config.clone());
     let certificate = Certificate::load(&config)?;
     // Before the log: whoever starts a second server by mistake is told so, and a taken port leaves no folder behind.

@@ -137,7 +137,10 @@ pub(super) async fn start(
             let (poller, entry) = Poller::new()?;
             let policies = Policies::new(&policies);
             let shard = Shard::new(id as u16, config, log, queue, policies, entry);
-            let end = give_up("the runner of a shard's clients", fatal.clone());
+            let on_panic = fatal.clone();
+            let end = Box::new(move || {
+                let _ = on_panic.send("the runner of a shard's clients panicked".to_owned());
+            });
             actix_rt::spawn(runner::run(shard.clone(), poller, end));
             std::io::Result::Ok(ShardActors::start(
                 &shard,

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 
 use bytes::Bytes;
 
@@ -52,13 +53,16 @@ pub(super) struct Batch {
     pub(super) position: u64,
 }
 
+/// What the thread reads, and the thread: the file is at its end only if the thread has ended well.
+pub(super) type Ahead = (Receiver<io::Result<Batch>>, JoinHandle<()>);
+
 /// Starts the thread. It ends with the file, or when nobody takes its batches any more.
-pub(super) fn read_ahead(file: File) -> io::Result<Receiver<io::Result<Batch>>> {
+pub(super) fn read_ahead(file: File) -> io::Result<Ahead> {
     let (out, batches) = sync_channel(BATCHES_WAITING);
-    std::thread::Builder::new()
+    let thread = std::thread::Builder::new()
         .name("log-import".to_owned())
         .spawn(move || read(file, &out))?;
-    Ok(batches)
+    Ok((batches, thread))
 }
 
 fn read(source: impl Read, out: &SyncSender<io::Result<Batch>>) {

@@ -29,6 +29,8 @@ use rejects::Rejects;
 const GROUP_MESSAGES: usize = 4096;
 /// Bytes committed at once, if the journal takes as many.
 const GROUP_BYTES: usize = 4 << 20;
+/// Batches of lines whose messages are committed at once: of lines that are mostly rejected, few messages hold on to many.
+const GROUP_BATCHES: usize = 16;
 /// Most that a stored body is longer than its line: every byte as `\xHH`.
 const GROWTH: usize = 4;
 /// Most that a record takes beside its body.
@@ -105,12 +107,21 @@ impl Import<'_> {
         file: File,
         mut progress: impl FnMut(u64),
     ) -> Result<(), Failure> {
-        let batches = read_ahead(file).map_err(file_failed("read on a thread", path))?;
+        let (batches, reader) = read_ahead(file).map_err(file_failed("read on a thread", path))?;
+        // What is staged holds on to the batches that it came in.
+        let mut batches_held = 0;
         for batch in batches {
             match batch {
                 Ok(batch) => {
                     let position = batch.position;
                     self.batch(batch)?;
+                    batches_held += 1;
+                    if batches_held >= GROUP_BATCHES {
+                        self.commit()?;
+                    }
+                    if self.held.is_empty() {
+                        batches_held = 0;
+                    }
                     progress(position);
                 }
                 Err(error) => {
@@ -120,7 +131,11 @@ impl Import<'_> {
                 }
             }
         }
-        self.commit()
+        self.commit()?;
+        reader.join().map_err(|_| {
+            let why = format!("reading {} failed on our side", path.display());
+            stopped(&self.counts, why)
+        })
     }
 
     fn batch(&mut self, batch: Batch) -> Result<(), Failure> {
