@@ -438,6 +438,6 @@ mod tests {
     #[test]
     fn an_idle_client_is_small() {
         assert!(size_of::<Client>() <= 216, "{}", size_of::<Client>());
-        assert!(size_of::<Seat>() <= 408, "{}", size_of::<Seat>());
+        assert!(size_of::<Seat>() <= 416, "{}", size_of::<Seat>());
     }
 }
