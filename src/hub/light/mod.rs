@@ -2,7 +2,7 @@
 //!
 //! actix's own [`Context`](actix::Context) is a future of its own for each actor, with a channel, a list of handles and a task of the runtime: more
 //! than eight hundred bytes for a client that says nothing. A light actor is an [`Actor`] like any other, with the same
-//! [`Handler`](actix::Handler)s, but its [`LightContext`] exists only while it runs, and one future runs all of a thread
+//! [`Handler`]s, but its [`LightContext`] exists only while it runs, and one future runs all of a thread
 //! ([`turns::Turns`] knows whose turn it is). What that costs: its messages come through its supervisor, it has no timers or futures of
 //! its own, and who stops is not asked whether it would rather go on (`stopping`).
 
