@@ -120,7 +120,7 @@ pub(super) fn start(connections: Arc<ConnectionCount>) -> io::Result<Tidying> {
 fn resident_bytes() -> Option<u64> {
     let pages = fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = pages.split(' ').nth(1)?.parse().ok()?;
-    Some(pages * sys::page_bytes())
+    Some(pages * rustix::param::page_size() as u64)
 }
 
 #[cfg(test)]

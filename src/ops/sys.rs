@@ -122,7 +122,7 @@ fn check(result: libc::c_int) -> io::Result<()> {
     }
 }
 
-/// Has the allocator give back every page that is wholly free.
+/// Has the allocator give back every page that is wholly free. No library does; what it is good for was measured ([`memory`](super::memory)).
 pub fn give_memory_back() {
     #[cfg(target_env = "gnu")]
     // SAFETY: malloc_trim(3) takes a plain number and is safe to call from any thread at any time.
@@ -131,7 +131,8 @@ pub fn give_memory_back() {
     }
 }
 
-/// Has the allocator share so many arenas between all threads; only before there are any.
+/// Has the allocator share so many arenas between all threads; only before there are any. No library does; what it is good for was measured
+/// ([`bound_arenas`](super::memory::bound_arenas)).
 pub fn set_arenas_max(count: i32) {
     #[cfg(not(target_env = "gnu"))]
     let _ = count;
@@ -142,22 +143,16 @@ pub fn set_arenas_max(count: i32) {
     }
 }
 
-/// How many bytes a page of memory has.
-pub fn page_bytes() -> u64 {
-    // SAFETY: sysconf(3) takes a plain number.
-    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    u64::try_from(bytes).unwrap_or(4096)
-}
-
-/// The runtime tells when there is somebody to accept. Its own listener would register each connection with it, which costs memory and a
-/// system call.
+/// The runtime tells when there is somebody to accept. Its own listener would register each connection with it: 256 bytes of heap and a
+/// system call for each.
 pub fn watch_listener(
     listener: mio::net::TcpListener,
 ) -> io::Result<AsyncFd<mio::net::TcpListener>> {
     watch(listener)
 }
 
-/// The runtime tells when this epoll instance has something to tell.
+/// The runtime tells when this epoll instance has something to tell. Without it each client would need a task of the runtime: 1.81 KiB
+/// instead of 0.93 for an idle one.
 pub fn watch_epoll(epoll: mio::Poll) -> io::Result<AsyncFd<mio::Poll>> {
     watch(epoll)
 }
