@@ -7,7 +7,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use actix::{Addr, Handler, Message, Recipient};
@@ -32,6 +31,7 @@ use super::light;
 use super::light::turns::Turns;
 use super::log::MessageLog;
 use super::log::read_pool::ReadPool;
+use super::log_queue::LogQueue;
 use super::messages::ClientRef;
 use super::page_slots::PageSlots;
 use super::registry::{Policies, RoomRegistry};
@@ -39,48 +39,6 @@ use super::room::{LocalRoom, MemberLeft, Membership, Room};
 use super::rules::access::{self, Action, Verdict, Who};
 use super::seat::{Identity, Seat};
 use super::session::SessionSupervisor;
-
-/// Bytes of requests that are on their way through the log, over all shards. When it is full, clients stop reading their
-/// sockets, and TCP pushes back.
-#[derive(Debug)]
-pub struct LogQueue {
-    bytes: AtomicUsize,
-    bytes_max: usize,
-}
-
-impl LogQueue {
-    /// An empty queue; `bytes_max` is `limits.log_queue_bytes`.
-    pub fn new(bytes_max: usize) -> Self {
-        Self {
-            bytes: AtomicUsize::new(0),
-            bytes_max,
-        }
-    }
-
-    /// Whether no more should be put in.
-    pub fn is_full(&self) -> bool {
-        self.bytes.load(Ordering::Relaxed) >= self.bytes_max
-    }
-
-    /// Counts bytes in.
-    pub fn enter(&self, bytes: usize) {
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    /// Counts bytes out.
-    pub fn leave(&self, bytes: usize) {
-        // A group that is told twice leaves twice; the count must not wrap.
-        let less = |now: usize| Some(now.saturating_sub(bytes));
-        let _ = self
-            .bytes
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
-    }
-
-    /// Bytes in the queue.
-    pub fn bytes(&self) -> usize {
-        self.bytes.load(Ordering::Relaxed)
-    }
-}
 
 /// The actors a shard talks to.
 #[derive(Clone)]

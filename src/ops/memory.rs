@@ -12,7 +12,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::hub::session::ConnectionCount;
+use crate::hub::connections::ConnectionCount;
 
 use super::sys;
 

@@ -3,11 +3,11 @@
 //! Everything on a shard runs on one thread, so a seat is cells, not locks. Whoever leaves something wakes the client, which
 //! looks at all of it in one go: a thousand members cost a thousand wake-ups, and no message of their own.
 
+mod parts;
 mod rare;
 
 use std::cell::{Cell, RefCell};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::num::NonZeroU64;
+use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use crate::edge::wire::gc2::options::BodyForm;
 use crate::edge::wire::names::UserName;
 
 pub use super::identity::{EvictReason, Identity};
+use parts::{Moment, News, Peer};
 use rare::Rare;
 
 use super::client::Client;
@@ -75,65 +76,6 @@ impl std::fmt::Debug for Seat {
             .field("peer", &self.peer());
         seat.finish_non_exhaustive()
     }
-}
-
-/// A moment on the shard's clock, in microseconds and one more: half as large as a [`Duration`], and none costs nothing.
-#[derive(Debug, Clone, Copy)]
-struct Moment(NonZeroU64);
-
-impl Moment {
-    fn of(clock: Duration) -> Self {
-        let micros = u64::try_from(clock.as_micros()).unwrap_or(u64::MAX);
-        Self(NonZeroU64::MIN.saturating_add(micros))
-    }
-
-    fn on_clock(self) -> Duration {
-        Duration::from_micros(self.0.get() - 1)
-    }
-}
-
-/// An address in 20 bytes. What else IPv6 has (a scope, a flow) says nothing of a connection that is there.
-#[derive(Clone, Copy)]
-struct Peer {
-    ip: [u8; 16],
-    port: u16,
-    is_v4: bool,
-}
-
-impl Peer {
-    fn of(address: SocketAddr) -> Self {
-        let ip = match address.ip() {
-            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
-            IpAddr::V6(ip) => ip,
-        };
-        Self {
-            ip: ip.octets(),
-            port: address.port(),
-            is_v4: address.is_ipv4(),
-        }
-    }
-
-    fn address(self) -> SocketAddr {
-        let ip = Ipv6Addr::from(self.ip);
-        let ip = match ip.to_ipv4_mapped() {
-            Some(v4) if self.is_v4 => IpAddr::V4(v4),
-            _ => IpAddr::V6(ip),
-        };
-        SocketAddr::new(ip, self.port)
-    }
-}
-
-/// Numbers of rooms with news. Nearly every client is in one room, and so needs no memory of its own for it.
-#[derive(Default)]
-enum News {
-    #[default]
-    None,
-    One(u32),
-    #[expect(
-        clippy::box_collection,
-        reason = "8 bytes instead of 24 in each idle client"
-    )]
-    Several(Box<Vec<u32>>),
 }
 
 impl Seat {

@@ -23,10 +23,11 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use crate::edge::tls::certificate::CertificateError;
 use crate::hub::auth::AuthError;
+use crate::hub::connections::ConnectionCount;
 use crate::hub::counters::Counters;
 use crate::hub::log::MessageLog;
 use crate::hub::messages::UseConfig;
-use crate::hub::session::{ConnectionCount, SessionSupervisor};
+use crate::hub::session::SessionSupervisor;
 use crate::ops::control::{self, Answer, Verbs};
 use crate::ops::reload::{Certificate, Listeners, Reload, Source};
 use crate::ops::{memory, shutdown, sys};

@@ -19,8 +19,9 @@ use tokio::time::MissedTickBehavior;
 
 use crate::edge::tls::watch::LOOK_EVERY;
 use crate::hub::auth;
+use crate::hub::connections::ConnectionCount;
 use crate::hub::messages::UseConfig;
-use crate::hub::session::{ConnectionCount, SessionSupervisor};
+use crate::hub::session::SessionSupervisor;
 
 use super::boot::connections_max;
 use super::config::{Change, Changes, Config, ConfigError, Environment, Loaded, Takes, changes};
