@@ -79,7 +79,7 @@ impl MessageLog {
             }
         }
         panic_at::point("before-commit");
-        let committed = store.commit(Timestamp::now());
+        let committed = store.commit(self.clock.wall());
         panic_at::point("after-commit");
         let events = match committed {
             Ok(commit) => take_outcomes(&mut in_hand.requests, commit),

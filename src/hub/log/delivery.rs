@@ -7,12 +7,43 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use actix::Addr;
 
 use crate::hub::messages::{Answer, Batch};
-use crate::hub::room::{Committed, Room};
+use crate::hub::registry::ChangeAnswered;
+use crate::hub::room::{Committed, Room, RoomExpired, RoomOpened};
+
+/// What the log says to a shard. Nobody is waited for.
+pub trait Listener: Send {
+    /// A group was committed.
+    fn committed(&self, committed: Committed);
+    /// A room was opened, as the shard asked.
+    fn opened(&self, opened: RoomOpened);
+    /// Messages of a room have expired.
+    fn expired(&self, expired: RoomExpired);
+    /// A client's change is answered.
+    fn answered(&self, answered: ChangeAnswered);
+}
+
+impl Listener for Addr<Room> {
+    fn committed(&self, committed: Committed) {
+        self.do_send(committed);
+    }
+
+    fn opened(&self, opened: RoomOpened) {
+        self.do_send(opened);
+    }
+
+    fn expired(&self, expired: RoomExpired) {
+        self.do_send(expired);
+    }
+
+    fn answered(&self, answered: ChangeAnswered) {
+        self.do_send(answered);
+    }
+}
 
 /// A shard that listens to the log.
 pub struct ShardLink {
     /// Its fan-out.
-    pub room: Addr<Room>,
+    pub(super) room: Box<dyn Listener>,
     /// Number of the last batch that it heard to its end; it writes, the log reads.
     heard: Arc<AtomicU64>,
     /// What it may not have heard, oldest first. Bounded by `limits.log_queue_bytes`, since requests leave that queue only
@@ -23,9 +54,9 @@ pub struct ShardLink {
 
 impl ShardLink {
     /// A shard that has heard nothing yet; `heard` is shared with its fan-out.
-    pub fn new(room: Addr<Room>, heard: Arc<AtomicU64>) -> Self {
+    pub fn new(room: impl Listener + 'static, heard: Arc<AtomicU64>) -> Self {
         Self {
-            room,
+            room: Box::new(room),
             heard,
             unheard: VecDeque::new(),
             told: 0,
@@ -42,7 +73,7 @@ impl ShardLink {
             queue_bytes,
         };
         self.unheard.push_back(committed.clone());
-        self.room.do_send(committed);
+        self.room.committed(committed);
     }
 
     pub(super) fn forget_heard(&mut self) {
@@ -60,7 +91,7 @@ impl ShardLink {
     pub(super) fn tell_again(&mut self) -> usize {
         self.forget_heard();
         for committed in &self.unheard {
-            self.room.do_send(committed.clone());
+            self.room.committed(committed.clone());
         }
         self.unheard.len()
     }

@@ -12,6 +12,8 @@ mod commit;
 mod delivery;
 pub mod read_pool;
 mod room_rates;
+#[cfg(test)]
+mod simulation;
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
@@ -25,14 +27,14 @@ use actix::{
 use slog::{Logger, error, info, warn};
 
 use crate::edge::wire::names::RoomName;
-use crate::edge::wire::timestamp::Timestamp;
+use crate::store::log::clock::Clock;
 use crate::store::log::{LogError, LogStore, RoomRetention};
 
 use super::messages::Request;
 use super::registry::ChangeAnswered;
 use super::room::{Room, RoomExpired, RoomOpened};
 use commit::InHand;
-pub use delivery::ShardLink;
+pub use delivery::{Listener, ShardLink};
 use read_pool::SharedReader;
 pub use room_rates::LimitRooms;
 use room_rates::RoomRates;
@@ -82,6 +84,7 @@ pub struct MessageLog {
     /// Answers that wait for everything that came before them.
     behind: Vec<ChangeAnswered>,
     fatal: Fatal,
+    clock: Clock,
 }
 
 impl MessageLog {
@@ -109,7 +112,14 @@ impl MessageLog {
             room_rates: RoomRates::default(),
             behind: Vec::new(),
             fatal,
+            clock: Clock::system(),
         }
+    }
+
+    /// With other clocks than the machine's.
+    #[cfg(test)]
+    fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 
     fn maintain(&mut self) {
@@ -119,7 +129,7 @@ impl MessageLog {
             self.expire_tails();
         }
         let Some(store) = &mut self.store else { return };
-        match store.maintain(Timestamp::now()) {
+        match store.maintain(self.clock.wall()) {
             Ok(()) => {}
             Err(error @ LogError::Stopped { .. }) => (self.fatal)(&error.to_string()),
             Err(error) => warn!(self.log, "maintenance of the log failed"; "error" => %error),
@@ -166,7 +176,7 @@ impl MessageLog {
                 kept.floor = floor;
                 for shard in &self.shards {
                     let room = room.clone();
-                    shard.room.do_send(RoomExpired { room, floor });
+                    shard.room.expired(RoomExpired { room, floor });
                 }
             }
         }
@@ -181,7 +191,7 @@ impl MessageLog {
         }
         for answered in std::mem::take(&mut self.behind) {
             if let Some(shard) = self.shards.get(usize::from(answered.client.shard)) {
-                shard.room.do_send(answered);
+                shard.room.answered(answered);
             }
         }
     }
@@ -312,7 +322,7 @@ impl Handler<OpenRoom> for MessageLog {
         let told = self.ahead.get(&open.room).copied().unwrap_or(0);
         let newest = readable.max(told);
         if let Some(shard) = self.shards.get(usize::from(open.shard)) {
-            shard.room.do_send(RoomOpened {
+            shard.room.opened(RoomOpened {
                 room: open.room,
                 newest,
             });
@@ -335,7 +345,7 @@ impl Handler<Resync> for MessageLog {
 
     fn handle(&mut self, resync: Resync, _: &mut Context<Self>) {
         if let Some(shard) = self.shards.get_mut(usize::from(resync.shard)) {
-            shard.room = resync.room;
+            shard.room = Box::new(resync.room);
             let again = shard.tell_again();
             warn!(self.log, "shard is told again"; "shard" => resync.shard, "batches" => again);
         }

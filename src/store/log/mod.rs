@@ -5,8 +5,11 @@
 //! threads. Both may block on the disk, so neither is ever called on a shard. The traits hold for a back end that assigns
 //! ids elsewhere too: ids are known when a commit returns, not when an event is staged.
 
+pub(crate) mod clock;
+pub(crate) mod disk;
 pub mod embedded;
 mod event;
+pub(crate) mod ground;
 pub(crate) mod inspect;
 mod retention;
 pub(crate) mod segment;

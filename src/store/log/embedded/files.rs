@@ -1,11 +1,10 @@
 //! Opening, creating and naming the log's files: everything private to the server's user, every error with its file.
 
-use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::super::LogError;
+use super::super::disk::{Disk, File, Folder, Open};
 
 /// Turns an error of the system into one that says what was tried on which file.
 pub(super) fn refused(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> LogError {
@@ -25,36 +24,33 @@ pub(super) fn sync_failed(path: &Path) -> impl FnOnce(io::Error) -> LogError {
 }
 
 /// Creates a folder with mode 0700 unless it is there; its name is durable then.
-pub(super) fn make_folder(path: &Path) -> Result<(), LogError> {
-    let missing: Vec<&Path> = path.ancestors().take_while(|p| !p.exists()).collect();
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(refused("creating", path))?;
+pub(super) fn make_folder(folder: &Folder) -> Result<(), LogError> {
+    let disk = folder.disk();
+    let missing: Vec<&Path> = folder.ancestors().take_while(|p| !disk.exists(p)).collect();
+    disk.make_folder(folder)
+        .map_err(refused("creating", folder))?;
     for parent in missing.iter().filter_map(|folder| folder.parent()) {
         // The parent of a relative name is the empty path, which cannot be opened.
         let is_here = parent.as_os_str().is_empty();
-        sync_folder(if is_here { Path::new(".") } else { parent })?;
+        sync_names(disk, if is_here { Path::new(".") } else { parent })?;
     }
     Ok(())
 }
 
 /// Opens for reading and writing, with mode 0600 if it has to be created.
-pub(super) fn open_file(path: &Path) -> Result<File, LogError> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
+pub(super) fn open_file(folder: &Folder, path: &Path) -> Result<File, LogError> {
+    folder
+        .open(path, Open::Create)
         .map_err(refused("opening", path))
 }
 
 /// Makes the names in a folder durable.
-pub(super) fn sync_folder(path: &Path) -> Result<(), LogError> {
-    File::open(path)
+pub(super) fn sync_folder(folder: &Folder) -> Result<(), LogError> {
+    sync_names(folder.disk(), folder)
+}
+
+fn sync_names(disk: &dyn Disk, path: &Path) -> Result<(), LogError> {
+    disk.open_folder(path)
         .map_err(refused("opening", path))?
         .sync_all()
         .map_err(sync_failed(path))

@@ -3,11 +3,10 @@
 //! File `ids`: two slots of 32 bytes written in turn: magic `GCID`, crc u32 (of the slot with this field zero), counter,
 //! `reserved` (no id from it on was given yet), `clean` (the next id after a clean stop, 0 while running).
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::super::LogError;
+use super::super::disk::{File, Folder};
 use super::files::{open_file, refused, sync_failed, u32_at, u64_at};
 
 const MAGIC: [u8; 4] = *b"GCID";
@@ -27,11 +26,10 @@ pub(super) struct Ids {
 }
 
 impl Ids {
-    pub(super) fn open(folder: &Path) -> Result<Self, LogError> {
+    pub(super) fn open(folder: &Folder) -> Result<Self, LogError> {
         let path = folder.join("ids");
-        let file = open_file(&path)?;
-        let mut bytes = Vec::new();
-        std::io::Read::read_to_end(&mut (&file), &mut bytes).map_err(refused("reading", &path))?;
+        let file = open_file(folder, &path)?;
+        let bytes = file.read_all().map_err(refused("reading", &path))?;
         let newest = bytes
             .chunks_exact(SLOT_BYTES)
             .filter(|slot| slot[..4] == MAGIC && u32_at(slot, 4) == checksum(slot))
@@ -104,36 +102,38 @@ mod tests {
 
     #[test]
     fn the_newest_whole_slot_counts() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut ids = Ids::open(folder.path()).unwrap();
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::real(place.path());
+        let mut ids = Ids::open(&folder).unwrap();
         assert_eq!((ids.floor(), ids.damaged), (0, false));
         ids.reserve(100).unwrap();
         ids.reserve(200).unwrap();
         assert!(ids.covers(200) && !ids.covers(201));
-        let path = folder.path().join("ids");
+        let path = folder.join("ids");
         let whole = std::fs::read(&path).unwrap();
-        assert_eq!(Ids::open(folder.path()).unwrap().floor(), 200);
+        assert_eq!(Ids::open(&folder).unwrap().floor(), 200);
         // Slot 0 holds the second write; torn, the first one counts again.
         for at in 0..SLOT_BYTES {
             let mut torn = whole.clone();
             torn[at] ^= 1;
             std::fs::write(&path, &torn).unwrap();
-            assert_eq!(Ids::open(folder.path()).unwrap().floor(), 100);
+            assert_eq!(Ids::open(&folder).unwrap().floor(), 100);
         }
         std::fs::write(&path, [7; 64]).unwrap();
-        assert!(Ids::open(folder.path()).unwrap().damaged);
+        assert!(Ids::open(&folder).unwrap().damaged);
     }
 
     #[test]
     fn a_clean_stop_gives_back_what_was_reserved() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut ids = Ids::open(folder.path()).unwrap();
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::real(place.path());
+        let mut ids = Ids::open(&folder).unwrap();
         ids.reserve(70_000).unwrap();
         ids.stop(12).unwrap();
-        let mut ids = Ids::open(folder.path()).unwrap();
+        let mut ids = Ids::open(&folder).unwrap();
         assert_eq!(ids.floor(), 12);
         assert!(!ids.covers(12));
         ids.reserve(90_000).unwrap();
-        assert_eq!(Ids::open(folder.path()).unwrap().floor(), 90_000);
+        assert_eq!(Ids::open(&folder).unwrap().floor(), 90_000);
     }
 }

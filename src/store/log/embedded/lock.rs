@@ -2,11 +2,12 @@
 //! It goes when the file is closed, so neither a panic nor a kill leaves it behind.
 
 use std::fmt;
-use std::fs::{File, TryLockError};
-use std::io::{self, Read, Write};
+use std::fs::TryLockError;
+use std::io;
 use std::path::Path;
 
 use super::super::LogError;
+use super::super::disk::{File, Folder, Open};
 use super::files::{open_file, refused};
 
 /// Held as long as it lives.
@@ -16,16 +17,18 @@ pub(super) struct WriterLock {
 
 impl WriterLock {
     /// Takes the lock or says who has it.
-    pub(super) fn take(folder: &Path) -> Result<Self, LogError> {
+    pub(super) fn take(folder: &Folder) -> Result<Self, LogError> {
         let path = folder.join("LOCK");
-        let mut file = open_file(&path)?;
+        let file = open_file(folder, &path)?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(held(folder, &mut file)),
+            Err(TryLockError::WouldBlock) => return Err(held(folder, &file)),
             Err(TryLockError::Error(error)) => return Err(refused("locking", &path)(error)),
         }
         file.set_len(0).map_err(refused("writing", &path))?;
-        writeln!(file, "{}", std::process::id()).map_err(refused("writing", &path))?;
+        let holder = format!("{}\n", std::process::id());
+        file.write_all_at(holder.as_bytes(), 0)
+            .map_err(refused("writing", &path))?;
         Ok(Self { _file: file })
     }
 }
@@ -49,27 +52,32 @@ impl fmt::Display for Holder {
 /// Who writes the log in `folder` now, if anybody does. Holds the lock, shared, for as long as it takes to ask.
 pub(crate) fn holder(folder: &Path) -> Result<Option<Holder>, LogError> {
     let path = folder.join("LOCK");
-    let mut file = match File::open(&path) {
+    let file = match Folder::real(folder).open(&path, Open::Read) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(refused("opening", &path)(error)),
     };
     match file.try_lock_shared() {
         Ok(()) => Ok(None),
-        Err(TryLockError::WouldBlock) => Ok(Some(named(&mut file))),
+        Err(TryLockError::WouldBlock) => Ok(Some(named(&file))),
         Err(TryLockError::Error(error)) => Err(refused("locking", &path)(error)),
     }
 }
 
-fn named(file: &mut File) -> Holder {
-    let mut text = String::new();
-    let read = file.take(32).read_to_string(&mut text);
+fn named(file: &File) -> Holder {
+    /// A number and the end of its line.
+    const HOLDER_BYTES_MAX: u64 = 32;
+    let read = file.length().and_then(|length| {
+        let mut text = vec![0; length.min(HOLDER_BYTES_MAX) as usize];
+        file.read_exact_at(&mut text, 0).map(|()| text)
+    });
+    let text = read.ok().and_then(|bytes| String::from_utf8(bytes).ok());
     Holder {
-        pid: read.ok().and_then(|_| text.trim().parse().ok()),
+        pid: text.and_then(|text| text.trim().parse().ok()),
     }
 }
 
-fn held(folder: &Path, file: &mut File) -> LogError {
+fn held(folder: &Path, file: &File) -> LogError {
     LogError::Locked {
         folder: folder.display().to_string(),
         holder: named(file).to_string(),

@@ -21,8 +21,10 @@ mod upkeep;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::clock::Clock;
+use super::ground::Ground;
 use super::segment::Segments;
 use super::stored::Group;
 use super::{Commit, Event, LogError, LogReader, LogStore, NewEvent, RoomRetention, TagMark};
@@ -83,7 +85,9 @@ pub struct EmbeddedLog {
     reader: Arc<dyn LogReader>,
     segments: Segments,
     journal: Journal,
-    journal_synced: Instant,
+    clock: Clock,
+    /// By the clock that nobody sets.
+    journal_synced: Duration,
     journal_dirty: bool,
     tags: Tags,
     marker: Marker,
@@ -113,7 +117,16 @@ pub struct EmbeddedLog {
 impl EmbeddedLog {
     /// Opens the log in `options.folder`, or makes it, and recovers what a crash left undone.
     pub fn open(options: EmbeddedOptions, log: slog::Logger) -> Result<Self, LogError> {
-        open::open(options, log)
+        Self::open_on(&Ground::real(), options, log)
+    }
+
+    /// As [`EmbeddedLog::open`], standing on another ground than the machine's own.
+    pub(crate) fn open_on(
+        ground: &Ground,
+        options: EmbeddedOptions,
+        log: slog::Logger,
+    ) -> Result<Self, LogError> {
+        open::open(ground, options, log)
     }
 
     /// Remembers that the log has stopped, if that is what `result` says.

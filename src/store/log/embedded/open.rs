@@ -1,12 +1,12 @@
 //! Opening: locks, reads the journal, lets the segments check themselves, completes them from the journal, begins anew.
 
 use std::collections::VecDeque;
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 use slog::{Logger, error, info, warn};
 
+use super::super::disk::Folder;
+use super::super::ground::Ground;
 use super::super::segment::{Expired, JournalIds, SegmentOptions, Segments};
 use super::super::stored::{Group, chain_link};
 use super::super::{LogError, LogReader};
@@ -22,26 +22,32 @@ use super::removal::forget_copies;
 use super::sync::{SyncWork, Syncer};
 use super::tags::{Marker, Tagged, Tags};
 use super::{Durability, EmbeddedLog, EmbeddedOptions};
-use crate::edge::wire::timestamp::Timestamp;
 
-pub(super) fn open(options: EmbeddedOptions, log: Logger) -> Result<EmbeddedLog, LogError> {
-    let began = Instant::now();
-    make_folder(&options.folder)?;
-    let lock = WriterLock::take(&options.folder)?;
-    let quarantine = Quarantine::new(&options.folder);
-    let expired = Expired::read(&options.folder);
-    let (mut journal, scans) = Journal::open(&options.folder, options.journal_bytes, &expired)?;
+pub(super) fn open(
+    ground: &Ground,
+    options: EmbeddedOptions,
+    log: Logger,
+) -> Result<EmbeddedLog, LogError> {
+    let clock = ground.clock.clone();
+    let began = clock.uptime();
+    let folder = Folder::new(Arc::clone(&ground.disk), options.folder.clone());
+    make_folder(&folder)?;
+    let lock = WriterLock::take(&folder)?;
+    let quarantine = Quarantine::new(&folder);
+    let expired = Expired::read(&folder);
+    let (mut journal, scans) = Journal::open(&folder, options.journal_bytes, &expired)?;
     report_cuts(&journal, &scans, &quarantine, &log)?;
 
     let journal_last = last_id(&scans);
-    let ids_there = journal_ids(&scans, journal_last, &options)?;
-    let mut segments = Segments::open(segment_options(&options), ids_there, &log)?;
+    let ids_there = journal_ids(&scans, journal_last, &folder)?;
+    let mut segments =
+        Segments::open_in(folder.clone(), segment_options(&options), ids_there, &log)?;
     let applied = apply(&scans, &mut segments, &log)?;
     // A crash may have come between a removal's commit and the overwriting.
     let removals: Vec<u64> = scans.iter().flat_map(HalfScan::removals).collect();
     forget_copies(&removals, &segments, &mut journal, &quarantine)?;
     segments.redact_all(&removals)?;
-    let mut ids = Ids::open(&options.folder)?;
+    let mut ids = Ids::open(&folder)?;
     let given = segments
         .newest_id()
         .max(segments.newest_aside())
@@ -49,7 +55,7 @@ pub(super) fn open(options: EmbeddedOptions, log: Logger) -> Result<EmbeddedLog,
         .max(given_before(&scans));
     segments.fit_floors(ids.floor().max(given + 1));
     segments.publish();
-    match segments.retain(Timestamp::now()) {
+    match segments.retain(clock.wall()) {
         Err(stopped @ LogError::Stopped { .. }) => return Err(stopped),
         Err(error) => {
             warn!(log, "retention could not be carried out; it is tried again"; "reason" => %error);
@@ -57,8 +63,8 @@ pub(super) fn open(options: EmbeddedOptions, log: Logger) -> Result<EmbeddedLog,
         Ok(_) => {}
     }
 
-    let mut tags = Tags::open(&options.folder, &quarantine, &log)?;
-    let marker = Marker::open(&options.folder, &quarantine, &log)?;
+    let mut tags = Tags::open(&folder, &clock, &quarantine, &log)?;
+    let marker = Marker::open(&folder, &quarantine, &log)?;
     let tags_found = tags.complete(&journal_tags(&scans))?;
     for id in &removals {
         tags.redact(*id)?;
@@ -69,7 +75,7 @@ pub(super) fn open(options: EmbeddedOptions, log: Logger) -> Result<EmbeddedLog,
         segments: segments.sync_handle(),
         tags: tags.unsynced()?,
     };
-    let syncer = Syncer::start(work.run()?)?;
+    let syncer = Syncer::start(work.run()?, ground)?;
     journal.sync()?;
 
     let next_id = next_id(&mut ids, given, &options, &log)?;
@@ -83,18 +89,19 @@ pub(super) fn open(options: EmbeddedOptions, log: Logger) -> Result<EmbeddedLog,
     }
     drop(scans);
     journal.begin(newest.number + 1, next_id, newest.link)?;
-    sync_folder(&options.folder)?;
+    sync_folder(&folder)?;
 
     let reader: Arc<dyn LogReader> = segments.reader();
     info!(log, "the log is open"; "newest_id" => segments.newest_id(), "next_id" => next_id,
         "group" => newest.number, "rooms" => segments.rooms_len(), "tags" => tags.len(),
         "groups_completed" => applied, "removals_repeated" => removals.len(), "tags_completed" => tags_found,
-        "milliseconds" => began.elapsed().as_millis() as u64);
+        "milliseconds" => clock.uptime().saturating_sub(began).as_millis() as u64);
     Ok(EmbeddedLog {
         reader,
         segments,
         journal,
-        journal_synced: Instant::now(),
+        journal_synced: clock.uptime(),
+        clock,
         journal_dirty: false,
         tags,
         marker,
@@ -209,28 +216,20 @@ fn journal_tags(scans: &[HalfScan]) -> Vec<Tagged> {
 }
 
 /// Ids that the segments cannot be trusted with yet. A journal that says nothing was just made, after everything was synced.
-fn journal_ids(
-    scans: &[HalfScan],
-    last: u64,
-    options: &EmbeddedOptions,
-) -> Result<JournalIds, LogError> {
+fn journal_ids(scans: &[HalfScan], last: u64, folder: &Folder) -> Result<JournalIds, LogError> {
     let first = match scans.iter().filter_map(HalfScan::first_id).min() {
         Some(first) => first,
-        None if has_segments(&options.folder)? => u64::MAX,
+        None if has_segments(folder)? => u64::MAX,
         None => 1,
     };
     let last = if last == 0 { first - 1 } else { last };
     Ok(JournalIds { first, last })
 }
 
-fn has_segments(folder: &Path) -> Result<bool, LogError> {
-    for entry in std::fs::read_dir(folder).map_err(refused("reading", folder))? {
-        let path = entry.map_err(refused("reading", folder))?.path();
-        if path.extension().is_some_and(|extension| extension == "log") {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+fn has_segments(folder: &Folder) -> Result<bool, LogError> {
+    let names = folder.disk().names(folder);
+    let names = names.map_err(refused("reading", folder))?;
+    Ok(names.iter().any(|name| name.ends_with(".log")))
 }
 
 fn last_id(scans: &[HalfScan]) -> u64 {

@@ -1,12 +1,14 @@
-//! The thread `log-sync`: makes segments, sidecars and tag files durable beside the commits. In: work. Out: up to which id.
+//! The thread `log-sync`, which makes segments, sidecars and tag files durable beside the commits. In: work. Out: up to which id.
 
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::{Builder, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::super::LogError;
+use super::super::clock::Clock;
+use super::super::disk::File;
+use super::super::ground::{Background, Ground};
 use super::super::segment::SyncJob;
 use super::files::{refused, sync_failed};
 
@@ -35,20 +37,34 @@ impl SyncWork {
     }
 }
 
-/// The thread's other end. One round at a time is under way.
+/// The other end of who does the rounds. One is under way at a time.
 pub(super) struct Syncer {
-    work: Option<Sender<SyncWork>>,
-    done: Receiver<Result<u64, LogError>>,
+    hands: Hands,
     under_way: bool,
     /// Everything up to this id is durable outside the journal.
     pub(super) synced: u64,
-    began: Instant,
-    thread: Option<JoinHandle<()>>,
+    clock: Clock,
+    /// When the newest round was handed over, by the clock that nobody sets.
+    began: Duration,
 }
 
-impl Syncer {
-    /// Starts the thread; `synced` is what recovery made durable.
-    pub(super) fn start(synced: u64) -> Result<Self, LogError> {
+/// Who does the rounds.
+enum Hands {
+    Thread {
+        work: Option<Sender<SyncWork>>,
+        done: Receiver<Result<u64, LogError>>,
+        thread: Option<JoinHandle<()>>,
+    },
+    /// The log's own thread, when a test says so.
+    #[cfg(test)]
+    Inline {
+        work: Option<SyncWork>,
+        now: std::sync::Arc<dyn Fn() -> bool + Send + Sync>,
+    },
+}
+
+impl Hands {
+    fn thread() -> Result<Self, LogError> {
         let (work, todo) = channel::<SyncWork>();
         let (report, done) = channel();
         let thread = Builder::new()
@@ -61,49 +77,107 @@ impl Syncer {
                 }
             })
             .map_err(refused("starting", &PathBuf::from("the thread log-sync")))?;
-        Ok(Self {
+        Ok(Self::Thread {
             work: Some(work),
             done,
+            thread: Some(thread),
+        })
+    }
+
+    fn give(&mut self, round: SyncWork) -> Result<(), LogError> {
+        match self {
+            Self::Thread { work, .. } => {
+                let sender = work.as_ref().ok_or_else(thread_gone)?;
+                sender.send(round).map_err(|_| thread_gone())
+            }
+            #[cfg(test)]
+            Self::Inline { work, .. } => {
+                *work = Some(round);
+                Ok(())
+            }
+        }
+    }
+
+    /// The report of the round under way if there is one, or once there is one.
+    fn report(&mut self, wait: bool) -> Result<Option<Result<u64, LogError>>, LogError> {
+        match self {
+            Self::Thread { done, .. } if wait => Ok(Some(done.recv().map_err(|_| thread_gone())?)),
+            Self::Thread { done, .. } => match done.try_recv() {
+                Ok(report) => Ok(Some(report)),
+                Err(TryRecvError::Empty) => Ok(None),
+                Err(TryRecvError::Disconnected) => Err(thread_gone()),
+            },
+            #[cfg(test)]
+            Self::Inline { work, now } if wait || now() => Ok(work.take().map(SyncWork::run)),
+            #[cfg(test)]
+            Self::Inline { .. } => Ok(None),
+        }
+    }
+
+    fn end(&mut self) -> Result<(), LogError> {
+        match self {
+            Self::Thread { work, thread, .. } => {
+                *work = None;
+                let ended = thread.take().map_or(Ok(()), JoinHandle::join);
+                ended.map_err(|_| thread_gone())
+            }
+            #[cfg(test)]
+            Self::Inline { .. } => Ok(()),
+        }
+    }
+}
+
+impl Syncer {
+    /// Starts the thread; `synced` is what recovery made durable.
+    pub(super) fn start(synced: u64, ground: &Ground) -> Result<Self, LogError> {
+        let hands = match &ground.background {
+            Background::Thread => Hands::thread()?,
+            #[cfg(test)]
+            Background::Inline(now) => Hands::Inline {
+                work: None,
+                now: std::sync::Arc::clone(now),
+            },
+        };
+        Ok(Self {
+            hands,
             under_way: false,
             synced,
-            began: Instant::now(),
-            thread: Some(thread),
+            began: ground.clock.uptime(),
+            clock: ground.clock.clone(),
         })
     }
 
     /// Whether a new round may be handed over and is due (at once if `urgent`).
     pub(super) fn wants_work(&self, urgent: bool) -> bool {
-        !self.under_way && (urgent || self.began.elapsed() >= EVERY)
+        !self.under_way && (urgent || self.clock.uptime().saturating_sub(self.began) >= EVERY)
     }
 
     /// Hands over a round.
     pub(super) fn hand_over(&mut self, work: SyncWork) -> Result<(), LogError> {
-        let sender = self.work.as_ref().ok_or_else(thread_gone)?;
-        sender.send(work).map_err(|_| thread_gone())?;
+        self.hands.give(work)?;
         self.under_way = true;
-        self.began = Instant::now();
+        self.began = self.clock.uptime();
         Ok(())
     }
 
     /// Takes the report of a finished round, if there is one.
     pub(super) fn poll(&mut self) -> Result<(), LogError> {
-        if !self.under_way {
-            return Ok(());
-        }
-        match self.done.try_recv() {
-            Ok(report) => self.note(report),
-            Err(TryRecvError::Empty) => Ok(()),
-            Err(TryRecvError::Disconnected) => Err(thread_gone()),
-        }
+        self.take_report(false)
     }
 
     /// Waits for the round under way.
     pub(super) fn wait(&mut self) -> Result<(), LogError> {
+        self.take_report(true)
+    }
+
+    fn take_report(&mut self, wait: bool) -> Result<(), LogError> {
         if !self.under_way {
             return Ok(());
         }
-        let report = self.done.recv().map_err(|_| thread_gone())?;
-        self.note(report)
+        match self.hands.report(wait)? {
+            Some(report) => self.note(report),
+            None => Ok(()),
+        }
     }
 
     /// Notes what a round reported, here or on the thread. Whatever it failed of, the log has to stop: the round is not
@@ -126,10 +200,7 @@ impl Syncer {
     /// Ends the thread.
     pub(super) fn stop(&mut self) -> Result<(), LogError> {
         let waited = self.wait();
-        self.work = None;
-        if let Some(thread) = self.thread.take() {
-            thread.join().map_err(|_| thread_gone())?;
-        }
+        self.hands.end()?;
         waited
     }
 }
@@ -137,10 +208,7 @@ impl Syncer {
 impl Drop for Syncer {
     /// A round under way is waited for: the next writer of this folder must not find somebody else still at work in it.
     fn drop(&mut self) {
-        self.work = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        let _ = self.hands.end();
     }
 }
 
@@ -165,7 +233,7 @@ mod tests {
 
     #[test]
     fn one_round_at_a_time_and_each_says_how_far() {
-        let mut syncer = Syncer::start(3).unwrap();
+        let mut syncer = Syncer::start(3, &Ground::real()).unwrap();
         assert!(syncer.wants_work(true) && !syncer.wants_work(false));
         syncer.hand_over(work(9)).unwrap();
         assert!(!syncer.wants_work(true));
@@ -179,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_round_that_fails_stops_the_log() {
-        let mut syncer = Syncer::start(0).unwrap();
+        let mut syncer = Syncer::start(0, &Ground::real()).unwrap();
         let path = PathBuf::from("x");
         let error = refused("syncing", &path)(std::io::Error::other("test"));
         assert!(matches!(

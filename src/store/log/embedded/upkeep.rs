@@ -1,7 +1,5 @@
 //! What happens beside commits: syncing, retrying what failed, retention, the clean stop.
 
-use std::time::Instant;
-
 use super::super::{LogError, RoomRetention};
 use super::sync::SyncWork;
 use super::{Durability, EmbeddedLog};
@@ -26,7 +24,7 @@ impl EmbeddedLog {
         rooms: &[(RoomName, RoomRetention)],
     ) -> Result<(), LogError> {
         self.refuse_if_stopped()?;
-        let now = Timestamp::now();
+        let now = self.clock.wall();
         // What readers do not see yet could not be counted.
         self.catch_up(now)?;
         self.segments.set_room_retentions(rooms, now)
@@ -64,7 +62,7 @@ impl EmbeddedLog {
 
     /// Waits until everything up to `id` is durable outside the journal.
     pub(super) fn sync_now(&mut self, id: u64) -> Result<(), LogError> {
-        let began = Instant::now();
+        let began = self.clock.uptime();
         self.syncer.wait()?;
         if self.syncer.synced < id {
             let work = self.sync_work()?;
@@ -73,7 +71,7 @@ impl EmbeddedLog {
         }
         self.waits += 1;
         slog::debug!(self.log, "a commit waited for the segments to be synced; more storage.journal_bytes make that rarer";
-            "waits" => self.waits, "milliseconds" => began.elapsed().as_millis() as u64);
+            "waits" => self.waits, "milliseconds" => self.clock.uptime().saturating_sub(began).as_millis() as u64);
         Ok(())
     }
 
@@ -81,7 +79,7 @@ impl EmbeddedLog {
     pub(super) fn sync_journal(&mut self) -> Result<(), LogError> {
         self.journal.sync()?;
         self.journal_dirty = false;
-        self.journal_synced = Instant::now();
+        self.journal_synced = self.clock.uptime();
         Ok(())
     }
 
@@ -89,7 +87,7 @@ impl EmbeddedLog {
     pub(super) fn shut(&mut self) -> Result<(), LogError> {
         self.refuse_if_stopped()?;
         self.staged.clear();
-        self.catch_up(Timestamp::now())?;
+        self.catch_up(self.clock.wall())?;
         self.syncer.stop()?;
         self.sync_work()?.run()?;
         self.sync_journal()?;
@@ -108,7 +106,8 @@ impl EmbeddedLog {
     fn flush_is_due(&self) -> bool {
         self.options.durability == Durability::Interval
             && self.journal_dirty
-            && self.journal_synced.elapsed() >= self.options.flush_interval
+            && self.clock.uptime().saturating_sub(self.journal_synced)
+                >= self.options.flush_interval
     }
 
     fn is_dirty(&self) -> bool {

@@ -1,12 +1,10 @@
 //! Appending committed groups: three writes, one a file, and a new segment when the active one is full.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
 use slog::warn;
 
+use super::super::disk::{File, Folder};
 use super::super::stored::{Group, StoredRecord};
 use super::super::{EventKind, LogError};
 use super::bytes::HEADER_BYTES;
@@ -143,7 +141,7 @@ impl Segments {
     pub(super) fn roll(&mut self, first_id: u64) -> Result<(), LogError> {
         self.publish();
         let (active, files) = new_segment(
-            &self.options.folder,
+            &self.shared.folder,
             first_id,
             self.active.time_max,
             self.newest_group,
@@ -256,7 +254,7 @@ impl Segments {
 
 /// Creates the files of an empty segment, headers written.
 pub(super) fn new_segment(
-    folder: &Path,
+    folder: &Folder,
     first_id: u64,
     time_max: u64,
     group_before: u64,

@@ -1,12 +1,11 @@
 //! What is cut off at the start, and what becomes of it: nothing is thrown away that the journal does not hold.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use slog::{Logger, info, warn};
 
 use super::super::LogError;
+use super::super::disk::{File, Folder, Open};
 use super::JournalIds;
 use super::bytes::HEADER_BYTES;
 use super::chain::{LINK_BYTES, Link};
@@ -18,7 +17,7 @@ use crate::edge::wire::record::parse_id;
 /// Cuts the files of the active segment back to its last whole group. `None` if there was nothing to cut, else the newest id
 /// of what went to quarantine (0 if nothing did).
 pub(super) fn cut_back(
-    folder: &Path,
+    folder: &Folder,
     scanned: &Scanned,
     journal: JournalIds,
     log: &Logger,
@@ -66,17 +65,22 @@ pub(super) fn cut_back(
 
 /// Takes a whole segment out of the log. Returns the newest id that went to quarantine with it.
 pub(super) fn set_aside(
-    folder: &Path,
+    folder: &Folder,
     first_id: u64,
     journal: JournalIds,
     log: &Logger,
 ) -> Result<u64, LogError> {
     let why = "the segment does not follow on the one before it, or its sidecars cannot be read";
     let path = part_path(folder, first_id, Part::Text);
-    let file = File::open(&path).map_err(io_error("open", &path))?;
+    let file = folder
+        .open(&path, Open::Read)
+        .map_err(io_error("open", &path))?;
     let text = read_behind(&file, &path, 0)?;
     // The sidecars may be what cannot be read.
-    let sidecar = |part| std::fs::read(part_path(folder, first_id, part)).unwrap_or_default();
+    let sidecar = |part| {
+        let path = part_path(folder, first_id, part);
+        folder.read(&path).unwrap_or_default()
+    };
     let (index, chain) = (sidecar(Part::Index), sidecar(Part::Chain));
     let newest = newest_in(&text, behind_header(&index), behind_header(&chain));
     let returns = first_id >= journal.first && in_journal(newest, first_id - 1, journal);
@@ -95,13 +99,13 @@ pub(super) fn set_aside(
         }
     }
     for part in Part::ALL {
-        remove(&part_path(folder, first_id, part))?;
+        remove(folder, &part_path(folder, first_id, part))?;
     }
     Ok(if returns { 0 } else { believed(newest) })
 }
 
 fn read_behind(file: &File, path: &Path, from: u64) -> Result<Vec<u8>, LogError> {
-    let length = file.metadata().map_err(io_error("read", path))?.len();
+    let length = file.length().map_err(io_error("read", path))?;
     let mut bytes = vec![0; length.saturating_sub(from) as usize];
     file.read_exact_at(&mut bytes, from)
         .map_err(io_error("read", path))?;

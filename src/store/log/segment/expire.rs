@@ -4,9 +4,9 @@
 //! nothing is noted before it is durable, and what is not noted is done again.
 
 use std::collections::HashSet;
-use std::fs::File;
 
 use super::super::LogError;
+use super::super::disk::File;
 use super::Segments;
 use super::candidates::End;
 use super::files::{Part, part_path, sync_error};
@@ -146,7 +146,7 @@ impl Segments {
 
     /// No reader is told of it as of a removal: what it reads is below a floor by now, and it looks at the floors again.
     fn overwrite_in(&self, segment: &Segment, ids: &[u64]) -> Result<(), LogError> {
-        let folder = &self.options.folder;
+        let folder = &self.shared.folder;
         // Retention of the whole log may have deleted it.
         let Some(opened) = Opened::open(folder, segment)? else {
             return Ok(());

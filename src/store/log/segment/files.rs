@@ -1,16 +1,11 @@
 //! The files of one segment and the small acts on them that must be the same everywhere: naming, creating, replacing a
 //! derived file so that a crash leaves the old or the new one, syncing the folder, setting cut bytes aside.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::super::LogError;
-
-/// Only the server's own user reads what people wrote.
-const FILE_MODE: u32 = 0o600;
-const FOLDER_MODE: u32 = 0o700;
+use super::super::disk::{File, Folder, Open};
 
 /// Which file of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,17 +39,11 @@ pub(super) struct Files {
 
 impl Files {
     /// Makes the files of a new segment. The text file comes last: it is the one by which segments are found.
-    pub(super) fn create(folder: &Path, first_id: u64) -> Result<Self, LogError> {
+    pub(super) fn create(folder: &Folder, first_id: u64) -> Result<Self, LogError> {
         let make = |part| {
             let path = part_path(folder, first_id, part);
-            OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(FILE_MODE)
-                .open(&path)
-                .map_err(io_error("create", &path))
+            let file = folder.open(&path, Open::Empty);
+            file.map_err(|error| io_error("create", &path)(error))
         };
         let (index, chain) = (make(Part::Index)?, make(Part::Chain)?);
         Ok(Self {
@@ -65,14 +54,12 @@ impl Files {
     }
 
     /// Opens the three files of an existing segment.
-    pub(super) fn open(folder: &Path, first_id: u64, write: bool) -> Result<Self, LogError> {
+    pub(super) fn open(folder: &Folder, first_id: u64, write: bool) -> Result<Self, LogError> {
+        let how = if write { Open::Write } else { Open::Read };
         let open = |part| {
             let path = part_path(folder, first_id, part);
-            OpenOptions::new()
-                .read(true)
-                .write(write)
-                .open(&path)
-                .map_err(io_error("open", &path))
+            let file = folder.open(&path, how);
+            file.map_err(|error| io_error("open", &path)(error))
         };
         Ok(Self {
             text: open(Part::Text)?,
@@ -119,42 +106,35 @@ pub(super) fn sync_error(path: &Path) -> impl FnOnce(io::Error) -> LogError {
 }
 
 /// Makes the folder, its owner's alone.
-pub(super) fn make_folder(path: &Path) -> Result<(), LogError> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(FOLDER_MODE)
-        .create(path)
-        .map_err(io_error("create", path))
+pub(super) fn make_folder(folder: &Folder) -> Result<(), LogError> {
+    let made = folder.disk().make_folder(folder);
+    made.map_err(io_error("create", folder))
 }
 
 /// Makes the names in the folder durable.
-pub(super) fn sync_folder(folder: &Path) -> Result<(), LogError> {
-    File::open(folder)
-        .and_then(|file| file.sync_all())
+pub(super) fn sync_folder(folder: &Folder) -> Result<(), LogError> {
+    let file = folder.disk().open_folder(folder);
+    file.and_then(|file| file.sync_all())
         .map_err(sync_error(folder))
 }
 
 /// Replaces `path` in one step: a crash leaves what was there or all of `bytes`. The caller syncs the folder.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), LogError> {
+pub(super) fn replace(folder: &Folder, path: &Path, bytes: &[u8]) -> Result<(), LogError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let temporary = PathBuf::from(name);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(FILE_MODE)
-        .open(&temporary)
-        .map_err(io_error("create", &temporary))?;
-    file.write_all(bytes)
+    let file = folder.open(&temporary, Open::Empty);
+    let file = file.map_err(io_error("create", &temporary))?;
+    file.write_all_at(bytes, 0)
         .map_err(io_error("write", &temporary))?;
     file.sync_data().map_err(sync_error(&temporary))?;
-    fs::rename(&temporary, path).map_err(io_error("replace", path))
+    let renamed = folder.disk().rename(&temporary, path);
+    renamed.map_err(io_error("replace", path))
 }
 
 /// Removes a file that may already be gone; says whether it was there.
-pub(super) fn remove(path: &Path) -> Result<bool, LogError> {
-    match fs::remove_file(path) {
+pub(super) fn remove(folder: &Folder, path: &Path) -> Result<bool, LogError> {
+    match folder.disk().remove(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(io_error("delete", path)(error)),
@@ -163,46 +143,39 @@ pub(super) fn remove(path: &Path) -> Result<bool, LogError> {
 
 /// Sets bytes cut off a file aside: `quarantine/{file}.{offset}.{n}` holds them, a line in `quarantine/notes` says why.
 pub(super) fn quarantine(
-    folder: &Path,
+    folder: &Folder,
     file: &Path,
     offset: u64,
     bytes: &[u8],
     why: &str,
 ) -> Result<PathBuf, LogError> {
-    let quarantine = folder.join("quarantine");
+    let quarantine = folder.inner("quarantine");
     make_folder(&quarantine)?;
     let name = file
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
     let mut turn = 0u32;
-    let (path, mut kept) = loop {
+    let (path, kept) = loop {
         let path = quarantine.join(format!("{name}.{offset}.{turn}"));
-        let opened = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(FILE_MODE)
-            .open(&path);
-        match opened {
+        match quarantine.open(&path, Open::New) {
             Ok(file) => break (path, file),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => turn += 1,
             Err(error) => return Err(io_error("create", &path)(error)),
         }
     };
-    kept.write_all(bytes).map_err(io_error("write", &path))?;
+    kept.write_all_at(bytes, 0)
+        .map_err(io_error("write", &path))?;
     kept.sync_data().map_err(sync_error(&path))?;
     let notes = quarantine.join("notes");
     let line = format!(
         "{name}.{offset}.{turn}: {} bytes cut from {name} at {offset}: {why}\n",
         bytes.len()
     );
-    let mut note = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(FILE_MODE)
-        .open(&notes)
-        .map_err(io_error("open", &notes))?;
-    note.write_all(line.as_bytes())
+    let note = quarantine.open(&notes, Open::Create);
+    let note = note.map_err(io_error("open", &notes))?;
+    note.length()
+        .and_then(|end| note.write_all_at(line.as_bytes(), end))
         .map_err(io_error("write", &notes))?;
     note.sync_data().map_err(sync_error(&notes))?;
     sync_folder(&quarantine)?;

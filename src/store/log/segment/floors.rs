@@ -2,10 +2,10 @@
 //! In: floors that have risen. Out: the same after any crash. What has expired once stays expired, whatever clock and settings say.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::super::LogError;
+use super::super::disk::Folder;
 use super::bytes::{VERSION, checked_length, u64_at};
 use super::files::{replace, sync_folder};
 use super::index::{Entry, room_hash};
@@ -38,7 +38,7 @@ pub(super) struct Floors {
 
 /// Replaces the file; durable when this returns. Rooms in which nothing has expired are left out.
 pub(super) fn write<'a>(
-    folder: &Path,
+    folder: &Folder,
     all: u64,
     rooms: impl Iterator<Item = (&'a RoomName, RoomFloor)>,
 ) -> Result<(), LogError> {
@@ -59,13 +59,13 @@ pub(super) fn write<'a>(
     bytes[16..24].copy_from_slice(&all.to_le_bytes());
     let crc = crc32fast::hash(&bytes);
     bytes.extend_from_slice(&crc.to_le_bytes());
-    replace(&folder.join(NAME), &bytes)?;
+    replace(folder, &folder.join(NAME), &bytes)?;
     sync_folder(folder)
 }
 
 /// Reads the file; `Err` says why it cannot be used. Without a file nothing has expired by room or age.
-pub(super) fn read(folder: &Path) -> Result<Floors, &'static str> {
-    let bytes = match std::fs::read(folder.join(NAME)) {
+pub(super) fn read(folder: &Folder) -> Result<Floors, &'static str> {
+    let bytes = match folder.read(&folder.join(NAME)) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Floors::default()),
         Err(_) => return Err("it cannot be read"),
@@ -104,7 +104,7 @@ pub(crate) struct Expired(Floors);
 
 impl Expired {
     /// Reads it.
-    pub(crate) fn read(folder: &Path) -> Self {
+    pub(crate) fn read(folder: &Folder) -> Self {
         Self(read(folder).unwrap_or_default())
     }
 
@@ -158,8 +158,9 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read_and_every_flipped_bit_is_found() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(read(folder.path()), Ok(Floors::default()));
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::real(place.path());
+        assert_eq!(read(&folder), Ok(Floors::default()));
         let floor = |id| RoomFloor {
             id,
             time_max: id * 10,
@@ -167,19 +168,19 @@ mod tests {
         };
         let rooms = [("dev", 7), ("lobby", 0), ("x", u64::MAX / 20)];
         let rooms = rooms.map(|(name, id)| (RoomName::parse(name).unwrap(), floor(id)));
-        write(folder.path(), 5, rooms.iter().map(|(r, f)| (r, *f))).unwrap();
-        let found = read(folder.path()).unwrap();
+        write(&folder, 5, rooms.iter().map(|(r, f)| (r, *f))).unwrap();
+        let found = read(&folder).unwrap();
         assert_eq!((found.all, found.rooms.len()), (5, 2));
         assert!(rooms.iter().all(|(r, f)| f.id == 0 || found.rooms[r] == *f));
-        let path = folder.path().join(NAME);
+        let path = folder.join(NAME);
         let whole = std::fs::read(&path).unwrap();
         for at in 0..whole.len() {
             let mut bytes = whole.clone();
             bytes[at] ^= 4;
             std::fs::write(&path, &bytes).unwrap();
-            assert!(read(folder.path()).is_err(), "{at}");
+            assert!(read(&folder).is_err(), "{at}");
             std::fs::write(&path, &whole[..at]).unwrap();
-            assert!(read(folder.path()).is_err(), "cut at {at}");
+            assert!(read(&folder).is_err(), "cut at {at}");
         }
     }
 }

@@ -1,12 +1,12 @@
 //! The start: finding the segments, checking the end that may not have reached the disk, cutting it back to what is whole.
 
-use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock, RwLock};
 
 use slog::{Logger, error, info, warn};
 
 use super::super::LogError;
+use super::super::disk::{Folder, Open};
 use super::append::{Active, new_segment};
 use super::bytes::HEADER_BYTES;
 use super::candidates::postings_of;
@@ -45,23 +45,36 @@ impl Segments {
     /// Opens the segments to write. What lies behind `journal.first` is checked and cut back to its last whole group;
     /// what is cut and cannot come from the journal again goes to `quarantine/`. The owner then appends the
     /// journal's groups again, repeats their removals, and calls `retain` and `publish`.
+    pub(crate) fn open_in(
+        folder: Folder,
+        options: SegmentOptions,
+        journal: JournalIds,
+        log: &Logger,
+    ) -> Result<Self, LogError> {
+        make_folder(&folder)?;
+        let found = find(&folder, Some(journal), log)?;
+        Self::from_found(folder, options, found, false, log)
+    }
+
+    /// As [`Segments::open_in`], in the file system.
+    #[cfg(test)]
     pub(crate) fn open(
         options: SegmentOptions,
         journal: JournalIds,
         log: &Logger,
     ) -> Result<Self, LogError> {
-        make_folder(&options.folder)?;
-        let found = find(&options.folder, Some(journal), log)?;
-        Self::from_found(options, found, false, log)
+        Self::open_in(Folder::real(&options.folder), options, journal, log)
     }
 
     /// Opens the segments to read, beside a running server too: changes nothing and stops at the last whole group.
     pub(crate) fn open_readonly(options: SegmentOptions, log: &Logger) -> Result<Self, LogError> {
-        let found = find(&options.folder, None, log)?;
-        Self::from_found(options, found, true, log)
+        let folder = Folder::real(&options.folder);
+        let found = find(&folder, None, log)?;
+        Self::from_found(folder, options, found, true, log)
     }
 
     fn from_found(
+        folder: Folder,
         options: SegmentOptions,
         found: Found,
         read_only: bool,
@@ -72,18 +85,18 @@ impl Segments {
         let all = || found.sealed.iter().chain(std::iter::once(&active));
         let mut floor = Floor::below(all());
         let first = all().next().map_or(1, |segment| segment.first_id);
-        let expired_time_max = time_max_before(&options.folder, first).unwrap_or(0);
+        let expired_time_max = time_max_before(&folder, first).unwrap_or(0);
         let (rooms, rebuilt) = restore::rooms(
-            &options.folder,
+            &folder,
             &found.sealed,
             &active,
             derived_log(!read_only, log),
         )?;
-        let found_floors = floors::read(&options.folder);
+        let found_floors = floors::read(&folder);
         let unreadable = found_floors.is_err();
         let floors = found_floors.unwrap_or_else(|why| {
             error!(log, "the floors of retention cannot be read; what had expired in rooms, or by age, and was not overwritten yet is served until retention finds it again";
-                "file" => %options.folder.join(floors::NAME).display(), "why" => why);
+                "file" => %folder.join(floors::NAME).display(), "why" => why);
             Floors::default()
         });
         let mut rooms_kept = RoomsKept::of(floors.rooms);
@@ -103,7 +116,7 @@ impl Segments {
             expired_time_max,
             room_floors: RoomFloors::of(rooms_kept.floors()),
         };
-        let shared = Arc::new(Shared::new(options.folder.clone(), log.clone(), state));
+        let shared = Arc::new(Shared::new(folder, log.clone(), state));
         let mut unsynced = Unsynced::default();
         if !read_only {
             // What was found may be in the page cache only: a server that was killed has not synced it.
@@ -140,17 +153,14 @@ impl Segments {
 
 /// First ids of the text files in the folder, rising. Sidecars without a text are debris of a deletion or a
 /// creation that a crash cut short; a writer clears them away.
-fn list(folder: &Path, write: bool) -> Result<Vec<u64>, LogError> {
+fn list(folder: &Folder, write: bool) -> Result<Vec<u64>, LogError> {
     let (mut texts, mut others) = (Vec::new(), Vec::new());
-    let entries = std::fs::read_dir(folder).map_err(io_error("read", folder))?;
-    for entry in entries {
-        let entry = entry.map_err(io_error("read", folder))?;
-        let name = entry.file_name();
-        let name = name.to_str().unwrap_or_default();
+    let names = folder.disk().names(folder);
+    for name in names.map_err(io_error("read", folder))? {
         match parse_name(name.trim_end_matches(".new")) {
             // A derived file that was being written.
             Some(_) if name.ends_with(".new") && write => {
-                remove(&entry.path())?;
+                remove(folder, &folder.join(&name))?;
             }
             Some(_) if name.ends_with(".new") => {}
             Some((id, Part::Text)) if id > 0 => texts.push(id),
@@ -162,14 +172,14 @@ fn list(folder: &Path, write: bool) -> Result<Vec<u64>, LogError> {
     if write {
         for (id, part) in others {
             if texts.binary_search(&id).is_err() {
-                remove(&part_path(folder, id, part))?;
+                remove(folder, &part_path(folder, id, part))?;
             }
         }
     }
     Ok(texts)
 }
 
-fn find(folder: &Path, journal: Option<JournalIds>, log: &Logger) -> Result<Found, LogError> {
+fn find(folder: &Folder, journal: Option<JournalIds>, log: &Logger) -> Result<Found, LogError> {
     let write = journal.is_some();
     let mut ids = list(folder, write)?;
     let checked_from = journal.map_or(u64::MAX, |journal| journal.first);
@@ -262,7 +272,8 @@ fn find(folder: &Path, journal: Option<JournalIds>, log: &Logger) -> Result<Foun
             newest_aside = newest_aside.max(aside);
         }
         // It is written again, so what was derived from it when it was sealed does not hold.
-        changed |= remove(&part_path(folder, last.active.first_id, Part::Rooms))?;
+        let rooms = part_path(folder, last.active.first_id, Part::Rooms);
+        changed |= remove(folder, &rooms)?;
     }
     info!(log, "segments opened"; "segments" => ids.len(), "newest_id" => last.active.last_id);
     Ok(Found {
@@ -290,7 +301,7 @@ fn in_memory(postings: super::rooms::Postings) -> RoomIndex {
 
 /// Takes the segments from `from` on out of the log. Returns the newest id that went to quarantine.
 fn drop_behind(
-    folder: &Path,
+    folder: &Folder,
     ids: &mut Vec<u64>,
     from: usize,
     journal: Option<JournalIds>,
@@ -309,9 +320,11 @@ fn drop_behind(
 }
 
 /// A sealed segment from its derived file, or from its index if that is missing; `None` if there is no index.
-fn summary(folder: &Path, first_id: u64, log: &Logger) -> Result<Option<Segment>, LogError> {
-    let length =
-        |part| std::fs::metadata(part_path(folder, first_id, part)).map_or(0, |data| data.len());
+fn summary(folder: &Folder, first_id: u64, log: &Logger) -> Result<Option<Segment>, LogError> {
+    let length = |part| {
+        let file = folder.open(&part_path(folder, first_id, part), Open::Read);
+        file.and_then(|file| file.length()).unwrap_or(0)
+    };
     let records = length(Part::Index).saturating_sub(HEADER_BYTES as u64) / ENTRY_BYTES as u64;
     let mut segment = Segment {
         first_id,
@@ -349,7 +362,7 @@ fn summary(folder: &Path, first_id: u64, log: &Logger) -> Result<Option<Segment>
     Ok(Some(segment))
 }
 
-fn figures_from_index(folder: &Path, segment: &mut Segment) -> Result<(), LogError> {
+fn figures_from_index(folder: &Folder, segment: &mut Segment) -> Result<(), LogError> {
     let copy = segment.clone();
     let Some(opened) = Opened::open(folder, &copy)? else {
         return Ok(());
@@ -370,10 +383,10 @@ fn figures_from_index(folder: &Path, segment: &mut Segment) -> Result<(), LogErr
 }
 
 /// Highest time before a segment, from the header of its index.
-fn time_max_before(folder: &Path, first_id: u64) -> Option<u64> {
-    use std::os::unix::fs::FileExt;
+fn time_max_before(folder: &Folder, first_id: u64) -> Option<u64> {
     let mut head = [0; HEADER_BYTES];
-    let file = std::fs::File::open(part_path(folder, first_id, Part::Index)).ok()?;
+    let path = part_path(folder, first_id, Part::Index);
+    let file = folder.open(&path, Open::Read).ok()?;
     file.read_exact_at(&mut head, 0).ok()?;
     let header = IndexHeader::decode(&head)?;
     (header.first_id == first_id).then_some(header.time_max_before)

@@ -1,14 +1,10 @@
 //! Reading several places of a file, one after the other. As long as they are in memory each costs one system call; once one is not, the
 //! kernel is told of all the others, so that the disk looks for them at the same time and not one after the other.
 
-use std::fs::File;
-use std::io::{self, IoSliceMut};
-use std::num::NonZeroU64;
+use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 
-use rustix::fs::{Advice, fadvise};
-use rustix::io::{ReadWriteFlags, preadv2};
+use super::super::disk::{AtOnce, File};
 
 /// Places of one file, in the order in which they are going to be read.
 pub(super) struct Places<'a> {
@@ -44,21 +40,15 @@ impl<'a> Places<'a> {
 
     /// Reads without waiting for the disk, if that is possible; else tells the kernel what is to come.
     fn is_read_at_once(&mut self, at: u64, bytes: &mut [u8]) -> bool {
-        let wanted = bytes.len();
-        let mut slices = [IoSliceMut::new(bytes)];
-        let read = preadv2(self.file, &mut slices, at, ReadWriteFlags::NOWAIT);
-        if read == Ok(wanted) {
+        let read = self.file.read_at_once(bytes, at);
+        if read == AtOnce::Read {
             return true;
         }
         self.told = true;
         // A file system that cannot say what is in memory is not told either. It would gain nothing where everything is.
-        if matches!(read, Ok(_) | Err(rustix::io::Errno::AGAIN)) {
+        if read == AtOnce::HasToWait {
             for place in self.ranges.get(self.next..).unwrap_or_default() {
-                let length = NonZeroU64::new(place.end.saturating_sub(place.start));
-                if length.is_some() {
-                    // Advice that is not taken costs time alone.
-                    let _ = fadvise(self.file, place.start, length, Advice::WillNeed);
-                }
+                self.file.will_read(place.clone());
             }
         }
         false
@@ -69,6 +59,8 @@ impl<'a> Places<'a> {
 mod tests {
     use std::io::Write;
 
+    use rustix::fs::{Advice, fadvise};
+
     use super::*;
 
     #[test]
@@ -77,6 +69,7 @@ mod tests {
         let bytes: Vec<u8> = (0..200_000u32).flat_map(u32::to_le_bytes).collect();
         file.write_all(&bytes).unwrap();
         file.sync_all().unwrap();
+        let file = File::Real(file);
         let ranges = vec![
             400_000..400_100,
             0..4,
@@ -86,7 +79,10 @@ mod tests {
         ];
         for cold in [false, true] {
             if cold {
-                fadvise(&file, 0, None, Advice::DontNeed).unwrap();
+                let File::Real(file) = &file else {
+                    unreachable!("it was just made");
+                };
+                fadvise(file, 0, None, Advice::DontNeed).unwrap();
             }
             let mut places = Places::new(&file, ranges.clone());
             for range in &ranges {

@@ -1,10 +1,9 @@
 //! Removing content: overwritten in the text, the salt in the index, both synced before the call returns.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use super::super::LogError;
+use super::super::disk::{File, Open};
 use super::super::stored::REMOVED_FILL;
 use super::Segments;
 use super::files::{Files, Part, io_error, part_path, sync_error};
@@ -97,10 +96,8 @@ impl Segments {
         }
         let open = |part| {
             let path = part_path(&self.options.folder, first_id, part);
-            OpenOptions::new()
-                .write(true)
-                .open(&path)
-                .map_err(io_error("open", &path))
+            let file = self.shared.folder.open(&path, Open::Write);
+            file.map_err(|error| io_error("open", &path)(error))
         };
         Ok(Target::Sealed {
             text: open(Part::Text)?,

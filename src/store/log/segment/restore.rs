@@ -1,11 +1,11 @@
 //! The room table at start: the checkpoint, completed from the records behind it, or everything from the sidecars.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use slog::{Logger, info, warn};
 
 use super::super::LogError;
+use super::super::disk::Folder;
 use super::candidates::in_memory;
 use super::files::{Part, io_error, part_path};
 use super::index::{Entry, room_hash};
@@ -17,7 +17,7 @@ use crate::edge::wire::names::RoomName;
 
 /// Every room with its newest id, and whether the checkpoint on disk is of no use and should be replaced.
 pub(super) fn rooms(
-    folder: &Path,
+    folder: &Folder,
     sealed: &[Segment],
     active: &Segment,
     log: &Logger,
@@ -74,7 +74,7 @@ impl Known {
     }
 
     /// From the entries behind an id.
-    fn complete(&mut self, folder: &Path, segment: &Segment, as_of: u64) -> Result<(), LogError> {
+    fn complete(&mut self, folder: &Folder, segment: &Segment, as_of: u64) -> Result<(), LogError> {
         let Some(opened) = Opened::open(folder, segment)? else {
             return Ok(());
         };
@@ -91,7 +91,7 @@ impl Known {
     }
 
     /// From the last record of every room of a segment.
-    fn whole_segment(&mut self, folder: &Path, segment: &Segment) -> Result<(), LogError> {
+    fn whole_segment(&mut self, folder: &Folder, segment: &Segment) -> Result<(), LogError> {
         let Some(opened) = Opened::open(folder, segment)? else {
             return Ok(());
         };

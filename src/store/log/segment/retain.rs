@@ -236,10 +236,11 @@ impl Segments {
             self.rooms_kept.forget_count(oldest.last_id);
             // Content first. A text without sidecars cannot be told from damage; sidecars without a text are debris.
             for part in Part::ALL {
-                remove(&part_path(&self.options.folder, oldest.first_id, part))?;
+                let path = part_path(&self.shared.folder, oldest.first_id, part);
+                remove(&self.shared.folder, &path)?;
             }
             std::sync::Arc::make_mut(&mut self.shared.write().sealed).remove(0);
         }
-        sync_folder(&self.options.folder)
+        sync_folder(&self.shared.folder)
     }
 }

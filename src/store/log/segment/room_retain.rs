@@ -198,7 +198,7 @@ impl Segments {
 
     pub(super) fn write_floors(&mut self) -> Result<(), LogError> {
         let all = self.floor.id.max(self.shared.read().floor);
-        floors::write(&self.options.folder, all, self.rooms_kept.floors())?;
+        floors::write(&self.shared.folder, all, self.rooms_kept.floors())?;
         self.rooms_kept.progress = false;
         Ok(())
     }

@@ -1,13 +1,10 @@
 //! Which records of a segment belong to which room. In memory while the segment is written; once it is sealed in the
 //! `.rooms` file, which also holds the figures about the segment that would otherwise take a pass over its index.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
-
 use hashbrown::HashMap;
 
 use super::super::LogError;
+use super::super::disk::{File, Folder, Open};
 use super::bytes::{HEADER_BYTES, header, is_header, u32_at, u64_at};
 use super::files::{Part, io_error, part_path, replace};
 
@@ -41,7 +38,7 @@ pub(super) struct RoomSpan {
 
 /// Writes the file. `id_of` gives the id of an entry number.
 pub(super) fn write(
-    folder: &Path,
+    folder: &Folder,
     first_id: u64,
     figures: Figures,
     postings: &Postings,
@@ -84,7 +81,7 @@ pub(super) fn write(
     );
     let mut bytes = head.to_vec();
     bytes.append(&mut body);
-    replace(&part_path(folder, first_id, Part::Rooms), &bytes)
+    replace(folder, &part_path(folder, first_id, Part::Rooms), &bytes)
 }
 
 /// An open `.rooms` file.
@@ -99,9 +96,9 @@ pub(super) struct RoomsFile {
 
 impl RoomsFile {
     /// Opens and checks the header; `None` if the file is missing or not what it should be.
-    pub(super) fn open(folder: &Path, first_id: u64) -> Result<Option<Self>, LogError> {
+    pub(super) fn open(folder: &Folder, first_id: u64) -> Result<Option<Self>, LogError> {
         let path = part_path(folder, first_id, Part::Rooms);
-        let file = match File::open(&path) {
+        let file = match folder.open(&path, Open::Read) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(io_error("open", &path)(error)),
@@ -125,11 +122,7 @@ impl RoomsFile {
             },
             file,
         };
-        let length = opened
-            .file
-            .metadata()
-            .map_err(io_error("read", &path))?
-            .len();
+        let length = opened.file.length().map_err(io_error("read", &path))?;
         Ok((length == opened.postings_at(opened.postings)).then_some(opened))
     }
 

@@ -1,9 +1,9 @@
 //! The `rooms.table` checkpoint: every room with its newest id, as of one id. Derived; rebuilt when missing or damaged.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use super::super::LogError;
+use super::super::disk::Folder;
 use super::bytes::{VERSION, checked_length, u32_at, u64_at};
 use super::files::replace;
 use crate::edge::wire::names::RoomName;
@@ -20,7 +20,11 @@ pub(super) struct RoomsTable {
 }
 
 /// Writes the table; the caller syncs the folder.
-pub(super) fn write(folder: &Path, as_of: u64, rooms: &[(RoomName, u64)]) -> Result<(), LogError> {
+pub(super) fn write(
+    folder: &Folder,
+    as_of: u64,
+    rooms: &[(RoomName, u64)],
+) -> Result<(), LogError> {
     let mut bytes = Vec::with_capacity(HEAD_BYTES + rooms.len() * 24);
     bytes.extend_from_slice(MAGIC);
     bytes.extend_from_slice(&VERSION.to_le_bytes());
@@ -34,12 +38,13 @@ pub(super) fn write(folder: &Path, as_of: u64, rooms: &[(RoomName, u64)]) -> Res
     }
     let crc = crc32fast::hash(&bytes);
     bytes.extend_from_slice(&crc.to_le_bytes());
-    replace(&folder.join(NAME), &bytes)
+    replace(folder, &folder.join(NAME), &bytes)
 }
 
 /// Reads the table; `Err` says why it cannot be used.
-pub(super) fn read(folder: &Path) -> Result<RoomsTable, &'static str> {
-    let bytes = std::fs::read(folder.join(NAME)).map_err(|_| "it is missing or cannot be read")?;
+pub(super) fn read(folder: &Folder) -> Result<RoomsTable, &'static str> {
+    let bytes = folder.read(&folder.join(NAME));
+    let bytes = bytes.map_err(|_| "it is missing or cannot be read")?;
     let length = checked_length(MAGIC, HEAD_BYTES, &bytes)?;
     let mut table = RoomsTable {
         as_of: u64_at(&bytes, 16),

@@ -4,13 +4,12 @@
 //! again, and the first group that does not agree is where the segment ends. Before it, what does not agree is
 //! damage: it is said and stays where it is.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use slog::{Logger, error};
 
 use super::super::LogError;
+use super::super::disk::{File, Folder};
 use super::super::stored::{REMOVED_FILL, chain_link};
 use super::append::{Active, link_at};
 use super::bytes::HEADER_BYTES;
@@ -81,7 +80,7 @@ struct Scan<'a> {
     links: Blocks,
     text_bytes: u64,
     checked_from: u64,
-    folder: &'a Path,
+    folder: &'a Folder,
     index_path: PathBuf,
     chain_path: PathBuf,
     log: &'a Logger,
@@ -92,7 +91,7 @@ type GroupEntries = Vec<Option<Entry>>;
 
 /// Goes through the segment; `None` if a sidecar is missing or its header unusable, so that nothing of it can be read.
 pub(super) fn scan(
-    folder: &Path,
+    folder: &Folder,
     first_id: u64,
     checked_from: u64,
     write: bool,
@@ -113,8 +112,7 @@ pub(super) fn scan(
     }
     let length = |file: &File, part| {
         let path = part_path(folder, first_id, part);
-        let data = file.metadata().map_err(io_error("read", &path))?;
-        Ok::<u64, LogError>(data.len())
+        file.length().map_err(io_error("read", &path))
     };
     // The chain first: beside a running server, what it names is in the other two by then.
     let links = Blocks::new(length(&files.chain, Part::Chain)?, LINK_BYTES);

@@ -2,12 +2,12 @@
 //! The lock is held to copy or change a few words, never during a disk read.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use slog::{Logger, warn};
 
+use super::super::disk::Folder;
 use super::files::Files;
 use super::floors::RoomFloors;
 use super::index::Entry;
@@ -144,7 +144,7 @@ impl Snapshot {
 /// Shared by the writer, the readers and the sync jobs.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) folder: PathBuf,
+    pub(super) folder: Folder,
     pub(super) log: Logger,
     state: RwLock<State>,
     /// Odd while content is being overwritten; changes with every removal.
@@ -166,7 +166,7 @@ pub(super) struct TableState {
 }
 
 impl Shared {
-    pub(super) fn new(folder: PathBuf, log: Logger, state: State) -> Self {
+    pub(super) fn new(folder: Folder, log: Logger, state: State) -> Self {
         Self {
             folder,
             log,

@@ -1,11 +1,11 @@
 //! Making appended groups durable, away from the writer's thread, and then what is derived from them.
 
-use std::fs::File;
 use std::sync::{Arc, PoisonError};
 
 use slog::warn;
 
 use super::super::LogError;
+use super::super::disk::File;
 use super::candidates::{in_memory, now_in_file};
 use super::files::{Files, Part, part_path, sync_error, sync_folder};
 use super::index::Entry;

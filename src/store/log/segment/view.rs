@@ -1,11 +1,10 @@
 //! Positional reads of one segment: entries by number, id or time, a room's postings, records with their text.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::super::LogError;
+use super::super::disk::{File, Folder, Open};
 use super::super::stored::StoredRecord;
 use super::files::{Files, Part, io_error, part_path};
 use super::index::{ENTRY_BYTES, Entry, entry_at};
@@ -19,7 +18,7 @@ pub(super) const RUN_ENTRIES_MAX: u32 = 1024;
 /// A segment with its files open.
 pub(super) struct Opened<'a> {
     pub(super) segment: &'a Segment,
-    folder: &'a Path,
+    folder: &'a Folder,
     files: Source,
 }
 
@@ -44,13 +43,13 @@ impl Run {
 
 impl<'a> Opened<'a> {
     /// Opens a segment to read; `None` if retention has deleted it meanwhile.
-    pub(super) fn open(folder: &'a Path, segment: &'a Segment) -> Result<Option<Self>, LogError> {
+    pub(super) fn open(folder: &'a Folder, segment: &'a Segment) -> Result<Option<Self>, LogError> {
         let files = match &segment.files {
             Some(files) => Source::Active(Arc::clone(files)),
             None => {
                 let open = |part| {
                     let path = part_path(folder, segment.first_id, part);
-                    match File::open(&path) {
+                    match folder.open(&path, Open::Read) {
                         Ok(file) => Ok(Some(file)),
                         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
                         Err(error) => Err(io_error("open", &path)(error)),

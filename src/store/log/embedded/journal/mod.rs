@@ -6,12 +6,10 @@ pub(super) mod scan;
 pub(crate) mod state;
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::Read;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::super::LogError;
+use super::super::disk::{File, Folder};
 use super::super::segment::Expired;
 use super::super::stored::Group;
 use super::files::{open_file, refused, sync_failed};
@@ -63,13 +61,13 @@ impl Journal {
     /// Opens both halves, creates what is missing, and reads what is there, the older half first.
     /// `expired` is what may be overwritten without a removal.
     pub(super) fn open(
-        folder: &Path,
+        folder: &Folder,
         bytes: u64,
         expired: &Expired,
     ) -> Result<(Self, [HalfScan; 2]), LogError> {
         let half_bytes = (bytes.max(JOURNAL_BYTES_MIN) / 2).min(HALF_BYTES_MAX) / 4096 * 4096;
-        let (first, mut first_scan) = Half::open(folder.join("journal-0"), half_bytes)?;
-        let (second, mut second_scan) = Half::open(folder.join("journal-1"), half_bytes)?;
+        let (first, mut first_scan) = Half::open(folder, "journal-0", half_bytes)?;
+        let (second, mut second_scan) = Half::open(folder, "journal-1", half_bytes)?;
         let removed: HashSet<u64> = [&first_scan, &second_scan]
             .iter()
             .flat_map(|scan| scan.removals())
@@ -221,9 +219,10 @@ impl Journal {
 }
 
 impl Half {
-    fn open(path: PathBuf, half_bytes: u64) -> Result<(Self, HalfScan), LogError> {
+    fn open(folder: &Folder, name: &str, half_bytes: u64) -> Result<(Self, HalfScan), LogError> {
+        let path = folder.join(name);
         let mut half = Self {
-            file: open_file(&path)?,
+            file: open_file(folder, &path)?,
             path,
             file_bytes: 0,
             generation: 0,
@@ -234,10 +233,8 @@ impl Half {
             stale_ids: (u64::MAX, 0),
             dirty: false,
         };
-        let mut bytes = Vec::new();
-        (&half.file)
-            .read_to_end(&mut bytes)
-            .map_err(refused("reading", &half.path))?;
+        let bytes = half.file.read_all();
+        let bytes = bytes.map_err(refused("reading", &half.path))?;
         half.file_bytes = bytes.len() as u64;
         if bytes.is_empty() {
             half.make(half_bytes)?;

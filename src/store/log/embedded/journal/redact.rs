@@ -1,7 +1,6 @@
 //! Overwriting removed content in the journal, where it is valid and where it is only left over from an earlier turn.
 
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 
 use super::super::super::LogError;
 use super::super::files::refused;

@@ -1,11 +1,9 @@
 //! One file of send-once tags: header of 24 bytes (magic `GCTAGS01`, version, crc with the field zero, created), then entries of 40.
 
-use std::fs::File;
-use std::io::Read;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::super::super::LogError;
+use super::super::super::disk::{File, Folder};
 use super::super::files::{open_file, refused, sync_failed, u32_at, u64_at};
 use crate::edge::wire::timestamp::Timestamp;
 use crate::store::log::TagMark;
@@ -49,8 +47,12 @@ pub(super) enum Found {
 
 impl TagFile {
     /// Makes a file that was not there, or was there without use.
-    pub(super) fn create(path: PathBuf, created: Timestamp) -> Result<Self, LogError> {
-        let file = open_file(&path)?;
+    pub(super) fn create(
+        folder: &Folder,
+        path: PathBuf,
+        created: Timestamp,
+    ) -> Result<Self, LogError> {
+        let file = open_file(folder, &path)?;
         file.set_len(0).map_err(refused("emptying", &path))?;
         let mut head = [0; HEADER_BYTES];
         head[..8].copy_from_slice(&MAGIC);
@@ -68,12 +70,9 @@ impl TagFile {
     }
 
     /// Reads a file; a torn end is cut, the journal still has it.
-    pub(super) fn read(path: &Path) -> Result<Found, LogError> {
-        let file = open_file(path)?;
-        let mut bytes = Vec::new();
-        (&file)
-            .read_to_end(&mut bytes)
-            .map_err(refused("reading", path))?;
+    pub(super) fn read(folder: &Folder, path: &Path) -> Result<Found, LogError> {
+        let file = open_file(folder, path)?;
+        let bytes = file.read_all().map_err(refused("reading", path))?;
         let Some(created) = read_header(&bytes) else {
             return Ok(Found::Unreadable(bytes));
         };

@@ -1,15 +1,13 @@
 //! The two marks of a tagged message, keyed by `tags/key` so that nobody outside can aim at a collision.
 
-use std::fs;
 use std::hash::Hasher;
-use std::io::Write;
-use std::path::Path;
 
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 use siphasher::sip::SipHasher24;
 use slog::warn;
 
+use super::super::super::disk::Folder;
 use super::super::super::{LogError, TagMark};
 use super::super::files::{make_folder, open_file, refused, sync_failed, sync_folder};
 use super::super::quarantine::Quarantine;
@@ -24,15 +22,15 @@ pub(in super::super) struct Marker {
 impl Marker {
     /// Reads the key; makes it the first time.
     pub(in super::super) fn open(
-        log_folder: &Path,
+        log_folder: &Folder,
         quarantine: &Quarantine,
         log: &slog::Logger,
     ) -> Result<Self, LogError> {
-        let folder = log_folder.join("tags");
+        let folder = log_folder.inner("tags");
         make_folder(&folder)?;
         let path = folder.join("key");
-        if path.exists() {
-            let bytes = fs::read(&path).map_err(refused("reading", &path))?;
+        if folder.disk().exists(&path) {
+            let bytes = folder.read(&path).map_err(refused("reading", &path))?;
             if let Ok(key) = bytes.as_slice().try_into() {
                 return Ok(Self { key });
             }
@@ -45,12 +43,15 @@ impl Marker {
             .try_fill_bytes(&mut key)
             .map_err(|error| refused("making a key for", &path)(std::io::Error::other(error)))?;
         let new = folder.join("key.new");
-        let mut file = open_file(&new)?;
+        let file = open_file(&folder, &new)?;
         file.set_len(0)
-            .and_then(|()| file.write_all(&key))
+            .and_then(|()| file.write_all_at(&key, 0))
             .map_err(refused("writing", &new))?;
         file.sync_all().map_err(sync_failed(&new))?;
-        fs::rename(&new, &path).map_err(refused("renaming", &new))?;
+        folder
+            .disk()
+            .rename(&new, &path)
+            .map_err(refused("renaming", &new))?;
         sync_folder(&folder)?;
         Ok(Self { key })
     }

@@ -7,14 +7,14 @@ mod file;
 mod mark;
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::path::PathBuf;
 
 use hashbrown::HashMap;
 use slog::{info, warn};
 
 use super::super::LogError;
+use super::super::clock::Clock;
+use super::super::disk::{File, Folder};
 use super::files::{make_folder, refused};
 use super::quarantine::Quarantine;
 use crate::edge::wire::timestamp::Timestamp;
@@ -74,14 +74,14 @@ impl Generation {
 
 /// See the module.
 pub(super) struct Tags {
-    folder: PathBuf,
+    folder: Folder,
     /// Oldest first.
     generations: VecDeque<Generation>,
     /// Stored, but not in a file yet because that failed. No larger than one group: no further commit is taken meanwhile.
     unwritten: Vec<Tagged>,
     next_number: u64,
     names_dirty: bool,
-    opened: Instant,
+    clock: Clock,
     /// What tests add to the time gone by, in microseconds.
     #[cfg(test)]
     pub(super) later: i64,
@@ -91,18 +91,19 @@ pub(super) struct Tags {
 impl Tags {
     /// Reads the files. An unreadable one goes to quarantine; its tags may be in the journal.
     pub(super) fn open(
-        log_folder: &Path,
+        log_folder: &Folder,
+        clock: &Clock,
         quarantine: &Quarantine,
         log: &slog::Logger,
     ) -> Result<Self, LogError> {
-        let folder = log_folder.join("tags");
+        let folder = log_folder.inner("tags");
         make_folder(&folder)?;
         let mut tags = Self {
             generations: VecDeque::new(),
             unwritten: Vec::new(),
             next_number: 1,
             names_dirty: false,
-            opened: Instant::now(),
+            clock: clock.clone(),
             #[cfg(test)]
             later: 0,
             log: log.clone(),
@@ -110,7 +111,7 @@ impl Tags {
         };
         for (number, path) in tags.numbered()? {
             tags.next_number = number + 1;
-            match TagFile::read(&path)? {
+            match TagFile::read(&tags.folder, &path)? {
                 Found::Whole {
                     file,
                     created,
@@ -138,7 +139,8 @@ impl Tags {
                     quarantine.keep(&name, 0, "no header of a tag file", &bytes)?;
                     warn!(log, "a tag file has no header and is not used; repeated sends of that time may be stored twice";
                         "file" => %path.display(), "bytes" => bytes.len());
-                    fs::remove_file(&path).map_err(refused("removing", &path))?;
+                    let removed = tags.folder.disk().remove(&path);
+                    removed.map_err(refused("removing", &path))?;
                 }
             }
         }
@@ -193,7 +195,7 @@ impl Tags {
             let Some(gone) = self.generations.pop_front() else {
                 return;
             };
-            if let Err(error) = fs::remove_file(&gone.file.path) {
+            if let Err(error) = self.folder.disk().remove(&gone.file.path) {
                 // Read again at the next start and forgotten then.
                 warn!(self.log, "a tag file could not be deleted";
                     "file" => %gone.file.path.display(), "reason" => %error);
@@ -237,9 +239,9 @@ impl Tags {
         self.write()
     }
 
-    /// Since the log was opened, in microseconds.
+    /// Time gone by, in microseconds.
     fn uptime(&self) -> i64 {
-        let uptime = i64::try_from(self.opened.elapsed().as_micros()).unwrap_or(i64::MAX);
+        let uptime = i64::try_from(self.clock.uptime().as_micros()).unwrap_or(i64::MAX);
         #[cfg(test)]
         let uptime = uptime + self.later;
         uptime
@@ -275,8 +277,9 @@ impl Tags {
     pub(super) fn unsynced(&mut self) -> Result<Vec<(File, PathBuf)>, LogError> {
         let mut files = Vec::new();
         if self.names_dirty {
-            let folder = File::open(&self.folder).map_err(refused("opening", &self.folder))?;
-            files.push((folder, self.folder.clone()));
+            let folder = self.folder.disk().open_folder(&self.folder);
+            let folder = folder.map_err(refused("opening", &self.folder))?;
+            files.push((folder, self.folder.to_path_buf()));
         }
         for generation in self.generations.iter().filter(|g| g.dirty) {
             let file = &generation.file;
@@ -307,7 +310,7 @@ impl Tags {
         self.generations.push_back(Generation {
             created: created.as_micros(),
             begun,
-            file: TagFile::create(path, created)?,
+            file: TagFile::create(&self.folder, path, created)?,
             dirty: true,
             entries: HashMap::new(),
             by_id: Vec::new(),
@@ -319,12 +322,12 @@ impl Tags {
 
     fn numbered(&self) -> Result<Vec<(u64, PathBuf)>, LogError> {
         let mut files = Vec::new();
-        for entry in fs::read_dir(&self.folder).map_err(refused("reading", &self.folder))? {
-            let path = entry.map_err(refused("reading", &self.folder))?.path();
-            let number = path
-                .file_name()
-                .and_then(|name| name.to_str()?.strip_suffix(".tags")?.parse().ok());
-            files.extend(number.map(|number: u64| (number, path)));
+        let names = self.folder.disk().names(&self.folder);
+        for name in names.map_err(refused("reading", &self.folder))? {
+            let number = name
+                .strip_suffix(".tags")
+                .and_then(|number| number.parse().ok());
+            files.extend(number.map(|number: u64| (number, self.folder.join(&name))));
         }
         files.sort_unstable();
         Ok(files)

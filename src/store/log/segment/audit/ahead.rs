@@ -3,7 +3,6 @@
 //! Entries are dealt out in batches, to one thread after the other; the walk takes the batches in the same order, so it meets the
 //! entries as they stand in the file. Each thread is at most a few batches ahead, which bounds the memory.
 
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, Scope, available_parallelism};

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::super::super::LogError;
+use super::super::super::disk::Folder;
 use super::super::files::{Part, io_error, part_path};
 use super::super::floors as floors_file;
 use super::super::rooms::{Figures, Postings, RoomsFile};
@@ -27,7 +28,7 @@ pub(super) fn postings(
         return Ok(());
     }
     audit.checked(Check::Postings);
-    let Some(file) = RoomsFile::open(folder, first_id)? else {
+    let Some(file) = RoomsFile::open(&Folder::real(folder), first_id)? else {
         audit.fault(
             Check::Postings,
             &path,
@@ -92,7 +93,7 @@ pub(super) fn floors(folder: &Path, audit: &mut Audit) {
         return;
     }
     audit.checked(Check::Floors);
-    if let Err(why) = floors_file::read(folder) {
+    if let Err(why) = floors_file::read(&Folder::real(folder)) {
         audit.fault(Check::Floors, &path, 0, None, why);
     }
 }
@@ -104,7 +105,7 @@ pub(super) fn room_table(folder: &Path, audit: &mut Audit, carried: &Carried) {
         return;
     }
     audit.checked(Check::RoomTable);
-    let table = match rooms_table::read(folder) {
+    let table = match rooms_table::read(&Folder::real(folder)) {
         Ok(table) => table,
         Err(why) => return audit.fault(Check::RoomTable, &path, 0, None, why),
     };

@@ -1,6 +1,5 @@
 //! One entry on its way through a segment: against the entry before it, its line, its room, and what it removed.
 
-use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use super::super::super::LogError;

@@ -17,6 +17,7 @@ use std::path::Path;
 use hashbrown::HashMap;
 
 use super::super::LogError;
+use super::super::disk::Folder;
 use super::files::{Part, io_error, parse_name};
 use super::shared::Segment;
 use crate::edge::wire::names::RoomName;
@@ -72,9 +73,16 @@ pub(crate) fn audit(
     let mut done = 0;
     for (n, first) in firsts.iter().enumerate() {
         let last = n + 1 == firsts.len();
-        walk::segment(folder, *first, last, &mut audit, &mut carried, |bytes| {
-            progress(done + bytes, total);
-        })?;
+        walk::segment(
+            &Folder::real(folder),
+            *first,
+            last,
+            &mut audit,
+            &mut carried,
+            |bytes| {
+                progress(done + bytes, total);
+            },
+        )?;
         done += index_bytes(*first);
         progress(done, total);
     }

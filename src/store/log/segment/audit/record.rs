@@ -1,10 +1,8 @@
 //! One record: its entry against its line, its hash, and what removal has to have done to it.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-
 use hashbrown::HashMap;
 
+use super::super::super::disk::File;
 use super::super::super::stored::{REMOVED_FILL, REMOVED_SALT};
 use super::super::index::{Entry, room_hash};
 use super::super::text::{Line, is_whole};

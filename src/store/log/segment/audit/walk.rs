@@ -1,10 +1,9 @@
 //! One segment from its beginning to its end: headers, then group by group the entries, their lines and the link.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::super::super::LogError;
+use super::super::super::disk::{File, Folder};
 use super::super::super::stored::chain_link;
 use super::super::bytes::HEADER_BYTES;
 use super::super::chain::{ChainHeader, LINK_BYTES, Link};
@@ -20,7 +19,7 @@ use super::{Audit, Carried, Check, derived};
 const PROGRESS_ENTRIES: u32 = 4096;
 
 pub(super) struct Walk<'a> {
-    pub(super) folder: &'a Path,
+    pub(super) folder: &'a Folder,
     pub(super) first_id: u64,
     pub(super) files: &'a Files,
     pub(super) paths: [PathBuf; 3],
@@ -39,7 +38,7 @@ pub(super) struct Walk<'a> {
 
 /// Checks the segment that begins with `first_id`; `last` says that it is the active one.
 pub(super) fn segment(
-    folder: &Path,
+    folder: &Folder,
     first_id: u64,
     last: bool,
     audit: &mut Audit,
@@ -67,8 +66,7 @@ pub(super) fn segment(
         Err(error) => return Err(error),
     };
     // The chain first: beside a running server, what it names is in the other two by then.
-    let length =
-        |file: &File, path: &Path| Ok(file.metadata().map_err(io_error("read", path))?.len());
+    let length = |file: &File, path: &Path| file.length().map_err(io_error("read", path));
     let links = Blocks::new(length(&files.chain, &paths[2])?, LINK_BYTES);
     let count = Blocks::new(length(&files.index, &paths[1])?, ENTRY_BYTES).count;
     let text_bytes = length(&files.text, &paths[0])?;

@@ -1,9 +1,9 @@
 //! Readers beside the writer, and a disk that refuses.
 
-use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::super::super::disk::{Folder, Open};
 use super::super::super::{EventKind, LogReader, PageQuery, RoomRetention};
 use super::super::files::{Files, Part, part_path};
 use super::super::{SegmentOptions, Segments};
@@ -108,13 +108,13 @@ fn after_a_failed_write_the_next_append_goes_on() {
     let good = Arc::clone(&segments.files);
     for refused in [Part::Text, Part::Index, Part::Chain] {
         // A file opened to read refuses the write like a full disk does.
-        let open = |part| match part == refused {
-            true => File::open(path(part)).unwrap(),
-            false => File::options()
-                .read(true)
-                .write(true)
-                .open(path(part))
-                .unwrap(),
+        let open = |part| {
+            let how = if part == refused {
+                Open::Read
+            } else {
+                Open::Write
+            };
+            Folder::real(folder.path()).open(&path(part), how).unwrap()
         };
         segments.files = Arc::new(Files {
             text: open(Part::Text),
