@@ -152,8 +152,11 @@ impl EmbeddedLog {
     #[allow(unused_variables, clippy::unused_self)]
     fn step(&mut self, name: &'static str) {
         #[cfg(test)]
-        if let Some(watch) = &mut self.hooks.watch {
-            watch(name);
+        {
+            self.syncer.work_beside();
+            if let Some(watch) = &mut self.hooks.watch {
+                watch(name);
+            }
         }
     }
 }

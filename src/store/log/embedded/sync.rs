@@ -59,6 +59,7 @@ enum Hands {
     #[cfg(test)]
     Inline {
         work: Option<SyncWork>,
+        report: Option<Result<u64, LogError>>,
         now: std::sync::Arc<dyn Fn() -> bool + Send + Sync>,
     },
 }
@@ -108,9 +109,24 @@ impl Hands {
                 Err(TryRecvError::Disconnected) => Err(thread_gone()),
             },
             #[cfg(test)]
-            Self::Inline { work, now } if wait || now() => Ok(work.take().map(SyncWork::run)),
-            #[cfg(test)]
-            Self::Inline { .. } => Ok(None),
+            Self::Inline { .. } => {
+                self.work_beside(wait);
+                let Self::Inline { report, .. } = self else {
+                    return Ok(None);
+                };
+                Ok(report.take())
+            }
+        }
+    }
+
+    /// Does the round under way, if now is when the thread would have done it, or `must` have.
+    #[cfg(test)]
+    fn work_beside(&mut self, must: bool) {
+        if let Self::Inline { work, report, now } = self
+            && work.is_some()
+            && (must || now())
+        {
+            *report = work.take().map(SyncWork::run);
         }
     }
 
@@ -135,6 +151,7 @@ impl Syncer {
             #[cfg(test)]
             Background::Inline(now) => Hands::Inline {
                 work: None,
+                report: None,
                 now: std::sync::Arc::clone(now),
             },
         };
@@ -168,6 +185,12 @@ impl Syncer {
     /// Waits for the round under way.
     pub(super) fn wait(&mut self) -> Result<(), LogError> {
         self.take_report(true)
+    }
+
+    /// As if the thread came to work just now.
+    #[cfg(test)]
+    pub(super) fn work_beside(&mut self) {
+        self.hands.work_beside(false);
     }
 
     fn take_report(&mut self, wait: bool) -> Result<(), LogError> {
