@@ -378,6 +378,7 @@ impl World {
                 body: body.into(),
                 fate: Fate::Waiting,
                 removal: Removal::No,
+                removal_is_owed: false,
                 time: Timestamp::default(),
                 answered: Duration::ZERO,
                 sure: false,
@@ -499,7 +500,8 @@ impl World {
             };
             self.model.give(event.id, number)?;
         }
-        let answers = committed.answers.iter().chain(&committed.batch.removals);
+        // Those of removals first: another one in the same group does not find it any more.
+        let answers = committed.batch.removals.iter().chain(&*committed.answers);
         for answer in answers {
             self.hear_answer(life, answer)?;
         }
@@ -537,8 +539,11 @@ impl World {
                 Ok(())
             }
             (Asked::Conflict, Err(Refused::TagConflict | Refused::Unavailable(_)))
-            | (Asked::RemoveForeign(_), Err(_))
-            | (Asked::Remove(_), Err(Refused::Unavailable(_))) => Ok(()),
+            | (Asked::RemoveForeign(_), Err(_)) => Ok(()),
+            (Asked::Remove(number), Err(Refused::Unavailable(_))) => {
+                self.model.messages[number].removal_is_owed = true;
+                Ok(())
+            }
             (Asked::Remove(number), Ok(_)) => {
                 let message = &mut self.model.messages[number];
                 message.removal = Removal::Done;
@@ -547,13 +552,20 @@ impl World {
                 Ok(())
             }
             (Asked::Remove(number), Err(Refused::NotFound | Refused::Forbidden)) => {
+                let others = |asked: &Asked| matches!(asked, Asked::Remove(n) if *n == number);
+                let is_owed = life.asked.values().any(others);
                 let message = &self.model.messages[number];
                 let Fate::Stored(id) = message.fate else {
                     return Ok(());
                 };
                 let gone = message.expired
-                    || message.removal != Removal::Maybe
+                    || message.removal == Removal::Done
+                    || message.removal_is_owed
                     || self.model.may_have_expired(message, id);
+                let message = &mut self.model.messages[number];
+                if message.removal == Removal::Maybe && !message.removal_is_owed && !is_owed {
+                    message.removal = Removal::No;
+                }
                 ensure!(
                     gone || self.is_troubled,
                     "message {number} is not found: {answer:?}"
@@ -581,7 +593,8 @@ impl World {
                 message.fate = Fate::Stored(done.id);
                 message.time = done.time;
                 message.answered = now;
-                message.tag_known = message.tag.is_some();
+                // What is opened again after a clock was set ahead counts as so much older.
+                message.tag_known = message.tag.is_some() && !self.clock_was_set;
                 message.sure = self.options.durability == Durability::Always;
             }
         }

@@ -41,6 +41,8 @@ pub(super) struct Message {
     pub(super) body: Bytes,
     pub(super) fate: Fate,
     pub(super) removal: Removal,
+    /// It was asked for and refused, and may be carried out all the same.
+    pub(super) removal_is_owed: bool,
     pub(super) time: Timestamp,
     /// By the clock that nobody sets.
     pub(super) answered: Duration,
@@ -269,6 +271,7 @@ impl Model {
                     );
                     if when != When::Running {
                         message.removal = Removal::No;
+                        message.removal_is_owed = false;
                     }
                     if !is_waiting {
                         (message.fate, message.time) = (Fate::Stored(id), time);
@@ -283,11 +286,11 @@ impl Model {
                         "message {number} with id {id} is gone; it is {message:?}"
                     );
                     let message = &mut self.messages[number];
-                    if message.removal == Removal::Maybe {
+                    if message.removal == Removal::Maybe && !expired && !may_be_lost {
                         message.removal = Removal::Done;
                     } else if may_be_lost && !expired {
                         message.fate = Fate::Absent;
-                    } else if message.removal == Removal::No {
+                    } else if message.removal != Removal::Done {
                         message.expired = true;
                     }
                 }

@@ -119,7 +119,10 @@ impl World {
         let days = self.dice.one_of(&[-30, -3, -1, 1, 3, 30]);
         self.note_time();
         self.wall.fetch_add(days * DAY_MICROS, Ordering::Relaxed);
-        self.clock_was_set |= days > 0;
+        if days > 0 {
+            self.clock_was_set = true;
+            self.model.forget_tags();
+        }
         self.note_time();
         self.tell(|| format!("the clock is set by {days} days"));
     }
@@ -233,10 +236,7 @@ impl World {
     }
 
     fn settle(&mut self, store: &EmbeddedLog) -> Result<(), String> {
-        if self.clock_was_set {
-            self.model.forget_tags();
-            self.clock_was_set = false;
-        }
+        self.clock_was_set = false;
         self.note_time();
         // Nothing fails while it is only looked.
         let reader = store.reader();

@@ -1,6 +1,6 @@
 //! Opening: locks, reads the journal, lets the segments check themselves, completes them from the journal, begins anew.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use slog::{Logger, error, info, warn};
@@ -65,7 +65,12 @@ pub(super) fn open(
 
     let mut tags = Tags::open(&folder, &clock, &quarantine, &log)?;
     let marker = Marker::open(&folder, &quarantine, &log)?;
-    let tags_found = tags.complete(&journal_tags(&scans))?;
+    let tags_there = journal_tags(&scans);
+    let ids_tagged: HashSet<u64> = tags_there.iter().map(|tag| tag.id).collect();
+    let tags_lost = tags.forget_lost(ids_there.first, |id| {
+        Ok(ids_tagged.contains(&id) || segments.has_had(id)?)
+    })?;
+    let tags_found = tags.complete(&tags_there)?;
     for id in &removals {
         tags.redact(*id)?;
     }
@@ -94,7 +99,7 @@ pub(super) fn open(
     let reader: Arc<dyn LogReader> = segments.reader();
     info!(log, "the log is open"; "newest_id" => segments.newest_id(), "next_id" => next_id,
         "group" => newest.number, "rooms" => segments.rooms_len(), "tags" => tags.len(),
-        "groups_completed" => applied, "removals_repeated" => removals.len(), "tags_completed" => tags_found,
+        "groups_completed" => applied, "removals_repeated" => removals.len(), "tags_completed" => tags_found, "tags_of_lost_messages" => tags_lost,
         "milliseconds" => clock.uptime().saturating_sub(began).as_millis() as u64);
     Ok(EmbeddedLog {
         reader,

@@ -182,6 +182,16 @@ impl Segments {
         opened.map_or(Ok(None), |opened| opened.record(&located.entry).map(Some))
     }
 
+    /// Whether there is a record with this id, or retention may have deleted it.
+    pub(crate) fn has_had(&self, id: u64) -> Result<bool, LogError> {
+        let oldest = {
+            let state = self.shared.read();
+            let sealed = state.sealed.first().map(|segment| segment.first_id);
+            sealed.unwrap_or(self.active.first_id)
+        };
+        Ok(id < oldest || self.locate(id)?.is_some())
+    }
+
     /// The place of an id, as the writer knows it.
     fn locate(&self, id: u64) -> Result<Option<Located>, LogError> {
         let segment = if id >= self.active.first_id {

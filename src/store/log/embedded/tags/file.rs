@@ -117,6 +117,13 @@ impl TagFile {
             .map_err(refused("overwriting", &self.path))
     }
 
+    /// Makes an entry one that is passed over.
+    pub(super) fn erase(&mut self, number: u32) -> Result<(), LogError> {
+        self.file
+            .write_all_at(&[0; ENTRY_BYTES], place(number))
+            .map_err(refused("overwriting", &self.path))
+    }
+
     pub(super) fn sync(&self) -> Result<(), LogError> {
         self.file.sync_data().map_err(sync_failed(&self.path))
     }

@@ -150,8 +150,9 @@ impl Tags {
     /// Takes what the journal has (rising ids) and the files lack, as far as it is within the window before the newest.
     /// Returns how many.
     pub(super) fn complete(&mut self, journal: &[Tagged]) -> Result<usize, LogError> {
-        let newest = journal.iter().map(|tag| tag.time.as_micros()).max();
-        let newest = newest.unwrap_or(0);
+        // By the newest record, not the latest time: what stands there from before the clock was set back is not newer.
+        let newest = journal.iter().max_by_key(|tag| tag.id);
+        let newest = newest.map_or(0, |tag| tag.time.as_micros());
         let mut missing: HashMap<u64, Tagged> = HashMap::new();
         for tag in journal {
             let fresh = tag.time.as_micros() + WINDOW_MICROS >= newest;
@@ -169,6 +170,30 @@ impl Tags {
             self.write()?;
         }
         Ok(missing.len())
+    }
+
+    /// Forgets the tags of records from id `first` on that are not in the log: a power cut took a message that was not synced and left
+    /// its tag. Whoever sends it again must not be told that it is there. Returns how many.
+    pub(super) fn forget_lost(
+        &mut self,
+        first: u64,
+        mut is_there: impl FnMut(u64) -> Result<bool, LogError>,
+    ) -> Result<usize, LogError> {
+        let mut lost = 0;
+        for generation in &mut self.generations {
+            for (id, key, number) in generation.by_id.iter().filter(|(id, ..)| *id >= first) {
+                if is_there(*id)? {
+                    continue;
+                }
+                generation.file.erase(*number)?;
+                generation.dirty = true;
+                if generation.entries.get(key).is_some_and(|tag| tag.id == *id) {
+                    generation.entries.remove(key);
+                }
+                lost += 1;
+            }
+        }
+        Ok(lost)
     }
 
     /// Tags remembered.
