@@ -14,7 +14,8 @@ use slog::{Logger, debug, error};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::hub::session::{Accepted, SessionSupervisor};
-use crate::ops::sys;
+use crate::ops::supervise::whatever_happens;
+use crate::ops::{panic_at, sys};
 
 /// Connections that the kernel keeps until they are accepted.
 const BACKLOG: i32 = 4096;
@@ -89,7 +90,11 @@ pub async fn accept(
         // Some at a time, so that those who are here already get their turns.
         for _ in 0..ACCEPTS_MAX {
             match ready.get_inner().accept() {
-                Ok((stream, peer)) => take(stream.into(), peer),
+                // A panic costs this connection; nobody would be let in any more if it ended the loop.
+                Ok((stream, peer)) => whatever_happens(|| {
+                    let _place = panic_at::place("listener/take");
+                    take(stream.into(), peer);
+                }),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready.clear_ready();
                     break;

@@ -14,6 +14,8 @@ use crate::edge::wire::escape::{escape_into, unescape_stored};
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
 use crate::edge::wire::names::{RoomName, Tag};
+use crate::ops::again;
+use crate::ops::panic_at;
 use crate::store::log::{Event, EventKind};
 
 use super::client::{BodiesDecoded, ClientAddr, LinesReady, PageFor, PageRead, write_page_line};
@@ -64,7 +66,15 @@ impl Actor for Codec {
 }
 
 impl Supervised for Codec {
-    fn restarting(&mut self, _: &mut Context<Self>) {
+    fn restarting(&mut self, ctx: &mut Context<Self>) {
+        let _place = panic_at::place("codec/restarting");
+        self.answer_as_failed();
+        again::handle_again(self, ctx);
+    }
+}
+
+impl Codec {
+    fn answer_as_failed(&mut self) {
         match self.current.take() {
             Some(Job::Blocks {
                 room,
@@ -118,6 +128,9 @@ impl Handler<EncodeBlocks> for Codec {
     type Result = ();
 
     fn handle(&mut self, ask: EncodeBlocks, _: &mut Context<Self>) {
+        let ask = again::keep(self, ask);
+        let _place = panic_at::place("codec/EncodeBlocks");
+        let ask = ask.take();
         self.current = Some(Job::Blocks {
             room: ask.room.clone(),
             reader: ask.reader.clone(),
@@ -153,6 +166,9 @@ impl Handler<EncodePage> for Codec {
     type Result = ();
 
     fn handle(&mut self, ask: EncodePage, _: &mut Context<Self>) {
+        let ask = again::keep(self, ask);
+        let _place = panic_at::place("codec/EncodePage");
+        let ask = ask.take();
         self.current = Some(Job::Page {
             client: ask.client.clone(),
             page: ask.page.clone(),
@@ -183,6 +199,9 @@ impl Handler<EncodeEvent> for Codec {
     type Result = ();
 
     fn handle(&mut self, ask: EncodeEvent, _: &mut Context<Self>) {
+        let ask = again::keep(self, ask);
+        let _place = panic_at::place("codec/EncodeEvent");
+        let ask = ask.take();
         let (client, ticket, tag) = (ask.client.clone(), ask.ticket, ask.tag.clone());
         self.current = Some(Job::Event {
             client,
@@ -232,6 +251,9 @@ impl Handler<DecodeBodies> for Codec {
     type Result = ();
 
     fn handle(&mut self, ask: DecodeBodies, _: &mut Context<Self>) {
+        let ask = again::keep(self, ask);
+        let _place = panic_at::place("codec/DecodeBodies");
+        let ask = ask.take();
         self.current = Some(Job::Bodies {
             client: ask.client.clone(),
             count: ask.bodies.len(),

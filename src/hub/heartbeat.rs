@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix::{Actor, AsyncContext, Context, Supervised};
 use slog::{Logger, debug, info};
 
+use crate::ops::panic_at;
 use crate::ops::sys;
 
 use super::rules::beat::{BeatLimits, Verdict, Vitals, judge};
@@ -48,6 +49,7 @@ impl Heartbeat {
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
+        let _place = panic_at::place("heartbeat/tick");
         let (now, limits) = (self.shard.now(), self.limits());
         // Other shards make room in the log's queue too; nobody may wait for that longer than a tick.
         self.shard.wake_waiting();
@@ -141,11 +143,16 @@ impl Actor for Heartbeat {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        let _place = panic_at::place("heartbeat/started");
         ctx.run_later(self.pause(), Self::tick);
     }
 }
 
-impl Supervised for Heartbeat {}
+impl Supervised for Heartbeat {
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        let _place = panic_at::place("heartbeat/restarting");
+    }
+}
 
 /// Makes this actor panic, to show that it is survived.
 #[cfg(feature = "fault-injection")]

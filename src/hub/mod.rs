@@ -6,6 +6,7 @@
 //! them.
 
 pub mod addresses;
+mod ask;
 pub mod auth;
 pub mod client;
 pub mod codec;
@@ -20,7 +21,6 @@ pub mod log;
 pub mod log_queue;
 pub mod messages;
 pub mod page_slots;
-mod panic_at;
 pub mod registry;
 pub mod room;
 pub mod rules;

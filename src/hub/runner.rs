@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use slog::error;
 
 use crate::edge::poller::Poller;
+use crate::ops::panic_at;
 use crate::ops::supervise::GiveUp;
 
 use super::light;
@@ -42,6 +43,7 @@ pub async fn run(shard: Rc<Shard>, mut poller: Poller, give_up: GiveUp) {
 
 /// Gives some turns; ready if there are more to give.
 fn step(shard: &Rc<Shard>, poller: &mut Poller, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+    panic_at::point("fatal/runner");
     let turns = shard.turns();
     turns.begin();
     loop {

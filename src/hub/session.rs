@@ -12,7 +12,9 @@ use actix::{
 };
 use slog::{Logger, debug, error, info, warn};
 
+use crate::ops::again;
 use crate::ops::config::lists;
+use crate::ops::panic_at;
 
 use super::auth::{AccountLeft, AccountsReported, AuthSupervisor, Granted, LogInResult};
 use super::client::Client;
@@ -60,8 +62,13 @@ impl Actor for SessionSupervisor {
     type Context = Context<Self>;
 }
 
-// The registry is the shard's and outlives this actor.
-impl Supervised for SessionSupervisor {}
+impl Supervised for SessionSupervisor {
+    fn restarting(&mut self, ctx: &mut Context<Self>) {
+        let _place = panic_at::place("sessions/restarting");
+        // The seats are the shard's and outlive this actor.
+        again::handle_again(self, ctx);
+    }
+}
 
 /// Tells the shard who else there is; before anything else.
 #[derive(Message)]
@@ -72,15 +79,19 @@ impl Handler<Connect> for SessionSupervisor {
     type Result = ();
 
     fn handle(&mut self, connect: Connect, _: &mut Context<Self>) {
-        self.shard.connect(connect.0);
+        let connect = again::keep(self, connect);
+        let _place = panic_at::place("sessions/Connect");
+        self.shard.connect(connect.take().0);
     }
 }
 
 impl Handler<UseConfig> for SessionSupervisor {
     type Result = ();
 
-    fn handle(&mut self, UseConfig(config): UseConfig, _: &mut Context<Self>) {
-        self.shard.set_config(config);
+    fn handle(&mut self, ask: UseConfig, _: &mut Context<Self>) {
+        let ask = again::keep(self, ask);
+        let _place = panic_at::place("sessions/UseConfig");
+        self.shard.set_config(ask.0.clone());
         self.shard.each_seat(|seat| seat.leave_new_config());
     }
 }
@@ -94,7 +105,9 @@ impl Handler<UseTls> for SessionSupervisor {
     type Result = ();
 
     fn handle(&mut self, offer: UseTls, _: &mut Context<Self>) {
-        self.shard.use_tls(offer.0);
+        let offer = again::keep(self, offer);
+        let _place = panic_at::place("sessions/UseTls");
+        self.shard.use_tls(offer.0.clone());
     }
 }
 
@@ -112,6 +125,9 @@ impl Handler<Accepted> for SessionSupervisor {
     type Result = ();
 
     fn handle(&mut self, accepted: Accepted, _: &mut Context<Self>) {
+        let accepted = again::keep(self, accepted);
+        let _place = panic_at::place("sessions/Accepted");
+        let accepted = accepted.take();
         if self.is_stopping {
             return;
         }
@@ -174,12 +190,15 @@ pub struct Deliver<M> {
 
 impl<M> Handler<Deliver<M>> for SessionSupervisor
 where
-    M: Message<Result = ()>,
+    M: Message<Result = ()> + 'static,
     Client: Handler<M>,
 {
     type Result = ();
 
-    fn handle(&mut self, Deliver { client, message }: Deliver<M>, _: &mut Context<Self>) {
+    fn handle(&mut self, deliver: Deliver<M>, _: &mut Context<Self>) {
+        let deliver = again::keep(self, deliver);
+        let _place = panic_at::place("sessions/Deliver");
+        let Deliver { client, message } = deliver.take();
         self.shard.deliver(client, message);
     }
 }
@@ -198,6 +217,9 @@ impl Handler<LogInDecided> for SessionSupervisor {
     type Result = ();
 
     fn handle(&mut self, decided: LogInDecided, _: &mut Context<Self>) {
+        let decided = again::keep(self, decided);
+        let _place = panic_at::place("sessions/LogInDecided");
+        let decided = decided.take();
         match (self.shard.find(decided.client), decided.result) {
             (Some(seat), result) => {
                 match &result {
@@ -235,6 +257,8 @@ impl Handler<AccountChanged> for SessionSupervisor {
     type Result = ();
 
     fn handle(&mut self, changed: AccountChanged, _: &mut Context<Self>) {
+        let changed = again::keep(self, changed);
+        let _place = panic_at::place("sessions/AccountChanged");
         self.shard.accounts.forget(&changed.account);
         self.shard.each_seat(|seat| {
             // The names of original clients travel as they come; the gate looks at each.
@@ -295,6 +319,9 @@ impl Handler<ClientEnded> for SessionSupervisor {
     type Result = ();
 
     fn handle(&mut self, ended: ClientEnded, _: &mut Context<Self>) {
+        let ended = again::keep(self, ended);
+        let _place = panic_at::place("sessions/ClientEnded");
+        let ended = ended.take();
         self.connections.leave();
         let user = ended
             .identity
@@ -334,6 +361,8 @@ impl Handler<ReportAccounts> for SessionSupervisor {
     type Result = ();
 
     fn handle(&mut self, ask: ReportAccounts, _: &mut Context<Self>) {
+        let ask = again::keep(self, ask);
+        let _place = panic_at::place("sessions/ReportAccounts");
         let (mut guests, mut accounts): (Vec<(Arc<str>, IpAddr)>, Vec<_>) = Default::default();
         self.shard.each_seat(|seat| {
             // The names of original clients are not entered: they travel as they come.
@@ -371,6 +400,7 @@ impl Handler<SendHome> for SessionSupervisor {
     type Result = ResponseActFuture<Self, usize>;
 
     fn handle(&mut self, order: SendHome, _: &mut Context<Self>) -> Self::Result {
+        let _place = panic_at::place("sessions/SendHome");
         self.is_stopping = true;
         self.shard.each_seat(|seat| {
             let seconds = rand::random_range(1..=RESTART_SPREAD_SECONDS);

@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use crate::hub::connections::ConnectionCount;
 
-use super::sys;
+use super::supervise::whatever_happens;
+use super::{panic_at, sys};
 
 /// How often is looked.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -104,12 +105,16 @@ pub(super) fn start(connections: Arc<ConnectionCount>) -> io::Result<Tidying> {
     let mut rule = Rule::default();
     let look = move || {
         while ended.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
-            let resident = resident_bytes().unwrap_or(0);
-            if rule.look(connections.turnover(), resident) {
-                let began = Instant::now();
-                sys::give_memory_back();
-                rule.note(began.elapsed(), resident_bytes().unwrap_or(resident));
-            }
+            // A panic is told in the log, and costs this look alone.
+            whatever_happens(|| {
+                let _place = panic_at::place("memory/look");
+                let resident = resident_bytes().unwrap_or(0);
+                if rule.look(connections.turnover(), resident) {
+                    let began = Instant::now();
+                    sys::give_memory_back();
+                    rule.note(began.elapsed(), resident_bytes().unwrap_or(resident));
+                }
+            });
         }
     };
     thread::Builder::new().name("memory".into()).spawn(look)?;

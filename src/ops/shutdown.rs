@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use actix::{Addr, MailboxError};
 use actix_rt::Arbiter;
 use slog::{Logger, error, info, warn};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::hub::log::CloseLog;
+use crate::hub::log::{CloseLog, MessageLog};
 use crate::hub::session::SendHome;
 
 use super::boot::Running;
@@ -60,7 +61,16 @@ pub(super) async fn stop(log: &Logger, running: Running, deadline: Duration) -> 
     let leaving: Vec<_> = running
         .sessions
         .iter()
-        .map(|sessions| sessions.send(order))
+        .map(|sessions| {
+            let sent = sessions.send(order);
+            async move {
+                match sent.await {
+                    // It panicked over the order, and is there again.
+                    Err(MailboxError::Closed) if sessions.connected() => sessions.send(order).await,
+                    left => left,
+                }
+            }
+        })
         .collect();
     let mut stayed = 0;
     for sessions in leaving {
@@ -71,7 +81,7 @@ pub(super) async fn stop(log: &Logger, running: Running, deadline: Duration) -> 
     if stayed > 0 {
         warn!(log, "clients did not take their last lines in time"; "clients" => stayed);
     }
-    let closed = tokio::time::timeout(share(LOG_SHARE), running.log.send(CloseLog)).await;
+    let closed = tokio::time::timeout(share(LOG_SHARE), close(&running.log)).await;
     let result = match closed {
         Ok(Ok(Ok(()))) => Ok(()),
         Ok(Ok(Err(reason))) => Err(format!("the log was not closed: {reason}")),
@@ -86,6 +96,14 @@ pub(super) async fn stop(log: &Logger, running: Running, deadline: Duration) -> 
     join(log, threads.collect(), share(THREADS_SHARE)).await;
     info!(log, "stopped"; "clean" => result.is_ok());
     result
+}
+
+/// Closes the log; once more if it panicked over that.
+async fn close(log: &Addr<MessageLog>) -> Result<Result<(), String>, MailboxError> {
+    match log.send(CloseLog).await {
+        Err(MailboxError::Closed) if log.connected() => log.send(CloseLog).await,
+        closed => closed,
+    }
 }
 
 async fn join(log: &Logger, threads: Vec<Arbiter>, deadline: Duration) {

@@ -18,6 +18,9 @@ use slog::{Logger, crit, error};
 /// Messages that a supervised actor's mailbox takes before `try_send` refuses; what may really pile up is bounded by the senders.
 const MAILBOX_CAPACITY: usize = 16;
 
+/// Restarts of an actor within ten seconds that are survived.
+const RESTARTS_MAX: usize = 5;
+
 /// How many panics are survived.
 #[derive(Debug, Clone, Copy)]
 pub struct RestartLimit {
@@ -29,8 +32,12 @@ pub struct RestartLimit {
 
 impl Default for RestartLimit {
     fn default() -> Self {
+        #[cfg(not(feature = "fault-injection"))]
+        let restarts_max = RESTARTS_MAX;
+        #[cfg(feature = "fault-injection")]
+        let restarts_max = super::panic_at::restarts_max().unwrap_or(RESTARTS_MAX);
         Self {
-            restarts_max: 5,
+            restarts_max,
             within: Duration::from_secs(10),
         }
     }
@@ -106,28 +113,43 @@ impl<A: Actor<Context = Context<A>> + Supervised> Future for PanicSupervisor<A> 
 impl<A: Actor<Context = Context<A>> + Supervised> PanicSupervisor<A> {
     /// Returns whether the actor goes on.
     fn restart(&mut self, panic: &(dyn std::any::Any + Send)) -> bool {
+        let mut goes_on = self.count(panic);
+        while goes_on {
+            // `restarting` is the actor's own code and may panic too: that is one more, and it is begun again.
+            let restarted = std::panic::catch_unwind(AssertUnwindSafe(|| {
+                self.running.as_mut().is_some_and(ContextFut::restart)
+            }));
+            match restarted {
+                Ok(true) => return true,
+                Ok(false) => break,
+                Err(panic) => goes_on = self.count(&*panic),
+            }
+        }
+        crit!(self.log, "actor given up after too many panics"; "actor" => self.name);
+        if let Some(give_up) = self.give_up.take() {
+            give_up();
+        }
+        let ended = self.running.take();
+        whatever_happens(|| drop(ended));
+        false
+    }
+
+    /// Counts a panic; returns whether it may be survived.
+    fn count(&mut self, panic: &(dyn std::any::Any + Send)) -> bool {
         let now = Instant::now();
         self.panics
             .retain(|at| now.duration_since(*at) < self.limit.within);
         self.panics.push(now);
         error!(self.log, "actor panicked"; "actor" => self.name, "reason" => panic_text(panic),
             "panics" => self.panics.len());
-        // `restarting` is the actor's own code and may panic again.
-        let goes_on = self.panics.len() <= self.limit.restarts_max
-            && std::panic::catch_unwind(AssertUnwindSafe(|| {
-                self.running.as_mut().is_some_and(ContextFut::restart)
-            }))
-            .unwrap_or(false);
-        if !goes_on {
-            let ended = self.running.take();
-            let _ = std::panic::catch_unwind(AssertUnwindSafe(|| drop(ended)));
-            crit!(self.log, "actor given up after too many panics"; "actor" => self.name);
-            if let Some(give_up) = self.give_up.take() {
-                give_up();
-            }
-        }
-        goes_on
+        self.panics.len() <= self.limit.restarts_max
     }
+}
+
+/// Does a step that those behind it must not depend on: the end of an actor tells several others, each of which has to hear of it though
+/// telling another one panics. Works within a drop too, and while a panic unwinds.
+pub fn whatever_happens(step: impl FnOnce()) {
+    let _ = std::panic::catch_unwind(AssertUnwindSafe(step));
 }
 
 /// What a panic said.

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use crate::edge::listener;
 use crate::edge::wire::legacy::{AUTH_REQUEST, AUTH1};
 use crate::ops::config::lists;
+use crate::ops::panic_at;
 
 use super::InForce;
 use super::gate::{AuthAsked, Gate, MessageComes};
@@ -32,6 +33,7 @@ pub(super) async fn auth(listener: StdListener, config: InForce, gate: Addr<Gate
         let (gate, log) = (gate.clone(), log.clone());
         let deadline = config.borrow().auth.deadline;
         actix_rt::spawn(async move {
+            let _place = panic_at::place("doors/auth");
             match timeout(deadline, take_auth_request(stream)).await {
                 Ok(Ok(())) => gate.do_send(AuthAsked { address }),
                 Ok(Err(why)) => {

@@ -4,10 +4,12 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Supervised};
+use futures::FutureExt;
 use slog::{Logger, debug, info, warn};
 use tokio::net::TcpStream;
 
@@ -15,7 +17,9 @@ use crate::hub::legacy::session::{NotStarted, StartLegacy, Started};
 use crate::hub::legacy::{LogInPinged, Said, SessionOver};
 use crate::hub::messages::UseConfig;
 use crate::hub::session::SessionSupervisor;
+use crate::ops::again;
 use crate::ops::config::Config;
+use crate::ops::panic_at;
 
 use super::InForce;
 use super::calls::{self, CallError};
@@ -103,7 +107,10 @@ impl Gate {
         self.callbacks.insert(address, callback);
         let (config, gate) = (self.config.borrow().clone(), ctx.address());
         actix_rt::spawn(async move {
-            let result = let_in(address, &config, &home, &gate).await;
+            let let_in = AssertUnwindSafe(let_in(address, &config, &home, &gate));
+            // However it ended: its address could never log in again otherwise.
+            let result = let_in.catch_unwind().await;
+            let result = result.unwrap_or(Err(LogInFailed::Lost));
             gate.do_send(CalledBack {
                 address,
                 result,
@@ -134,26 +141,34 @@ async fn let_in(
     home: &Addr<SessionSupervisor>,
     gate: &Addr<Gate>,
 ) -> Result<Started, LogInFailed> {
+    let _place = panic_at::place("gate/let-in");
     let to = (address, config.legacy.callback_port).into();
     let end = Instant::now() + config.auth.deadline;
-    let callback = loop {
-        match calls::connect(to).await {
-            Ok(stream) => break stream,
+    loop {
+        let callback = match calls::connect(to).await {
+            Ok(stream) => stream,
             Err(why) if Instant::now() >= end => return Err(LogInFailed::NoCallback(why)),
-            Err(_) => tokio::time::sleep(CALLBACK_PAUSE).await,
+            Err(_) => {
+                tokio::time::sleep(CALLBACK_PAUSE).await;
+                continue;
+            }
+        };
+        let callback = callback.into_std().map_err(|error| {
+            let error = NotStarted::Callback(error.to_string());
+            LogInFailed::NotStarted(error)
+        })?;
+        let start = StartLegacy {
+            address,
+            callback,
+            gate: gate.clone().recipient(),
+        };
+        match home.send(start).await {
+            Ok(started) => return started.map_err(LogInFailed::NotStarted),
+            Err(_) if Instant::now() >= end || !home.connected() => return Err(LogInFailed::Lost),
+            // It panicked, and is there again.
+            Err(_) => {}
         }
-    };
-    let callback = callback.into_std().map_err(|error| {
-        let error = NotStarted::Callback(error.to_string());
-        LogInFailed::NotStarted(error)
-    })?;
-    let start = StartLegacy {
-        address,
-        callback,
-        gate: gate.clone().recipient(),
-    };
-    let started = home.send(start).await.map_err(|_| LogInFailed::Lost)?;
-    started.map_err(LogInFailed::NotStarted)
+    }
 }
 
 /// Why a log-in came to nothing.
@@ -171,7 +186,9 @@ impl Actor for Gate {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        let _place = panic_at::place("gate/started");
         ctx.run_interval(SWEEP, |gate, _| {
+            let _place = panic_at::place("gate/sweep");
             for (address, half) in gate.halves.sweep(Instant::now()) {
                 info!(gate.log, "log-in not completed within auth.deadline";
                     "peer" => %address, "only" => ?half);
@@ -181,7 +198,8 @@ impl Actor for Gate {
 }
 
 impl Supervised for Gate {
-    fn restarting(&mut self, _: &mut Context<Self>) {
+    fn restarting(&mut self, ctx: &mut Context<Self>) {
+        let _place = panic_at::place("gate/restarting");
         // Calls go on by themselves, and their clients may have their `Authed` already: what they say, and were thanked for, waits for the
         // call's end as before. Only a call of which nothing will be heard any more is forgotten.
         self.callbacks
@@ -193,13 +211,17 @@ impl Supervised for Gate {
         self.inboxes
             .retain(|address, _| sessions.contains_key(address) || callbacks.contains_key(address));
         warn!(self.log, "gate starts anew"; "clients" => self.sessions.len());
+        again::handle_again(self, ctx);
     }
 }
 
 impl Handler<UseConfig> for Gate {
     type Result = ();
 
-    fn handle(&mut self, UseConfig(config): UseConfig, _: &mut Context<Self>) {
+    fn handle(&mut self, ask: UseConfig, _: &mut Context<Self>) {
+        let ask = again::keep(self, ask);
+        let _place = panic_at::place("gate/UseConfig");
+        let config = ask.0.clone();
         self.halves.set_deadline(config.auth.deadline);
         *self.config.borrow_mut() = config;
     }
@@ -214,6 +236,9 @@ impl Handler<LiveOn> for Gate {
     type Result = ();
 
     fn handle(&mut self, live: LiveOn, _: &mut Context<Self>) {
+        let live = again::keep(self, live);
+        let _place = panic_at::place("gate/LiveOn");
+        let live = live.take();
         self.home = Some(live.0);
     }
 }
@@ -222,6 +247,8 @@ impl Handler<LogInPinged> for Gate {
     type Result = ();
 
     fn handle(&mut self, pinged: LogInPinged, ctx: &mut Context<Self>) {
+        let pinged = again::keep(self, pinged);
+        let _place = panic_at::place("gate/LogInPinged");
         self.take_half(pinged.address.to_canonical(), Half::Ping, ctx);
     }
 }
@@ -237,6 +264,8 @@ impl Handler<AuthAsked> for Gate {
     type Result = ();
 
     fn handle(&mut self, asked: AuthAsked, ctx: &mut Context<Self>) {
+        let asked = again::keep(self, asked);
+        let _place = panic_at::place("gate/AuthAsked");
         self.take_half(asked.address, Half::AuthRequest, ctx);
     }
 }
@@ -256,6 +285,9 @@ impl Handler<CalledBack> for Gate {
     type Result = ();
 
     fn handle(&mut self, called: CalledBack, ctx: &mut Context<Self>) {
+        let called = again::keep(self, called);
+        let _place = panic_at::place("gate/CalledBack");
+        let called = called.take();
         let address = called.address;
         let callback = self.callbacks.remove(&address);
         let (early, again) = callback.map_or_else(Default::default, |it| (it.early, it.again));
@@ -280,6 +312,8 @@ impl Handler<SessionOver> for Gate {
     type Result = ();
 
     fn handle(&mut self, over: SessionOver, _: &mut Context<Self>) {
+        let over = again::keep(self, over);
+        let _place = panic_at::place("gate/SessionOver");
         let is_current = |session: &Started| session.session == over.session;
         if self.sessions.get(&over.address).is_some_and(is_current) {
             self.sessions.remove(&over.address);
@@ -300,6 +334,9 @@ impl Handler<MessageComes> for Gate {
     type Result = ();
 
     fn handle(&mut self, comes: MessageComes, ctx: &mut Context<Self>) {
+        let comes = again::keep(self, comes);
+        let _place = panic_at::place("gate/MessageComes");
+        let comes = comes.take();
         let address = comes.address;
         if !self.sessions.contains_key(&address) && !self.callbacks.contains_key(&address) {
             info!(self.log, "message refused: nobody is logged in from there"; "peer" => %address);
@@ -308,6 +345,9 @@ impl Handler<MessageComes> for Gate {
         let content_bytes_max = self.config.borrow().limits.message_bytes;
         let content_bytes_max = usize::try_from(content_bytes_max).unwrap_or(usize::MAX);
         let open_together = self.open_messages.clone();
+        if self.inboxes.get(&address).is_some_and(Inbox::is_broken) {
+            self.inboxes.remove(&address);
+        }
         let inbox = self
             .inboxes
             .entry(address)
@@ -322,6 +362,9 @@ impl Handler<MessageRead> for Gate {
     type Result = ();
 
     fn handle(&mut self, read: MessageRead, _: &mut Context<Self>) {
+        let read = again::keep(self, read);
+        let _place = panic_at::place("gate/MessageRead");
+        let read = read.take();
         let address = read.address;
         let said = match read.result {
             Ok(said) => said,

@@ -3,15 +3,17 @@
 
 use std::cell::Cell;
 use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
 use actix::{Addr, Message};
-use futures::StreamExt;
 use futures::stream::FuturesOrdered;
+use futures::{FutureExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::hub::legacy::Said;
+use crate::ops::panic_at;
 
 use super::gate::Gate;
 use super::message::{self, MessageError};
@@ -54,6 +56,11 @@ impl Inbox {
         }
     }
 
+    /// Whether nothing that it takes would be read any more.
+    pub(super) fn is_broken(&self) -> bool {
+        self.streams.is_closed()
+    }
+
     /// Takes a connection whose message may hold up to `content_bytes_max` bytes; says what stands against that.
     pub(super) fn take(
         &self,
@@ -81,21 +88,42 @@ async fn pass_on(
     counts: [OpenCount; 2],
     gate: Addr<Gate>,
 ) {
+    let counts = Counts(counts);
+    let _place = panic_at::place("inbox/pass-on");
     let mut reading = FuturesOrdered::new();
     let mut is_open = true;
     loop {
         tokio::select! {
             stream = accepted.recv(), if is_open => match stream {
-                Some((stream, max)) => reading.push_back(message::read(stream, max)),
+                Some((stream, max)) => {
+                    let read = AssertUnwindSafe(message::read(stream, max)).catch_unwind();
+                    reading.push_back(read);
+                }
                 None => is_open = false,
             },
             Some(result) = reading.next(), if !reading.is_empty() => {
-                for count in &counts {
-                    count.set(count.get().saturating_sub(1));
-                }
+                counts.leave(1);
+                let result = result.unwrap_or(Err(MessageError::Failed));
                 gate.do_send(MessageRead { address, result });
             }
             else => return,
         }
+    }
+}
+
+/// The connections of one address, and of all; what is open when the reading ends, however it does, is open no longer.
+struct Counts([OpenCount; 2]);
+
+impl Counts {
+    fn leave(&self, connections: usize) {
+        for count in &self.0 {
+            count.set(count.get().saturating_sub(connections));
+        }
+    }
+}
+
+impl Drop for Counts {
+    fn drop(&mut self) {
+        self.leave(self.0[0].get());
     }
 }

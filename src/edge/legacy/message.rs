@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use crate::edge::wire::legacy::{LegacyError, THX, parse_message};
 use crate::hub::legacy::Said;
+use crate::ops::panic_at;
 
 /// After the first bytes: so long a silence ends a message.
 const SILENCE: Duration = Duration::from_millis(50);
@@ -32,6 +33,9 @@ pub(super) enum MessageError {
     /// No end in sight.
     #[error("the message did not end within {DEADLINE:?}")]
     Overdue,
+    /// Reading it panicked.
+    #[error("reading it failed on our side")]
+    Failed,
     /// The connection failed before anything came.
     #[error("the connection failed: {0}")]
     Io(#[from] std::io::Error),
@@ -42,6 +46,7 @@ pub(super) async fn read(
     stream: TcpStream,
     content_bytes_max: usize,
 ) -> Result<Said, MessageError> {
+    let _place = panic_at::place("inbox/read");
     let bytes = timeout(DEADLINE, read_bytes(stream, content_bytes_max))
         .await
         .map_err(|_| MessageError::Overdue)??;

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use actix::{Context, Handler, Message, MessageResult};
 
+use crate::ops::panic_at;
+
 use super::{AuthSupervisor, accounts_failed};
 
 /// Whether there is this account; `None` if the accounts cannot be asked now. Who is suspended is there.
@@ -15,6 +17,7 @@ impl Handler<HasAccount> for AuthSupervisor {
     type Result = MessageResult<HasAccount>;
 
     fn handle(&mut self, HasAccount(account): HasAccount, _: &mut Context<Self>) -> Self::Result {
+        let _place = panic_at::place("auth/HasAccount");
         let found = self.book.account(&account);
         let found = found.map(|found| found.is_some());
         // Told in the log; whoever asked is told to try again.

@@ -33,7 +33,9 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler, Supervised};
 use slog::{Logger, debug, error, info, warn};
 
 use crate::edge::wire::gc2::refusal::ErrorCode;
+use crate::ops::again;
 use crate::ops::config::{Config, lists};
+use crate::ops::panic_at;
 use crate::store::accounts::{Accounts, AccountsError};
 
 use super::counters::Counters;
@@ -181,12 +183,17 @@ impl Actor for AuthSupervisor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        ctx.run_interval(LOOK_FOR_CHANGES, |auth, _| auth.look_for_changes());
+        let _place = panic_at::place("auth/started");
+        ctx.run_interval(LOOK_FOR_CHANGES, |auth, _| {
+            let _place = panic_at::place("auth/look");
+            auth.look_for_changes();
+        });
     }
 }
 
 impl Supervised for AuthSupervisor {
     fn restarting(&mut self, ctx: &mut Context<Self>) {
+        let _place = panic_at::place("auth/restarting");
         if let Some(client) = self.current.take() {
             let text = "the log-in failed on our side; try again".to_owned();
             self.tell(client, Err((ErrorCode::Unavailable, text)));
@@ -199,6 +206,7 @@ impl Supervised for AuthSupervisor {
             let (to, round) = (ctx.address(), self.round);
             sessions.do_send(ReportAccounts { to, round });
         }
+        again::handle_again(self, ctx);
     }
 }
 
@@ -210,7 +218,10 @@ pub fn check(config: &Config) -> Result<(), AuthError> {
 impl Handler<UseConfig> for AuthSupervisor {
     type Result = ();
 
-    fn handle(&mut self, UseConfig(config): UseConfig, _: &mut Context<Self>) {
+    fn handle(&mut self, ask: UseConfig, _: &mut Context<Self>) {
+        let ask = again::keep(self, ask);
+        let _place = panic_at::place("auth/UseConfig");
+        let config = ask.0.clone();
         if let Err(error) = self.passwords.reconfigure(&config.auth) {
             error!(self.log, "passwords are kept as before"; "error" => %error);
         }

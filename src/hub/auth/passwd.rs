@@ -7,6 +7,8 @@ use std::sync::Arc;
 use actix::{Addr, AsyncContext, Context, Handler};
 
 use crate::edge::wire::gc2::refusal::ErrorCode;
+use crate::ops::again;
+use crate::ops::panic_at;
 use crate::store::accounts::secret::password::{self, PasswordError};
 use crate::store::accounts::{AccountsError, Secrets, SecretsChange};
 
@@ -18,6 +20,9 @@ impl Handler<ChangePassword> for AuthSupervisor {
     type Result = ();
 
     fn handle(&mut self, change: ChangePassword, ctx: &mut Context<Self>) {
+        let change = again::keep(self, change);
+        let _place = panic_at::place("auth/ChangePassword");
+        let change = change.take();
         let (client, address) = (change.client, change.address.to_canonical());
         let auth = ctx.address();
         self.answering(client, |this| {

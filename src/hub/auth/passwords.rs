@@ -13,7 +13,9 @@ use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::names::UserName;
 use crate::edge::wire::timestamp::Timestamp;
 use crate::hub::messages::ClientRef;
+use crate::ops::again;
 use crate::ops::config::{Auth, Registration};
+use crate::ops::panic_at;
 use crate::store::accounts::secret::password::{self, Params, PasswordError};
 use crate::store::accounts::secret::scram;
 use crate::store::accounts::{
@@ -161,6 +163,7 @@ impl Passwords {
             }),
         };
         let job = move || {
+            let _place = panic_at::place("hash-pool/job");
             let outcome = work();
             if let Some(hashed) = &mut promise.hashed {
                 hashed.outcome = outcome;
@@ -233,6 +236,9 @@ impl Handler<Hashed> for AuthSupervisor {
     type Result = ();
 
     fn handle(&mut self, hashed: Hashed, _: &mut Context<Self>) {
+        let hashed = again::keep(self, hashed);
+        let _place = panic_at::place("auth/Hashed");
+        let hashed = hashed.take();
         if self.reports_due.is_empty() {
             self.take_hashed(hashed);
         } else {
@@ -285,6 +291,9 @@ impl Handler<Register> for AuthSupervisor {
 
     fn handle(&mut self, register: Register, ctx: &mut Context<Self>) {
         use actix::AsyncContext;
+        let register = again::keep(self, register);
+        let _place = panic_at::place("auth/Register");
+        let register = register.take();
         let (client, address) = (register.client, register.address.to_canonical());
         let auth = ctx.address();
         self.answering(client, |this| {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use actix::{Addr, Context, Handler, Message};
 
 use crate::hub::session::SessionSupervisor;
+use crate::ops::again;
+use crate::ops::panic_at;
 
 use super::{AuthSupervisor, Waiting};
 
@@ -18,7 +20,9 @@ impl Handler<KnowSessions> for AuthSupervisor {
     type Result = ();
 
     fn handle(&mut self, know: KnowSessions, _: &mut Context<Self>) {
-        self.sessions = know.0;
+        let know = again::keep(self, know);
+        let _place = panic_at::place("auth/KnowSessions");
+        self.sessions = know.take().0;
     }
 }
 
@@ -38,6 +42,7 @@ impl Handler<AccountLeft> for AuthSupervisor {
     type Result = ();
 
     fn handle(&mut self, left: AccountLeft, _: &mut Context<Self>) {
+        let _place = panic_at::place("auth/AccountLeft");
         // Whoever left before its shard reported is not in that report.
         if self.reports_due.contains(&left.shard) {
             return;
@@ -68,6 +73,7 @@ impl Handler<AccountsReported> for AuthSupervisor {
     type Result = ();
 
     fn handle(&mut self, report: AccountsReported, ctx: &mut Context<Self>) {
+        let _place = panic_at::place("auth/AccountsReported");
         // Counted twice, names would never be free again.
         if report.round != self.round || !self.reports_due.contains(&report.shard) {
             return;

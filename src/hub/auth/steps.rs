@@ -16,7 +16,9 @@ use crate::hub::messages::ClientRef;
 use crate::hub::rules::names_in_use::Refusal as NameRefusal;
 use crate::hub::rules::standing::Standing;
 use crate::hub::seat::Identity;
+use crate::ops::again;
 use crate::ops::config::Guests;
+use crate::ops::panic_at;
 use crate::store::accounts::secret::token;
 use crate::store::accounts::{Account, Role, State};
 
@@ -44,6 +46,9 @@ impl Handler<LogIn> for AuthSupervisor {
     type Result = ();
 
     fn handle(&mut self, log_in: LogIn, ctx: &mut Context<Self>) {
+        let log_in = again::keep(self, log_in);
+        let _place = panic_at::place("auth/LogIn");
+        let log_in = log_in.take();
         if self.reports_due.is_empty() {
             self.decide(log_in, ctx);
         } else if self.waiting.len() < self.config.auth.pending {

@@ -7,6 +7,7 @@ use crate::hub::codec::{BodyError, DecodedBody};
 use crate::hub::light::LightContext;
 use crate::hub::rules::access::Action;
 use crate::hub::rules::block::Block;
+use crate::ops::panic_at;
 
 use super::{Busy, Client};
 
@@ -63,6 +64,7 @@ impl Handler<PageRead> for Client {
     type Result = ();
 
     fn handle(&mut self, page: PageRead, _: &mut LightContext) {
+        let _place = panic_at::place("client/PageRead");
         match page.purpose {
             PageFor::Feed(_) => self.take_feed_page(page),
             PageFor::History(_) => self.take_history_page(page),
@@ -82,6 +84,7 @@ impl Handler<BodiesDecoded> for Client {
     type Result = ();
 
     fn handle(&mut self, decoded: BodiesDecoded, _: &mut LightContext) {
+        let _place = panic_at::place("client/BodiesDecoded");
         if let Some(Busy::Decode(batch)) = self.busy.take().map(|busy| *busy) {
             self.take_decoded(batch, decoded.bodies);
         }
@@ -102,6 +105,7 @@ impl Handler<StartResolved> for Client {
     type Result = ();
 
     fn handle(&mut self, resolved: StartResolved, _: &mut LightContext) {
+        let _place = panic_at::place("client/StartResolved");
         self.take_start(resolved);
     }
 }
@@ -120,6 +124,7 @@ impl Handler<LinesReady> for Client {
     type Result = ();
 
     fn handle(&mut self, ready: LinesReady, _: &mut LightContext) {
+        let _place = panic_at::place("client/LinesReady");
         if !matches!(self.busy.as_deref(), Some(Busy::Lines(due)) if due.ticket == ready.ticket) {
             return;
         }

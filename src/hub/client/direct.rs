@@ -13,11 +13,13 @@ use crate::edge::wire::gc2::reply;
 use crate::edge::wire::gc2::text::{RoomTarget, UserText};
 use crate::edge::wire::names::RoomName;
 use crate::edge::wire::timestamp::Timestamp;
+use crate::hub::ask::ask;
 use crate::hub::auth::HasAccount;
 use crate::hub::light::LightContext;
 use crate::hub::room::JoinedRoom;
 use crate::hub::rules::cursor::Cursor;
 use crate::hub::session::Ending;
+use crate::ops::panic_at;
 
 use super::rooms::RoomFeed;
 use super::{Client, Deferred, Phase, Until};
@@ -89,11 +91,11 @@ impl Client {
         let asked_at = shard.accounts.changes();
         actix_rt::spawn(async move {
             let auth = shard.links().auth.clone();
-            let found = match auth.send(HasAccount(account.clone())).await {
-                Ok(Some(true)) => Found::Yes,
-                Ok(Some(false)) => Found::No,
+            let found = match ask(&auth, HasAccount(account.clone())).await.flatten() {
+                Some(true) => Found::Yes,
+                Some(false) => Found::No,
                 // It panicked over it.
-                Ok(None) | Err(_) => Found::Unknown,
+                None => Found::Unknown,
             };
             if found == Found::Yes {
                 shard.accounts.note(account, asked_at);
@@ -166,6 +168,7 @@ impl Handler<AccountLooked> for Client {
     type Result = ();
 
     fn handle(&mut self, AccountLooked(found): AccountLooked, _: &mut LightContext) {
+        let _place = panic_at::place("client/AccountLooked");
         // One line waits at a time, and nothing takes it away but the connection's end.
         if let Some(deferred) = &mut self.deferred
             && deferred.until == Until::Account(None)

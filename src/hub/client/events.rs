@@ -19,6 +19,7 @@ use crate::hub::rules::standing::Standing;
 use crate::store::log::{Event, EventKind};
 
 use crate::hub::light::LightContext;
+use crate::ops::panic_at;
 
 use super::history::write_page_line;
 use super::room_change::Then;
@@ -202,6 +203,7 @@ impl Handler<EventRead> for Client {
     type Result = ();
 
     fn handle(&mut self, read: EventRead, _: &mut LightContext) {
+        let _place = panic_at::place("client/EventRead");
         self.take_event(read);
     }
 }

@@ -9,6 +9,7 @@ use actix::ActorContext;
 use crate::edge::tls::session::Input;
 use crate::hub::light::{LightActor, LightContext};
 use crate::hub::session::Ending;
+use crate::ops::panic_at;
 
 use super::feed::Work;
 use super::{Busy, Client, Phase};
@@ -29,6 +30,7 @@ thread_local! {
 
 impl LightActor for Client {
     fn turn(&mut self, ctx: &mut LightContext) {
+        let _place = panic_at::place("client/turn");
         self.stream.note(self.seat.take_readiness());
         if self.seat.take_page_offer() {
             self.take_page_slot();
@@ -122,6 +124,7 @@ impl Client {
 
     /// Writes what waits: answers first, then what the rooms have.
     fn write(&mut self) -> std::io::Result<Step> {
+        let _place = panic_at::place("client/write");
         let mut step = Step::Idle;
         loop {
             // What TLS holds goes before anything new, so that it never holds more than one write.
@@ -183,6 +186,7 @@ impl Client {
 
     /// Reads and carries out commands, as long as nothing stands against that.
     fn read(&mut self) -> std::io::Result<Step> {
+        let _place = panic_at::place("client/read");
         let may_read = self.may_read();
         self.seat.set_unread(!may_read, self.shard.now());
         if !may_read {

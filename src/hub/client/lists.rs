@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::edge::wire::gc2::reply;
 use crate::edge::wire::gc2::text::{RoomText, TagText};
 use crate::edge::wire::names::{RoomName, Tag};
+use crate::hub::ask::ask;
 use crate::hub::room::ListMembers;
 use crate::hub::rules::access::{Action, Verdict};
 
@@ -60,8 +61,7 @@ impl Client {
         actix_rt::spawn(async move {
             let mut users = BTreeMap::new();
             for shard in links.rooms.iter() {
-                let members = shard
-                    .send(ListMembers(room.clone()))
+                let members = ask(shard, ListMembers(room.clone()))
                     .await
                     .unwrap_or_default();
                 users.extend(

@@ -7,6 +7,7 @@ use actix::{Handler, Message};
 use crate::edge::wire::gc2::range::{HistoryRange, JoinFrom};
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::names::{RoomName, Tag};
+use crate::hub::ask::ask;
 use crate::hub::auth::HasAccount;
 use crate::hub::registry::Wish;
 use crate::hub::room::HasMembers;
@@ -15,6 +16,7 @@ use crate::hub::rules::room_change::Change;
 use crate::hub::shard::Links;
 
 use crate::hub::light::LightContext;
+use crate::ops::panic_at;
 
 use super::direct::NO_SUCH_ACCOUNT;
 use super::room_change::Then;
@@ -135,7 +137,7 @@ async fn is_there(links: &Links, room: &RoomName, is_hidden: bool) -> Option<boo
     let mut is_there = known.await.ok()??;
     if let Some((one, other)) = room.ends() {
         for end in [one, other].into_iter().filter(|_| !is_there) {
-            if !links.auth.send(HasAccount(end.into())).await.ok()?? {
+            if !ask(&links.auth, HasAccount(end.into())).await?? {
                 return Some(false);
             }
         }
@@ -145,7 +147,7 @@ async fn is_there(links: &Links, room: &RoomName, is_hidden: bool) -> Option<boo
         if is_there && !is_hidden {
             break;
         }
-        is_there |= shard.send(HasMembers(room.clone())).await == Ok(true);
+        is_there |= ask(shard, HasMembers(room.clone())).await == Some(true);
     }
     Some(is_there)
 }
@@ -162,6 +164,7 @@ impl Handler<RoomLooked> for Client {
     type Result = ();
 
     fn handle(&mut self, looked: RoomLooked, _: &mut LightContext) {
+        let _place = panic_at::place("client/RoomLooked");
         self.take_look(&looked);
     }
 }

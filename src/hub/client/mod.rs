@@ -48,6 +48,8 @@ use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
 use crate::edge::wire::names::{RoomName, Tag};
 use crate::ops::config::lists;
+use crate::ops::panic_at;
+use crate::ops::supervise::whatever_happens;
 
 use super::light::{self, LightContext};
 use super::messages::ClientRef;
@@ -285,13 +287,22 @@ impl Drop for Client {
     /// The sentinel: however the client ended, its rooms, its supervisor and the log-in learn of it.
     fn drop(&mut self) {
         let client = self.seat.client;
-        self.shard.unseat(client);
+        whatever_happens(|| {
+            self.shard.unseat(client);
+            panic_at::point("client/drop/seat");
+        });
         if self.seat.is_counted() {
             self.shard.links().addresses.leave(self.seat.peer().ip());
         }
-        self.leave_all();
-        self.has_page_slot |= self.seat.take_page_offer();
-        self.settle_page_slot();
+        whatever_happens(|| {
+            self.leave_all();
+            panic_at::point("client/drop/rooms");
+        });
+        whatever_happens(|| {
+            self.has_page_slot |= self.seat.take_page_offer();
+            self.settle_page_slot();
+            panic_at::point("client/drop/page");
+        });
         let ending = self.ending.take().map_or(Ending::Left, |ending| *ending);
         let (peer, identity) = (self.seat.peer(), self.seat.identity());
         let sessions = &self.shard.links().sessions;
@@ -302,6 +313,7 @@ impl Drop for Client {
             ending,
             reports: self.shard.reports(),
         });
+        panic_at::point("client/drop/told");
     }
 }
 

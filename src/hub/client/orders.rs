@@ -7,12 +7,14 @@ use crate::hub::room::JoinRoom;
 use crate::hub::rules::access::NO_SUCH_MESSAGE;
 use crate::hub::seat::EvictReason;
 use crate::hub::session::Ending;
+use crate::ops::panic_at;
 
 use super::sends::Wanted;
 use super::{Client, Phase};
 
 impl Client {
     pub(super) fn take_orders(&mut self) {
+        let _place = panic_at::place("client/orders");
         if self.seat.take_rejoin_order() {
             self.join_all_again();
         }

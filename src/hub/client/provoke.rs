@@ -1,9 +1,10 @@
 //! Only with the feature `fault-injection`: the verb `PROVOKE;{tag};{place}`, which makes an actor panic, so that tests can show from
-//! outside that it is survived. In: a line. Out: a [`Provoke`] to the actor named, or a panic of this client.
+//! outside that it is survived. With `at={place}` whoever passes that place next panics; `fired` tells how often each did, and `calm` ends the drawing. In: a line. Out: a [`Provoke`] to the actor named, or a panic of this client.
 
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
 use crate::hub::Provoke;
+use crate::ops::panic_at;
 
 use super::Client;
 
@@ -44,6 +45,14 @@ impl Client {
             "before-commit" => links.log.do_send(Provoke("before-commit")),
             "after-commit" => links.log.do_send(Provoke("after-commit")),
             "half-told" => links.log.do_send(Provoke("half-told")),
+            "fired" => {
+                let fired = panic_at::fired();
+                let fired: Vec<String> = fired.iter().map(|(at, n)| format!("{at}={n}")).collect();
+                self.reply(|out| reply::ok(out, tag, &[fired.join(",").as_str()]));
+                return true;
+            }
+            "calm" => panic_at::calm_down(),
+            at if at.starts_with("at=") => panic_at::set_anywhere(&at["at=".len()..]),
             _ => {
                 self.refuse(tag, ErrorCode::BadRequest, "there is no such place");
                 return true;

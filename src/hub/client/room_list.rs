@@ -10,11 +10,13 @@ use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
 use crate::edge::wire::gc2::text::TagText;
 use crate::edge::wire::names::{RoomName, Tag};
+use crate::hub::ask::ask;
 use crate::hub::room::{CountMembers, ListSilent};
 use crate::hub::rules::access::Action;
 use crate::hub::shard::Links;
 
 use crate::hub::light::LightContext;
+use crate::ops::panic_at;
 
 use super::{Busy, Client};
 
@@ -98,6 +100,7 @@ impl Handler<RoomsRead> for Client {
     type Result = ();
 
     fn handle(&mut self, read: RoomsRead, _: &mut LightContext) {
+        let _place = panic_at::place("client/RoomsRead");
         if read.ticket != self.ticket {
             return;
         }
@@ -143,7 +146,7 @@ async fn read_page(
     }
     for shard in links.rooms.iter() {
         let (after, count) = (after.clone(), PAGE_ROOMS);
-        let silent = shard.send(ListSilent { after, count }).await;
+        let silent = ask(shard, ListSilent { after, count }).await;
         for room in silent.unwrap_or_default() {
             found.entry(room).or_insert(0);
         }
@@ -155,7 +158,7 @@ async fn read_page(
     let rooms: Arc<[RoomName]> = rooms.into();
     let mut members = Vec::with_capacity(links.rooms.len());
     for shard in links.rooms.iter() {
-        let counted = shard.send(CountMembers(rooms.clone())).await;
+        let counted = ask(shard, CountMembers(rooms.clone())).await;
         members.push(counted.unwrap_or_default());
     }
     let (sender, written) = tokio::sync::oneshot::channel();

@@ -2,8 +2,9 @@
 //! requests to the log, calls to its ports. Owns its place in the lobby and how far it has heard.
 //!
 //! It enters the lobby first and only then gets its `Authed`, so what is said from that moment on reaches it. It has no socket of its
-//! own: every call is a connection for itself, made by a future in its context and dropped with it.
+//! own: every call is a connection for itself, made by a task of its own (`call`), which goes on if the actor panics and is dropped with it.
 
+use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow;
 use std::pin::Pin;
@@ -11,17 +12,18 @@ use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
-use actix::{
-    Actor, ActorContext, ActorFuture, ActorFutureExt, AsyncContext, Context, Recipient, WrapFuture,
-};
+use actix::{Actor, ActorContext, ActorFuture, AsyncContext, Context, Recipient, Supervised};
 use slog::{Logger, debug, info, o};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 use crate::edge::legacy::calls;
 use crate::hub::rules::cursor::Cursor;
 use crate::hub::seat::{EvictReason, Seat};
 use crate::hub::session::Ending;
 use crate::hub::shard::Shard;
+use crate::ops::supervise::{RestartLimit, start_supervised, whatever_happens};
+use crate::ops::{again, panic_at};
 
 use super::SessionOver;
 use super::lobby::{Lobby, identity};
@@ -50,6 +52,12 @@ pub struct LegacyClient {
     pub(super) speech: Speech,
     is_leaving: bool,
     ending: Option<Ending>,
+    /// Calls under way; dropped with it.
+    pub(super) calls: JoinSet<()>,
+    /// What came of a call is being taken; a panic leaves nobody who knows how far that has come.
+    pub(super) is_taking_call: bool,
+    /// It has panicked too often.
+    is_given_up: Rc<Cell<bool>>,
 }
 
 impl LegacyClient {
@@ -63,6 +71,8 @@ impl LegacyClient {
         let log = shard
             .log
             .new(o!("actor" => "legacy", "peer" => start.address.to_string()));
+        let is_given_up = Rc::new(Cell::new(false));
+        let (client_log, given_up) = (log.clone(), is_given_up.clone());
         let client = Self {
             shard: shard.clone(),
             seat,
@@ -77,8 +87,14 @@ impl LegacyClient {
             speech: Speech::default(),
             is_leaving: false,
             ending: None,
+            calls: JoinSet::new(),
+            is_taking_call: false,
+            is_given_up,
         };
-        let client = Actor::start(client);
+        // A session that panics too often ends; nobody else is touched by that.
+        let give_up = Box::new(move || given_up.set(true));
+        let limit = RestartLimit::default();
+        let client = start_supervised("legacy", client_log, limit, give_up, |_| client);
         Ok(Started { client, session })
     }
 
@@ -100,6 +116,7 @@ impl LegacyClient {
 
     /// Breaks when the client is at its end.
     fn take_turn(&mut self, ctx: &mut Context<Self>) -> ControlFlow<()> {
+        let _place = panic_at::place("legacy/turn");
         self.take_lobby_orders();
         self.take_answers();
         // The membership tells of news; they are looked for in any case.
@@ -108,6 +125,8 @@ impl LegacyClient {
         match self.seat.eviction() {
             Some(EvictReason::Restart { .. }) => self.leave_soon(ctx),
             Some(reason) => self.end(Ending::Evicted(reason)),
+            // Its start was lost on the way to the gate: what it says would reach nobody.
+            None if !ctx.connected() => self.end(Ending::Failed("not known to the gate".into())),
             None => {}
         }
         if self.ending.is_some() {
@@ -125,16 +144,19 @@ impl LegacyClient {
         let Some(callback) = self.callback.take() else {
             return;
         };
-        let greeted = calls::say_authed(callback).into_actor(self);
-        ctx.spawn(greeted.map(|result, client, ctx| match result {
-            Ok(()) => {
-                info!(client.log, "original client logged in");
-                client.logged_in_at = Some(Instant::now());
-                client.start_heartbeat(ctx);
-                client.seat.wake();
-            }
-            Err(error) => client.end(Ending::Failed(format!("Authed not taken: {error}"))),
-        }));
+        self.call(
+            ctx,
+            calls::say_authed(callback),
+            |result, client, ctx| match result {
+                Ok(()) => {
+                    info!(client.log, "original client logged in");
+                    client.logged_in_at = Some(Instant::now());
+                    client.start_heartbeat(ctx);
+                    client.seat.wake();
+                }
+                Err(error) => client.end(Ending::Failed(format!("Authed not taken: {error}"))),
+            },
+        );
     }
 
     fn leave_soon(&mut self, ctx: &mut Context<Self>) {
@@ -157,8 +179,25 @@ impl Actor for LegacyClient {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        let _place = panic_at::place("legacy/started");
         ctx.spawn(Turn);
-        self.ask_lobby(false);
+        // After a panic it is there still.
+        if !self.lobby.is_in() {
+            self.ask_lobby(false);
+        }
+    }
+}
+
+impl Supervised for LegacyClient {
+    // What it was thanked for lies in its mailbox and in `speech`, and calls go on by themselves; both outlive this.
+    fn restarting(&mut self, ctx: &mut Context<Self>) {
+        let _place = panic_at::place("legacy/restarting");
+        // The timer is gone.
+        self.is_leaving = false;
+        if std::mem::take(&mut self.is_taking_call) {
+            self.end(Ending::Panicked);
+        }
+        again::handle_again(self, ctx);
     }
 }
 
@@ -189,9 +228,15 @@ impl Drop for LegacyClient {
     /// The sentinel: however the client ended, the lobby, its supervisor and the gate learn of it.
     fn drop(&mut self) {
         let client = self.seat.client;
-        self.shard.unseat(client);
-        self.leave_lobby_for_good();
-        let ending = if std::thread::panicking() {
+        whatever_happens(|| {
+            self.shard.unseat(client);
+            panic_at::point("legacy/drop/seat");
+        });
+        whatever_happens(|| {
+            self.leave_lobby_for_good();
+            panic_at::point("legacy/drop/lobby");
+        });
+        let ending = if self.is_given_up.get() {
             Ending::Panicked
         } else {
             self.ending.take().unwrap_or(Ending::Left)

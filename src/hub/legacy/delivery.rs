@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
+use actix::Context;
 use slog::debug;
 use tokio::sync::oneshot;
 
@@ -13,6 +13,7 @@ use crate::edge::wire::names::RoomName;
 use crate::edge::wire::timestamp::Timestamp;
 use crate::hub::rules::cursor::{Cursor, Next};
 use crate::hub::session::Ending;
+use crate::ops::panic_at;
 use crate::store::log::PageQuery;
 
 use super::batch::{self, Delivery};
@@ -26,6 +27,7 @@ const PAGE_EVENTS: usize = 256;
 impl LegacyClient {
     /// Starts the next delivery, if there is something and none is under way.
     pub(super) fn deliver_next(&mut self, ctx: &mut Context<Self>) {
+        let _place = panic_at::place("legacy/deliver");
         if self.is_delivering || !self.is_logged_in() {
             return;
         }
@@ -57,17 +59,17 @@ impl LegacyClient {
     fn deliver(&mut self, batch: Vec<u8>, up_to: u64, ctx: &mut Context<Self>) {
         self.is_delivering = true;
         let port = self.shard.config().legacy.delivery_port;
-        let delivered = calls::deliver((self.address, port).into(), batch).into_actor(self);
-        ctx.spawn(delivered.map(move |result, client, ctx| match result {
+        let delivered = calls::deliver((self.address, port).into(), batch);
+        self.call(ctx, delivered, move |result, client, ctx| match result {
             Ok(()) => client.go_on_behind(up_to),
             Err(error) if client.is_in_grace() => {
                 debug!(client.log, "delivery failed within legacy.grace; it is tried again"; "why" => %error);
-                let pause = tokio::time::sleep(RETRY_PAUSE).into_actor(client);
                 // The batch is put together anew: what was removed meanwhile is not delivered.
-                ctx.spawn(pause.map(|(), client, _| client.look_again()));
+                let pause = tokio::time::sleep(RETRY_PAUSE);
+                client.call(ctx, pause, |(), client, _| client.look_again());
             }
             Err(error) => client.end(Ending::Failed(format!("delivery: {error}"))),
-        }));
+        });
     }
 
     fn go_on_behind(&mut self, id: u64) {
@@ -104,8 +106,7 @@ impl LegacyClient {
                 let _ = sender.send(result);
             },
         );
-        let read = receiver.into_actor(self);
-        ctx.spawn(read.map(move |result, client, ctx| match result {
+        self.call(ctx, receiver, move |result, client, ctx| match result {
             Ok(Ok(delivery)) if delivery.up_to > after => match delivery.batch {
                 Some(batch) => client.deliver(batch, delivery.up_to, ctx),
                 None => client.go_on_behind(delivery.up_to),
@@ -114,6 +115,6 @@ impl LegacyClient {
             _ => client.end(Ending::Refused(
                 "the log does not reach as far as the lobby",
             )),
-        }));
+        });
     }
 }

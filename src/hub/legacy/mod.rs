@@ -5,6 +5,7 @@
 //! [`delivery`] what it hears, [`vitals`] whether it is alive; [`batch`] is the pure part.
 
 pub mod batch;
+mod call;
 pub mod client;
 mod delivery;
 mod lobby;

@@ -7,6 +7,8 @@ use slog::{error, info, warn};
 
 use crate::hub::seat::EvictReason;
 use crate::hub::session::{Ending, SessionSupervisor};
+use crate::ops::again;
+use crate::ops::panic_at;
 
 use super::SessionOver;
 use super::client::LegacyClient;
@@ -50,6 +52,7 @@ impl Handler<StartLegacy> for SessionSupervisor {
     type Result = MessageResult<StartLegacy>;
 
     fn handle(&mut self, start: StartLegacy, _: &mut Context<Self>) -> Self::Result {
+        let _place = panic_at::place("sessions/StartLegacy");
         MessageResult(self.start_legacy(start))
     }
 }
@@ -90,6 +93,9 @@ impl Handler<LegacyEnded> for SessionSupervisor {
 
     // Its name was never entered among the guests' names, so it does not leave them either.
     fn handle(&mut self, ended: LegacyEnded, _: &mut Context<Self>) {
+        let ended = again::keep(self, ended);
+        let _place = panic_at::place("sessions/LegacyEnded");
+        let ended = ended.take();
         self.connections.leave();
         let session = format!("{:016x}", ended.over.session);
         match &ended.ending {

@@ -13,6 +13,7 @@ use crate::hub::messages::{Action, Refused, Request};
 use crate::hub::rules::access::{self, Who};
 use crate::hub::rules::standing::Standing;
 use crate::ops::config::lists;
+use crate::ops::{again, panic_at};
 
 use super::client::LegacyClient;
 
@@ -53,6 +54,9 @@ impl Handler<Said> for LegacyClient {
     type Result = ();
 
     fn handle(&mut self, said: Said, _: &mut Context<Self>) {
+        // The client was thanked for it.
+        let said = again::keep(self, said);
+        let _place = panic_at::place("legacy/Said");
         if said.is_repaired {
             info!(self.log, "name of an original client was outside the grammar and is repaired";
                 "user" => %said.user);
@@ -63,6 +67,7 @@ impl Handler<Said> for LegacyClient {
             return;
         }
         self.be_called(&said.user);
+        let said = said.take();
         let mut body = Vec::with_capacity(said.content.len());
         escape_into(&said.content, &mut body);
         let action = Action::Say {

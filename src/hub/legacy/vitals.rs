@@ -1,6 +1,6 @@
 //! Whether an original client is alive: a heartbeat call to its own port, again and again.
 
-use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
+use actix::Context;
 use slog::debug;
 
 use crate::edge::legacy::calls::{self, CallError};
@@ -12,14 +12,13 @@ impl LegacyClient {
     /// The first beat comes one interval from now, each further one an interval behind the one before.
     pub(super) fn start_heartbeat(&mut self, ctx: &mut Context<Self>) {
         let pause = tokio::time::sleep(self.shard.config().legacy.heartbeat_interval);
-        let paused = pause.into_actor(self);
-        ctx.spawn(paused.map(|(), client, ctx| client.beat(ctx)));
+        self.call(ctx, pause, |(), client, ctx| client.beat(ctx));
     }
 
     fn beat(&mut self, ctx: &mut Context<Self>) {
         let port = self.shard.config().legacy.heartbeat_port;
-        let beat = calls::beat((self.address, port).into()).into_actor(self);
-        ctx.spawn(beat.map(|result, client, ctx| match result {
+        let beat = calls::beat((self.address, port).into());
+        self.call(ctx, beat, |result, client, ctx| match result {
             Ok(_) => {
                 client.seat.heard(client.shard.now());
                 client.start_heartbeat(ctx);
@@ -29,6 +28,6 @@ impl LegacyClient {
                 client.start_heartbeat(ctx);
             }
             Err(error) => client.end(Ending::Failed(format!("heartbeat: {error}"))),
-        }));
+        });
     }
 }

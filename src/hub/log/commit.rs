@@ -12,11 +12,11 @@ use crate::hub::messages::{
 };
 use crate::hub::rules::access::is_own;
 use crate::hub::rules::block::text_blocks;
+use crate::ops::panic_at;
 use crate::store::log::{Commit, Event, EventKind, LogError, LogStore, NewEvent, Outcome};
 
 use super::room_rates::RoomRates;
 use super::{GROUP_BYTES, GROUP_REQUESTS, MessageLog};
-use crate::hub::panic_at;
 
 /// The group that is being committed and told.
 pub(super) struct InHand {

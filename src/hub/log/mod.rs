@@ -27,6 +27,8 @@ use actix::{
 use slog::{Logger, error, info, warn};
 
 use crate::edge::wire::names::RoomName;
+use crate::ops::again;
+use crate::ops::panic_at;
 use crate::store::log::clock::Clock;
 use crate::store::log::{LogError, LogStore, RoomRetention};
 
@@ -123,6 +125,7 @@ impl MessageLog {
     }
 
     fn maintain(&mut self) {
+        let _place = panic_at::place("log/maintain");
         self.shards.iter_mut().for_each(ShardLink::forget_heard);
         self.turns = self.turns.wrapping_add(1);
         if self.turns.is_multiple_of(EXPIRY_TURNS) {
@@ -201,6 +204,7 @@ impl Actor for MessageLog {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        let _place = panic_at::place("log/started");
         ctx.spawn(CommitWhenDrained);
         ctx.run_interval(MAINTENANCE, |log, _| log.maintain());
     }
@@ -208,6 +212,7 @@ impl Actor for MessageLog {
 
 impl Supervised for MessageLog {
     fn restarting(&mut self, ctx: &mut Context<Self>) {
+        let _place = panic_at::place("log/restarting");
         if let Err(error) = self.reopen() {
             error!(self.log, "the log cannot be opened again"; "error" => %error);
             (self.fatal)(&error.to_string());
@@ -216,6 +221,7 @@ impl Supervised for MessageLog {
         }
         self.settle_in_hand();
         info!(self.log, "log opened again after a panic"; "waiting" => self.ledger.len());
+        again::handle_again(self, ctx);
     }
 }
 
@@ -231,6 +237,7 @@ impl ActorFuture<MessageLog> for CommitWhenDrained {
         _: &mut Context<MessageLog>,
         cx: &mut TaskContext<'_>,
     ) -> Poll<()> {
+        let _place = panic_at::place("log/CommitWhenDrained");
         log.commit_group();
         log.answer_behind();
         if !log.ledger.is_empty() {
@@ -250,7 +257,9 @@ impl Handler<Requests> for MessageLog {
     type Result = ();
 
     fn handle(&mut self, requests: Requests, _: &mut Context<Self>) {
-        self.ledger.extend(requests.0);
+        let requests = again::keep(self, requests);
+        let _place = panic_at::place("log/Requests");
+        self.ledger.extend(requests.take().0);
         // A mailbox that never runs dry must not keep groups from closing.
         if self.ledger.len() >= GROUP_REQUESTS {
             self.commit_group();
@@ -266,9 +275,11 @@ pub struct AnswerBehind(pub ChangeAnswered);
 impl Handler<AnswerBehind> for MessageLog {
     type Result = ();
 
-    fn handle(&mut self, AnswerBehind(answered): AnswerBehind, _: &mut Context<Self>) {
+    fn handle(&mut self, ask: AnswerBehind, _: &mut Context<Self>) {
+        let ask = again::keep(self, ask);
+        let _place = panic_at::place("log/AnswerBehind");
         // Kept until it is given: a panic within these commits must not lose it.
-        self.behind.push(answered);
+        self.behind.push(ask.take().0);
         // Under a load that never lets the mailbox run dry it would wait for long otherwise.
         while !self.ledger.is_empty() && self.store.is_some() {
             self.commit_group();
@@ -286,7 +297,9 @@ impl Handler<KeepRooms> for MessageLog {
     type Result = ();
 
     fn handle(&mut self, rooms: KeepRooms, _: &mut Context<Self>) {
-        self.keep_rooms(rooms.0);
+        let rooms = again::keep(self, rooms);
+        let _place = panic_at::place("log/KeepRooms");
+        self.keep_rooms(rooms.0.clone());
     }
 }
 
@@ -299,7 +312,9 @@ impl Handler<AddShard> for MessageLog {
     type Result = ();
 
     fn handle(&mut self, add: AddShard, _: &mut Context<Self>) {
-        self.shards.push(add.0);
+        let add = again::keep(self, add);
+        let _place = panic_at::place("log/AddShard");
+        self.shards.push(add.take().0);
     }
 }
 
@@ -317,13 +332,15 @@ impl Handler<OpenRoom> for MessageLog {
     type Result = ();
 
     fn handle(&mut self, open: OpenRoom, _: &mut Context<Self>) {
+        let open = again::keep(self, open);
+        let _place = panic_at::place("log/OpenRoom");
         // Whatever is committed has been told to the shard by now: commits and tellings are one step here.
         let readable = self.reader.current().room_newest(&open.room);
         let told = self.ahead.get(&open.room).copied().unwrap_or(0);
         let newest = readable.max(told);
         if let Some(shard) = self.shards.get(usize::from(open.shard)) {
             shard.room.opened(RoomOpened {
-                room: open.room,
+                room: open.room.clone(),
                 newest,
             });
         }
@@ -344,8 +361,10 @@ impl Handler<Resync> for MessageLog {
     type Result = ();
 
     fn handle(&mut self, resync: Resync, _: &mut Context<Self>) {
+        let resync = again::keep(self, resync);
+        let _place = panic_at::place("log/Resync");
         if let Some(shard) = self.shards.get_mut(usize::from(resync.shard)) {
-            shard.room = Box::new(resync.room);
+            shard.room = Box::new(resync.room.clone());
             let again = shard.tell_again();
             warn!(self.log, "shard is told again"; "shard" => resync.shard, "batches" => again);
         }
@@ -361,6 +380,7 @@ impl Handler<CloseLog> for MessageLog {
     type Result = Result<(), String>;
 
     fn handle(&mut self, _: CloseLog, _: &mut Context<Self>) -> Self::Result {
+        let _place = panic_at::place("log/CloseLog");
         while !self.ledger.is_empty() {
             self.commit_group();
         }
@@ -380,6 +400,6 @@ impl Handler<super::Provoke> for MessageLog {
             panic!("provoked");
         }
         // At the worst moments: the next group panics before or after its commit, or half told.
-        super::panic_at::set(provoke.0);
+        panic_at::set(provoke.0);
     }
 }

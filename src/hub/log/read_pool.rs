@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 
 use slog::{Logger, error};
 
+use crate::ops::panic_at;
 use crate::ops::supervise::panic_text;
 use crate::store::log::LogReader;
 
@@ -72,7 +73,10 @@ impl ReadPool {
         done: impl FnOnce(Option<T>) + Send + 'static,
     ) {
         let job: Job = Box::new(move |reader, log| {
-            let run = std::panic::catch_unwind(AssertUnwindSafe(|| job(reader)));
+            let run = std::panic::catch_unwind(AssertUnwindSafe(|| {
+                let _place = panic_at::place("read-pool/job");
+                job(reader)
+            }));
             if let Err(panic) = &run {
                 error!(log, "a read of the log panicked"; "reason" => panic_text(&**panic));
             }

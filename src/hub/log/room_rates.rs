@@ -10,7 +10,9 @@ use crate::edge::wire::names::RoomName;
 use crate::hub::counters::Counters;
 use crate::hub::messages::UseConfig;
 use crate::hub::rules::bucket::Buckets;
+use crate::ops::again;
 use crate::ops::config::Limits;
+use crate::ops::panic_at;
 
 use super::MessageLog;
 
@@ -75,7 +77,10 @@ impl LimitRooms {
 impl Handler<UseConfig> for MessageLog {
     type Result = ();
 
-    fn handle(&mut self, UseConfig(config): UseConfig, _: &mut Context<Self>) {
+    fn handle(&mut self, ask: UseConfig, _: &mut Context<Self>) {
+        let ask = again::keep(self, ask);
+        let _place = panic_at::place("log/UseConfig");
+        let config = &ask.0;
         self.room_rates.rate = config.limits.room_messages_per_second.into();
         self.room_rates.burst = config.limits.room_messages_burst.into();
     }
@@ -85,8 +90,10 @@ impl Handler<LimitRooms> for MessageLog {
     type Result = ();
 
     fn handle(&mut self, limit: LimitRooms, _: &mut Context<Self>) {
+        let limit = again::keep(self, limit);
+        let _place = panic_at::place("log/LimitRooms");
         self.room_rates.rate = limit.per_second.into();
         self.room_rates.burst = limit.burst.into();
-        self.room_rates.counters = Some(limit.counters);
+        self.room_rates.counters = Some(limit.counters.clone());
     }
 }

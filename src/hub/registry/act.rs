@@ -12,11 +12,11 @@ use crate::edge::wire::names::{RoomName, UserName};
 use crate::edge::wire::timestamp::Timestamp;
 use crate::hub::auth::household;
 use crate::hub::log::KeepRooms;
-use crate::hub::panic_at;
 use crate::hub::rules::access::{self, Action, NO_SUCH_ROOM, Rank, RoomState, Who, refusal_of};
 use crate::hub::rules::room_change::{self, Change, Plan, Refusal, Target};
 use crate::hub::rules::standing::Standing;
 use crate::ops::config::lists;
+use crate::ops::panic_at;
 use crate::store::accounts::{AccountsError, AuditEntry, Role, RoomEdit, RoomPolicy, RoomRole};
 
 use super::announce::{Announcement, Asked, Whom};

@@ -21,13 +21,14 @@ use slog::{Logger, error, info, warn};
 
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::names::{RoomName, UserName};
+use crate::ops::again;
 use crate::ops::config::Config;
+use crate::ops::panic_at;
 use crate::store::accounts::{Accounts, AccountsError, RetentionRule, RoomPolicy};
 use crate::store::log::RoomRetention;
 
 use super::log::{KeepRooms, MessageLog};
 use super::messages::{ClientRef, UseConfig};
-use super::panic_at;
 use super::rules::bucket::Buckets;
 use super::rules::room_change::{Change, Refusal};
 use super::seat::Identity;
@@ -252,7 +253,9 @@ impl Actor for RoomRegistry {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        let _place = panic_at::place("registry/started");
         ctx.run_interval(LOOK_FOR_CHANGES, |registry, _| {
+            let _place = panic_at::place("registry/look");
             registry.look_for_changes();
             registry.in_hand = None;
         });
@@ -261,6 +264,7 @@ impl Actor for RoomRegistry {
 
 impl Supervised for RoomRegistry {
     fn restarting(&mut self, ctx: &mut Context<Self>) {
+        let _place = panic_at::place("registry/restarting");
         // What was written and half told is told to its end; what was not told to anybody is found in the store.
         self.tell();
         let text =
@@ -275,6 +279,7 @@ impl Supervised for RoomRegistry {
         }
         self.in_hand = None;
         info!(self.log, "rooms read again after a panic"; "rooms" => self.policies.len());
+        again::handle_again(self, ctx);
     }
 }
 
@@ -287,15 +292,19 @@ impl Handler<KnowShards> for RoomRegistry {
     type Result = ();
 
     fn handle(&mut self, know: KnowShards, _: &mut Context<Self>) {
-        self.shards = know.0;
+        let know = again::keep(self, know);
+        let _place = panic_at::place("registry/KnowShards");
+        self.shards = know.take().0;
     }
 }
 
 impl Handler<UseConfig> for RoomRegistry {
     type Result = ();
 
-    fn handle(&mut self, UseConfig(config): UseConfig, _: &mut Context<Self>) {
-        self.config = config;
+    fn handle(&mut self, ask: UseConfig, _: &mut Context<Self>) {
+        let ask = again::keep(self, ask);
+        let _place = panic_at::place("registry/UseConfig");
+        self.config = ask.0.clone();
     }
 }
 
@@ -311,6 +320,8 @@ impl Handler<ResyncPolicies> for RoomRegistry {
     type Result = ();
 
     fn handle(&mut self, resync: ResyncPolicies, _: &mut Context<Self>) {
+        let resync = again::keep(self, resync);
+        let _place = panic_at::place("registry/ResyncPolicies");
         if let Some(shard) = self.shards.get_mut(usize::from(resync.shard)) {
             let again = shard.tell_again();
             info!(self.log, "shard is told of rooms again"; "shard" => resync.shard, "changes" => again);
@@ -358,6 +369,9 @@ impl Handler<ChangeRoom> for RoomRegistry {
     type Result = ();
 
     fn handle(&mut self, ask: ChangeRoom, _: &mut Context<Self>) {
+        let ask = again::keep(self, ask);
+        let _place = panic_at::place("registry/ChangeRoom");
+        let ask = ask.take();
         self.in_hand = Some(InHand {
             client: Some((ask.client, ask.ticket)),
             announcement: None,

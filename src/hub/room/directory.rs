@@ -6,6 +6,7 @@ use std::sync::Arc;
 use actix::{Context, Handler, Message, MessageResult};
 
 use crate::edge::wire::names::{RoomName, UserName};
+use crate::ops::panic_at;
 
 use super::{Room, State};
 
@@ -29,6 +30,7 @@ impl Handler<ListMembers> for Room {
     type Result = MessageResult<ListMembers>;
 
     fn handle(&mut self, ask: ListMembers, _: &mut Context<Self>) -> Self::Result {
+        let _place = panic_at::place("room/ListMembers");
         let mut members = Vec::new();
         if let Some(State::Open(room)) = self.rooms.get(&ask.0) {
             room.each_member(|seat| {
@@ -55,6 +57,7 @@ impl Handler<HasMembers> for Room {
     type Result = bool;
 
     fn handle(&mut self, ask: HasMembers, _: &mut Context<Self>) -> bool {
+        let _place = panic_at::place("room/HasMembers");
         match self.rooms.get(&ask.0) {
             Some(State::Open(room)) => !room.is_empty(),
             Some(State::Opening(_)) => true,
@@ -77,6 +80,7 @@ impl Handler<ListSilent> for Room {
     type Result = MessageResult<ListSilent>;
 
     fn handle(&mut self, ask: ListSilent, _: &mut Context<Self>) -> Self::Result {
+        let _place = panic_at::place("room/ListSilent");
         let lowest = ask.after.as_ref();
         let lowest = lowest.map_or(Bound::Unbounded, Bound::Excluded);
         let names = self.silent.range::<RoomName, _>((lowest, Bound::Unbounded));
@@ -93,6 +97,7 @@ impl Handler<CountMembers> for Room {
     type Result = MessageResult<CountMembers>;
 
     fn handle(&mut self, ask: CountMembers, _: &mut Context<Self>) -> Self::Result {
+        let _place = panic_at::place("room/CountMembers");
         let accounts = |room| match self.rooms.get(room) {
             Some(State::Open(room)) => room.account_keys(),
             _ => Vec::new(),

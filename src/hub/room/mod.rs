@@ -27,11 +27,12 @@ use slog::{Logger, debug, warn};
 
 use crate::edge::wire::gc2::options::BodyForm;
 use crate::edge::wire::names::RoomName;
+use crate::ops::again;
+use crate::ops::panic_at;
 
 use super::codec::EncodeBlocks;
 use super::log::{OpenRoom, Resync};
 use super::messages::{Answer, Batch, ClientRef, RoomBlocks};
-use super::panic_at;
 use super::registry::ResyncPolicies;
 use super::rules::access::Action;
 use super::rules::block::Block;
@@ -146,6 +147,7 @@ impl Actor for Room {
 impl Supervised for Room {
     fn restarting(&mut self, ctx: &mut Context<Self>) {
         use actix::AsyncContext;
+        let _place = panic_at::place("room/restarting");
         self.rooms.clear();
         self.presence = Presence::default();
         self.silent.clear();
@@ -163,6 +165,7 @@ impl Supervised for Room {
             shard: self.shard.id,
             room,
         });
+        again::handle_again(self, ctx);
     }
 }
 
@@ -184,6 +187,7 @@ impl Handler<JoinRoom> for Room {
     type Result = ();
 
     fn handle(&mut self, join: JoinRoom, _: &mut Context<Self>) {
+        let _place = panic_at::place("room/JoinRoom");
         match self.rooms.get_mut(&join.room) {
             Some(State::Open(room)) => {
                 let room = room.clone();
@@ -223,6 +227,7 @@ impl Handler<RoomOpened> for Room {
     type Result = ();
 
     fn handle(&mut self, opened: RoomOpened, _: &mut Context<Self>) {
+        let _place = panic_at::place("room/RoomOpened");
         let Some(state) = self.rooms.get_mut(&opened.room) else {
             return;
         };
@@ -263,6 +268,7 @@ impl Handler<RoomExpired> for Room {
     type Result = ();
 
     fn handle(&mut self, expired: RoomExpired, _: &mut Context<Self>) {
+        let _place = panic_at::place("room/RoomExpired");
         if let Some(State::Open(room)) = self.rooms.get(&expired.room) {
             room.drop_through(expired.floor.saturating_sub(1));
         }
@@ -283,9 +289,12 @@ impl Handler<MemberLeft> for Room {
     type Result = ();
 
     fn handle(&mut self, left: MemberLeft, _: &mut Context<Self>) {
+        let left = again::keep(self, left);
+        let _place = panic_at::place("room/MemberLeft");
         if left.room.is_direct() {
             return self.conversations.tidy(&left.room);
         }
+        let left = left.take();
         if let Some(identity) = left.last_of {
             self.announce(&left.room, &identity, false, None, false);
         }
@@ -315,6 +324,7 @@ impl Handler<Committed> for Room {
     type Result = ();
 
     fn handle(&mut self, committed: Committed, _: &mut Context<Self>) {
+        let _place = panic_at::place("room/Committed");
         // After a panic the log tells everything again that was not heard to its end. What comes before that is either older,
         // or stands behind a batch that was lost, and will come again in its turn.
         if committed.number != self.heard.load(Ordering::Acquire) + 1 {
@@ -361,9 +371,11 @@ pub struct RemovalAnswered(pub Answer);
 impl Handler<RemovalAnswered> for Room {
     type Result = ();
 
-    fn handle(&mut self, RemovalAnswered(answer): RemovalAnswered, _: &mut Context<Self>) {
-        if let Some(seat) = self.shard.find(answer.client) {
-            seat.leave_answer(answer);
+    fn handle(&mut self, answered: RemovalAnswered, _: &mut Context<Self>) {
+        let answered = again::keep(self, answered);
+        let _place = panic_at::place("room/RemovalAnswered");
+        if let Some(seat) = self.shard.find(answered.0.client) {
+            seat.leave_answer(answered.0.clone());
         }
     }
 }
@@ -386,6 +398,7 @@ impl Handler<BlocksEncoded> for Room {
     type Result = ();
 
     fn handle(&mut self, encoded: BlocksEncoded, _: &mut Context<Self>) {
+        let _place = panic_at::place("room/BlocksEncoded");
         let room = match (&encoded.reader, self.rooms.get(&encoded.room)) {
             (Some(reader), _) => self.conversations.find(&encoded.room, reader),
             (None, Some(State::Open(room))) => Some(room),

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use actix::{Context, Handler};
 
 use crate::hub::log::AnswerBehind;
-use crate::hub::panic_at;
 use crate::hub::registry::{Announcement, ChangeAnswered, PolicyChanged, Whom};
 use crate::hub::rules::access::Action;
 use crate::hub::seat::Seat;
+use crate::ops::again;
 use crate::ops::config::lists;
+use crate::ops::panic_at;
 
 use super::{Room, State};
 
@@ -21,6 +22,7 @@ impl Handler<PolicyChanged> for Room {
     type Result = ();
 
     fn handle(&mut self, changed: PolicyChanged, _: &mut Context<Self>) {
+        let _place = panic_at::place("room/PolicyChanged");
         // As with batches: strictly in order, and what was lost to a panic comes again.
         if changed.number != self.shard.policies.applied() + 1 {
             return;
@@ -113,8 +115,10 @@ impl Handler<ChangeAnswered> for Room {
     type Result = ();
 
     fn handle(&mut self, answered: ChangeAnswered, _: &mut Context<Self>) {
+        let answered = again::keep(self, answered);
+        let _place = panic_at::place("room/ChangeAnswered");
         if let Some(seat) = self.shard.find(answered.client) {
-            seat.leave_change(answered.answer);
+            seat.leave_change(answered.answer.clone());
         }
     }
 }

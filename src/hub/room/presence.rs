@@ -12,6 +12,8 @@ use crate::edge::wire::gc2::reply;
 use crate::edge::wire::names::RoomName;
 use crate::hub::messages::ClientRef;
 use crate::hub::seat::Identity;
+use crate::ops::again;
+use crate::ops::panic_at;
 
 use super::{Room, State};
 
@@ -92,6 +94,7 @@ impl Handler<PresenceChanged> for Room {
     type Result = ();
 
     fn handle(&mut self, change: PresenceChanged, _: &mut Context<Self>) {
+        let _place = panic_at::place("room/PresenceChanged");
         let (room, account) = (&change.room, change.identity.key);
         let is_news = if change.came {
             self.presence.enter(room, account, change.shard)
@@ -109,7 +112,10 @@ impl Handler<PresenceChanged> for Room {
 impl Handler<TellPresence> for Room {
     type Result = ();
 
-    fn handle(&mut self, TellPresence(change): TellPresence, _: &mut Context<Self>) {
+    fn handle(&mut self, tell: TellPresence, _: &mut Context<Self>) {
+        let tell = again::keep(self, tell);
+        let _place = panic_at::place("room/TellPresence");
+        let change = &tell.0;
         let Some(State::Open(room)) = self.rooms.get(&change.room) else {
             return;
         };
@@ -136,6 +142,8 @@ impl Handler<ReportPresence> for Room {
     type Result = ();
 
     fn handle(&mut self, ask: ReportPresence, _: &mut Context<Self>) {
+        let ask = again::keep(self, ask);
+        let _place = panic_at::place("room/ReportPresence");
         for (name, state) in &self.rooms {
             if let State::Open(room) = state
                 && self.home_of(name) == usize::from(ask.home)

@@ -274,7 +274,11 @@ impl ShardActors {
 
 fn give_up(what: &'static str, fatal: UnboundedSender<String>) -> GiveUp {
     Box::new(move || {
-        let _ = fatal.send(format!("{what} panicked too often"));
+        let limit = RestartLimit::default();
+        let _ = fatal.send(format!(
+            "{what} panicked too often (more than {} times within {:?}); the log names the places (\"panic\"), please report them. Start the server again: nothing that was answered is lost",
+            limit.restarts_max, limit.within
+        ));
     })
 }
 

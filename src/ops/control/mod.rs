@@ -25,6 +25,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::ops::panic_at;
 use path::SocketFile;
 
 pub use path::NAME;
@@ -178,6 +179,7 @@ async fn serve(listener: UnixListener, verbs: Rc<Verbs>, log: Logger) {
 
 /// One request and its answer.
 async fn converse(mut stream: UnixStream, verbs: &Verbs) -> Result<(), String> {
+    let _place = panic_at::place("control/converse");
     let request = timeout(PATIENCE, read_request(&mut stream)).await;
     let answer = match request {
         Ok(Ok(Some(request))) => verbs.answer(&request).await,

@@ -7,10 +7,12 @@
 
 mod tls;
 
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use actix::{Addr, Recipient};
+use futures::FutureExt;
 use futures::future::join_all;
 use slog::{Logger, error, info, o, warn};
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,6 +29,7 @@ use super::boot::connections_max;
 use super::config::{Change, Changes, Config, ConfigError, Environment, Loaded, Takes, changes};
 use super::control::Answer;
 use super::logging::LevelSwitch;
+use super::panic_at;
 use tls::Tls;
 
 pub(in crate::ops) use tls::Certificate;
@@ -144,18 +147,31 @@ impl Reloader {
             tokio::select! {
                 request = asked.recv() => match request {
                     Some(request) => {
-                        let answer = self.reload(request.by).await;
+                        // A panic costs this reload, and not all that follow.
+                        let reloaded = AssertUnwindSafe(self.reload(request.by)).catch_unwind().await;
+                        let answer = reloaded.unwrap_or_else(|_| {
+                            let text = "reloading failed on our side, and some of it may be done; ask again";
+                            Answer::failed(vec![text.to_owned()])
+                        });
                         // Whoever asked may be gone.
                         let _ = request.answer.send(answer);
                     }
                     None => return,
                 },
-                _ = looks.tick() => self.tls.look(&self.loaded.config).await,
+                _ = looks.tick() => {
+                    let looked = AssertUnwindSafe(async {
+                        let _place = panic_at::place("reload/look");
+                        self.tls.look(&self.loaded.config).await;
+                    });
+                    // Told in the log; it looks again in a second.
+                    let _ = looked.catch_unwind().await;
+                }
             }
         }
     }
 
     async fn reload(&mut self, by: &'static str) -> Answer {
+        let _place = panic_at::place("reload/reload");
         let (dir, environment) = (self.dir.clone(), self.environment.clone());
         let in_force = self.loaded.clone();
         let prepared =
