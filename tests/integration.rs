@@ -12,6 +12,7 @@ mod auth;
 mod crash;
 mod direct;
 mod gc2;
+mod health;
 mod hostile;
 mod legacy;
 mod limits;

@@ -63,6 +63,14 @@ pub enum Command {
         after_help = "Examples:\n  gencomm reload\n  gencomm reload --config /etc/gencomm\n  gencomm reload --data /var/lib/gencomm"
     )]
     Reload(ReloadArgs),
+    /// Tell whether a running server serves
+    ///
+    /// The server calls its own port on every shard, writes to its log as it writes a message, and hears of that on every shard. Prints
+    /// what became of each step.
+    #[command(
+        after_help = "Exit codes: 0 healthy, 1 not healthy or not to be asked, 2 wrong usage, 3 no server runs there.\n\nExamples:\n  gencomm health\n  gencomm health --timeout 2s --json\n  gencomm health --data /var/lib/gencomm"
+    )]
+    Health(HealthArgs),
     /// Tell how often a running server has met each of its limits
     #[command(after_help = "Examples:\n  gencomm counters\n  gencomm counters --json")]
     Counters(CountersArgs),
@@ -394,5 +402,7 @@ fn wait(text: &str) -> Result<Duration, String> {
 mod client;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 pub use client::{ClientArgs, PasswdArgs, RegisterArgs, SecretArgs, ServerArgs};
+pub use upkeep::HealthArgs;

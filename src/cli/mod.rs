@@ -11,6 +11,7 @@ pub mod client;
 pub mod config;
 pub mod counters;
 pub mod doctor;
+pub mod health;
 pub mod input;
 pub mod log;
 mod notes;
@@ -55,6 +56,7 @@ fn dispatch(cli: &Cli) -> u8 {
         Command::Register(args) => register::run(cli, args),
         Command::Passwd(args) => passwd::run(cli, args),
         Command::Serve(_) => serve::run(dir),
+        Command::Health(args) => return health::run(cli, args),
         Command::Counters(args) => counters::run(cli, args),
         Command::Reload(args) => reload::run(cli, args),
         Command::Config(args) => {

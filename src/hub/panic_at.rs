@@ -14,6 +14,13 @@ mod armed {
         PLACE.set(place);
     }
 
+    /// Does not come back: this thread hangs.
+    pub(in crate::hub) fn hang() -> ! {
+        loop {
+            std::thread::sleep(std::time::Duration::from_secs(60));
+        }
+    }
+
     /// Panics if this place is armed.
     pub(in crate::hub) fn point(place: &'static str) {
         if PLACE.get() == place {
@@ -23,7 +30,7 @@ mod armed {
     }
 }
 #[cfg(feature = "fault-injection")]
-pub(super) use armed::{point, set};
+pub(super) use armed::{hang, point, set};
 
 /// Nothing, in a release.
 #[cfg(not(feature = "fault-injection"))]

@@ -112,6 +112,23 @@ impl MessageLog {
         }
     }
 
+    /// Writes as a group is written, without one; why that failed.
+    pub(super) fn probe(&mut self) -> Result<(), String> {
+        let Some(store) = &mut self.store else {
+            return Err("the log is closed".to_owned());
+        };
+        let written = store.probe(Timestamp::now());
+        if let Err(error @ LogError::Stopped { .. }) = &written {
+            (self.fatal)(&error.to_string());
+        }
+        written.map_err(|error| error.to_string())
+    }
+
+    /// Calls `tell` with every shard's fan-out.
+    pub(super) fn each_shard(&self, tell: impl FnMut(&Addr<Room>)) {
+        self.shards.iter().map(|shard| &shard.room).for_each(tell);
+    }
+
     fn maintain(&mut self) {
         self.shards.iter_mut().for_each(ShardLink::forget_heard);
         self.turns = self.turns.wrapping_add(1);
@@ -366,8 +383,10 @@ impl Handler<CloseLog> for MessageLog {
 impl Handler<super::Provoke> for MessageLog {
     type Result = ();
     fn handle(&mut self, provoke: super::Provoke, _: &mut Context<Self>) {
-        if provoke.0 == "log" {
-            panic!("provoked");
+        match provoke.0 {
+            "log" => panic!("provoked"),
+            "hang" => super::panic_at::hang(),
+            _ => {}
         }
         // At the worst moments: the next group panics before or after its commit, or half told.
         super::panic_at::set(provoke.0);

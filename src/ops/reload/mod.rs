@@ -27,6 +27,7 @@ use super::boot::connections_max;
 use super::config::{Change, Changes, Config, ConfigError, Environment, Loaded, Takes, changes};
 use super::control::Answer;
 use super::logging::LevelSwitch;
+use super::notify;
 use tls::Tls;
 
 pub(in crate::ops) use tls::Certificate;
@@ -97,6 +98,11 @@ impl Reload {
         Self { requests, in_force }
     }
 
+    /// Where the configuration in force is found, for other threads.
+    pub(in crate::ops) fn follow(&self) -> watch::Receiver<Arc<Config>> {
+        self.in_force.clone()
+    }
+
     /// The configuration in force.
     pub(in crate::ops) fn in_force(&self) -> Arc<Config> {
         self.in_force.borrow().clone()
@@ -144,7 +150,9 @@ impl Reloader {
             tokio::select! {
                 request = asked.recv() => match request {
                     Some(request) => {
+                        notify::reloading();
                         let answer = self.reload(request.by).await;
+                        notify::reloaded();
                         // Whoever asked may be gone.
                         let _ = request.answer.send(answer);
                     }

@@ -169,6 +169,11 @@ impl LogStore for EmbeddedLog {
         self.noting(result)
     }
 
+    fn probe(&mut self, now: Timestamp) -> Result<(), LogError> {
+        let result = self.write_nothing(now);
+        self.noting(result)
+    }
+
     fn group(&self) -> u64 {
         self.newest.number
     }
