@@ -9,9 +9,11 @@ mod support;
 
 mod accounts;
 mod auth;
+mod backup;
 mod crash;
 mod direct;
 mod gc2;
+mod health;
 mod hostile;
 mod legacy;
 mod limits;

@@ -5,12 +5,14 @@
 
 pub mod args;
 pub mod audit;
+pub mod backup;
 pub mod certs;
 pub mod chat;
 pub mod client;
 pub mod config;
 pub mod counters;
 pub mod doctor;
+pub mod health;
 pub mod input;
 pub mod log;
 mod notes;
@@ -55,6 +57,7 @@ fn dispatch(cli: &Cli) -> u8 {
         Command::Register(args) => register::run(cli, args),
         Command::Passwd(args) => passwd::run(cli, args),
         Command::Serve(_) => serve::run(dir),
+        Command::Health(args) => return health::run(cli, args),
         Command::Counters(args) => counters::run(cli, args),
         Command::Reload(args) => reload::run(cli, args),
         Command::Config(args) => {
@@ -65,6 +68,8 @@ fn dispatch(cli: &Cli) -> u8 {
             };
         }
         Command::Log(args) => log::run(cli, args),
+        Command::Backup(args) => backup::run(cli, args),
+        Command::Restore(args) => backup::restore(cli, args),
         Command::User(args) => user::run(cli, args),
         Command::Audit(args) => audit::run(cli, args),
         Command::Certs(args) => certs::run(cli, &args.action),

@@ -2,7 +2,7 @@
 //!
 //! A message comes in at its sender's [`client`], goes to [`log`], which is one, and from there once to each shard's [`room`], which wakes
 //! the members' clients. [`session`] and [`auth`] are above the clients, [`heartbeat`] watches them, [`codec`] is C16, [`registry`] decides about rooms. What they decide is in
-//! [`rules`], without actors; what a shard's actors share is in [`shard`] and, for each client, its [`seat`]. Clients are [`light`] actors; [`runner`] runs
+//! [`rules`], without actors; what a shard's actors share is in [`shard`] and, for each client, its [`seat`]. Clients are [`light`] actors; [`probe`] shows that all of it works; [`runner`] runs
 //! them.
 
 pub mod addresses;
@@ -21,6 +21,7 @@ pub mod log;
 pub mod log_queue;
 pub mod messages;
 pub mod page_slots;
+pub mod probe;
 pub mod registry;
 pub mod room;
 pub mod rules;

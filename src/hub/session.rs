@@ -17,7 +17,7 @@ use crate::ops::config::lists;
 use crate::ops::panic_at;
 
 use super::auth::{AccountLeft, AccountsReported, AuthSupervisor, Granted, LogInResult};
-use super::client::Client;
+use super::client::{Arrival, Client};
 use super::connections::ConnectionCount;
 use super::messages::{ClientRef, UseConfig};
 use super::seat::{EvictReason, Identity};
@@ -48,6 +48,17 @@ impl SessionSupervisor {
 }
 
 impl SessionSupervisor {
+    fn start_client(&self, Accepted { stream, peer }: Accepted, arrival: Arrival) {
+        match Client::start(&self.shard, stream, peer, arrival) {
+            Ok(client) => debug!(self.log, "client connected"; "peer" => %peer,
+                "session" => format!("{:016x}", client.session)),
+            // Its end is told as any other's.
+            Err(error) => {
+                error!(self.log, "client not started"; "peer" => %peer, "error" => %error);
+            }
+        }
+    }
+
     /// Tells the log-in that a connection of this account or guest is no more.
     fn report_end(&self, identity: Identity) {
         self.shard.links().auth.do_send(AccountLeft {
@@ -131,6 +142,11 @@ impl Handler<Accepted> for SessionSupervisor {
         if self.is_stopping {
             return;
         }
+        let links = self.shard.links();
+        if links.probes.claim(accepted.peer, self.shard.id) {
+            self.connections.enter_in_any_case();
+            return self.start_client(accepted, Arrival::Probe);
+        }
         if !self.connections.enter() {
             self.shard
                 .links()
@@ -154,14 +170,11 @@ impl Handler<Accepted> for SessionSupervisor {
             refuse_politely(accepted.stream, TOO_MANY_FROM_ADDRESS);
             return;
         };
-        match Client::start(&self.shard, accepted.stream, accepted.peer, is_counted) {
-            Ok(client) => debug!(self.log, "client connected"; "peer" => %accepted.peer,
-                "session" => format!("{:016x}", client.session)),
-            // Its end is told as any other's.
-            Err(error) => {
-                error!(self.log, "client not started"; "peer" => %accepted.peer, "error" => %error);
-            }
-        }
+        let arrival = match is_counted {
+            true => Arrival::Counted,
+            false => Arrival::Uncounted,
+        };
+        self.start_client(accepted, arrival);
     }
 }
 

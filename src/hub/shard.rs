@@ -34,6 +34,7 @@ use super::log::read_pool::ReadPool;
 use super::log_queue::LogQueue;
 use super::messages::ClientRef;
 use super::page_slots::PageSlots;
+use super::probe::Probes;
 use super::registry::{Policies, RoomRegistry};
 use super::room::{LocalRoom, MemberLeft, Membership, Room};
 use super::rules::access::{self, Action, Verdict, Who};
@@ -53,6 +54,8 @@ pub struct Links {
     pub registry: Addr<RoomRegistry>,
     /// Connections of each address.
     pub addresses: Arc<AddressCount>,
+    /// Connections that are the server's own.
+    pub probes: Arc<Probes>,
     /// How often limits were met.
     pub counters: Arc<Counters>,
     /// Names that are accounts'.

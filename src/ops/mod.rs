@@ -2,18 +2,21 @@
 //!
 //! [`boot`] wires the tree and [`shutdown`] takes it apart; [`supervise`] starts actors again that panicked, [`again`] keeps what they were handling; [`config`] and [`logging`] are what an
 //! operator sees, [`control`] the way to a running server, and [`reload`] what changes there; [`ports`] and [`sys`] ask the system,
-//! [`memory`] gives back what a storm left, and [`doctor`] asks all of them what would keep a server from working.
+//! [`watchdog`] ends a process with a thread that hangs, [`health`] looks whether all of it works, [`notify`] tells the service manager, [`memory`] gives back what a storm left, and [`doctor`] asks all of them what would keep a server from working.
 
 pub mod again;
 pub mod boot;
 pub mod config;
 pub mod control;
 pub mod doctor;
+pub mod health;
 pub mod logging;
 pub mod memory;
+pub mod notify;
 pub(crate) mod panic_at;
 pub mod ports;
 pub mod reload;
 mod shutdown;
 pub mod supervise;
 pub mod sys;
+mod watchdog;

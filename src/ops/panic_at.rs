@@ -129,6 +129,13 @@ mod armed {
         PLACE.set(place);
     }
 
+    /// Does not come back: this thread hangs.
+    pub(crate) fn hang() -> ! {
+        loop {
+            std::thread::sleep(Duration::from_secs(60));
+        }
+    }
+
     /// The next pass of `place` on any thread panics.
     pub(crate) fn set_anywhere(place: &str) {
         let mut armed = ANYWHERE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -221,7 +228,7 @@ mod armed {
     }
 }
 #[cfg(feature = "fault-injection")]
-pub(crate) use armed::{calm_down, fired, place, point, restarts_max, set, set_anywhere};
+pub(crate) use armed::{calm_down, fired, hang, place, point, restarts_max, set, set_anywhere};
 
 /// Nothing, in a release.
 #[cfg(not(feature = "fault-injection"))]

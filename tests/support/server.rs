@@ -20,8 +20,8 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Sets a variable of the environment that is no setting.
-    pub fn env(mut self, name: &str, value: impl ToString) -> Self {
+    /// Sets a variable of its environment.
+    pub fn variable(mut self, name: &str, value: impl ToString) -> Self {
         self.variables.push((name.to_owned(), value.to_string()));
         self
     }

@@ -233,7 +233,10 @@ impl Handler<UseConfig> for AuthSupervisor {
 #[cfg(feature = "fault-injection")]
 impl Handler<super::Provoke> for AuthSupervisor {
     type Result = ();
-    fn handle(&mut self, _: super::Provoke, _: &mut Context<Self>) {
+    fn handle(&mut self, provoke: super::Provoke, _: &mut Context<Self>) {
+        if provoke.0 == "hang" {
+            panic_at::hang();
+        }
         panic!("provoked");
     }
 }

@@ -164,19 +164,31 @@ enum Busy {
     Decode(SendBatch),
 }
 
+/// How a connection came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// Among those that are counted for its address.
+    Counted,
+    /// Not counted for its address: exempt, or a proxy's that has not said for whom it speaks.
+    Uncounted,
+    /// The server calls itself.
+    Probe,
+}
+
 impl Client {
-    /// Seats a new client on `shard` and starts its actor. `is_counted` says that it is among the connections of its address.
+    /// Seats a new client on `shard` and starts its actor.
     pub fn start(
         shard: &Rc<Shard>,
         stream: TcpStream,
         peer: SocketAddr,
-        is_counted: bool,
+        arrival: Arrival,
     ) -> std::io::Result<ClientRef> {
         let seat = shard.seat(peer, stream.as_raw_fd());
-        if is_counted {
+        if arrival == Arrival::Counted {
             seat.set_counted();
         }
-        let phase = match lists(&shard.config().listen.proxies, peer.ip()) {
+        let is_proxy = || lists(&shard.config().listen.proxies, peer.ip());
+        let phase = match arrival != Arrival::Probe && is_proxy() {
             true => Phase::Proxy,
             false => Phase::First,
         };

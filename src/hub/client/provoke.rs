@@ -1,5 +1,6 @@
-//! Only with the feature `fault-injection`: the verb `PROVOKE;{tag};{place}`, which makes an actor panic, so that tests can show from
-//! outside that it is survived. With `at={place}` whoever passes that place next panics; `fired` tells how often each did, and `calm` ends the drawing. In: a line. Out: a [`Provoke`] to the actor named, or a panic of this client.
+//! Only with the feature `fault-injection`: the verb `PROVOKE;{tag};{place}`, which makes an actor panic or its thread hang, so that tests can
+//! show from outside what comes of it. With `at={place}` whoever passes that place next panics; `fired` tells how often each did, and `calm` ends
+//! the drawing. In: a line. Out: a [`Provoke`] to the actor named, or a panic of this client.
 
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
@@ -7,6 +8,9 @@ use crate::hub::Provoke;
 use crate::ops::panic_at;
 
 use super::Client;
+
+/// Long enough for the watchdog to tell of it.
+const NAP: std::time::Duration = std::time::Duration::from_secs(7);
 
 impl Client {
     /// Returns whether the line was a PROVOKE, and so is done with.
@@ -19,6 +23,14 @@ impl Client {
         let links = self.shard.links();
         match place {
             "client" => panic!("provoked"),
+            "spin" => loop {
+                std::hint::spin_loop();
+            },
+            "hang" => panic_at::hang(),
+            "nap" => std::thread::sleep(NAP),
+            "hang-log" => links.log.do_send(Provoke("hang")),
+            "hang-auth" => links.auth.do_send(Provoke("hang")),
+            "hang-registry" => links.registry.do_send(Provoke("hang")),
             "room" => links.room.do_send(Provoke("room")),
             "half-heard" => links.room.do_send(Provoke("half-heard")),
             "unnoted" => links.room.do_send(Provoke("unnoted")),

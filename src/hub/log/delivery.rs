@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use actix::Addr;
 
 use crate::hub::messages::{Answer, Batch};
+use crate::hub::probe::HearProbe;
 use crate::hub::registry::ChangeAnswered;
 use crate::hub::room::{Committed, Room, RoomExpired, RoomOpened};
 
@@ -20,6 +21,8 @@ pub trait Listener: Send {
     fn expired(&self, expired: RoomExpired);
     /// A client's change is answered.
     fn answered(&self, answered: ChangeAnswered);
+    /// Somebody looks whether what the log says arrives.
+    fn probed(&self, probe: HearProbe);
 }
 
 impl Listener for Addr<Room> {
@@ -37,6 +40,10 @@ impl Listener for Addr<Room> {
 
     fn answered(&self, answered: ChangeAnswered) {
         self.do_send(answered);
+    }
+
+    fn probed(&self, probe: HearProbe) {
+        self.do_send(probe);
     }
 }
 

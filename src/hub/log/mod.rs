@@ -124,6 +124,23 @@ impl MessageLog {
         Self { clock, ..self }
     }
 
+    /// Writes as a group is written, without one; why that failed.
+    pub(super) fn probe(&mut self) -> Result<(), String> {
+        let Some(store) = &mut self.store else {
+            return Err("the log is closed".to_owned());
+        };
+        let written = store.probe(self.clock.wall());
+        if let Err(error @ LogError::Stopped { .. }) = &written {
+            (self.fatal)(&error.to_string());
+        }
+        written.map_err(|error| error.to_string())
+    }
+
+    /// Calls `tell` with every shard.
+    pub(super) fn each_shard(&self, tell: impl FnMut(&dyn Listener)) {
+        self.shards.iter().map(|shard| &*shard.room).for_each(tell);
+    }
+
     fn maintain(&mut self) {
         let _place = panic_at::place("log/maintain");
         self.shards.iter_mut().for_each(ShardLink::forget_heard);
@@ -396,8 +413,10 @@ impl Handler<CloseLog> for MessageLog {
 impl Handler<super::Provoke> for MessageLog {
     type Result = ();
     fn handle(&mut self, provoke: super::Provoke, _: &mut Context<Self>) {
-        if provoke.0 == "log" {
-            panic!("provoked");
+        match provoke.0 {
+            "log" => panic!("provoked"),
+            "hang" => panic_at::hang(),
+            _ => {}
         }
         // At the worst moments: the next group panics before or after its commit, or half told.
         panic_at::set(provoke.0);

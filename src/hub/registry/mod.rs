@@ -394,8 +394,10 @@ impl Handler<ChangeRoom> for RoomRegistry {
 impl Handler<super::Provoke> for RoomRegistry {
     type Result = ();
     fn handle(&mut self, provoke: super::Provoke, _: &mut Context<Self>) {
-        if provoke.0 == "registry" {
-            panic!("provoked");
+        match provoke.0 {
+            "registry" => panic!("provoked"),
+            "hang" => panic_at::hang(),
+            _ => {}
         }
         // At the worst moments: with the next change about to be written, written and not told, or half told.
         panic_at::set(provoke.0);

@@ -80,6 +80,11 @@ impl Room {
         }
     }
 
+    /// Which shard's it is.
+    pub(super) fn shard_id(&self) -> u16 {
+        self.shard.id
+    }
+
     /// What one tail may hold.
     fn tail_bytes(&self) -> usize {
         usize::try_from(self.shard.config().rooms.tail_bytes).unwrap_or(usize::MAX)

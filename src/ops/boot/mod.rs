@@ -15,6 +15,7 @@ pub(crate) use wiring::until;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::{Addr, Recipient};
 use actix_rt::{Arbiter, System};
@@ -27,10 +28,13 @@ use crate::hub::connections::ConnectionCount;
 use crate::hub::counters::Counters;
 use crate::hub::log::MessageLog;
 use crate::hub::messages::UseConfig;
+use crate::hub::probe::Probes;
 use crate::hub::session::SessionSupervisor;
 use crate::ops::control::{self, Answer, Verbs};
+use crate::ops::health::{self, Health};
 use crate::ops::reload::{Certificate, Listeners, Reload, Source};
-use crate::ops::{memory, shutdown, sys};
+use crate::ops::watchdog::{self, Questions, Threads, Watchdog, Work};
+use crate::ops::{memory, notify, shutdown, sys};
 use crate::store::accounts::AccountsError;
 use crate::store::log::LogError;
 use sockets::Sockets;
@@ -95,6 +99,8 @@ pub(in crate::ops) struct Running {
     /// Everybody who keeps a configuration.
     pub keepers: Vec<Recipient<UseConfig>>,
     pub connections: Arc<ConnectionCount>,
+    /// Connections that are the server's own.
+    pub probes: Arc<Probes>,
     pub counters: Arc<Counters>,
     pub shards: Vec<Arbiter>,
     pub log_thread: Arbiter,
@@ -143,9 +149,22 @@ pub fn run(source: Source, log: &Logger, ready: impl FnOnce(&Addresses)) -> Resu
         let signals = shutdown::Signals::listen()?;
         reload.follow_hangups()?;
         let _tidying = memory::start(running.connections.clone())?;
-        let control = open_control(&folder, &reload, running.counters.clone(), log);
+        let watchdog = start_watchdog(&running, &reload, log)?;
+        let health = Health::new(health::Parts {
+            address: addresses.main,
+            shards: running.shards.len(),
+            probes: running.probes.clone(),
+            log: running.log.clone(),
+            stuck: watchdog.stuck(),
+            folder: folder.clone(),
+        });
+        let control = open_control(&folder, &reload, health, running.counters.clone(), log);
         ready(&addresses);
+        notify::ready(&status(&running.connections));
         let ended = shutdown::wait_for_end(log, signals, &mut faults).await;
+        notify::stopping();
+        // From here on each step has a deadline of its own, and threads end.
+        drop(watchdog);
         // Before the log is given free: the next server's socket is not to be removed.
         drop(control);
         let deadline = reload.in_force().server.shutdown_deadline;
@@ -161,10 +180,33 @@ pub fn run(source: Source, log: &Logger, ready: impl FnOnce(&Addresses)) -> Resu
     result
 }
 
+/// For the service manager.
+fn status(connections: &ConnectionCount) -> String {
+    format!("{} connections", connections.open())
+}
+
+fn start_watchdog(running: &Running, reload: &Reload, log: &Logger) -> std::io::Result<Watchdog> {
+    let mut threads = Threads::default()
+        .here("main")
+        .on(&running.log_thread, "log", Work::Disk)
+        .on(&running.auth_thread, "auth", Work::Disk)
+        .on(&running.registry_thread, "registry", Work::Disk);
+    for (id, thread) in running.shards.iter().enumerate() {
+        threads = threads.on(thread, &format!("shard {id}"), Work::Memory);
+    }
+    let (config, connections) = (reload.follow(), running.connections.clone());
+    let questions = Questions {
+        deadline: Box::new(move || config.borrow().server.watchdog),
+        status: Box::new(move || status(&connections)),
+    };
+    watchdog::start(threads, questions, log.new(o!("actor" => "watchdog")))
+}
+
 /// What runs without it: everything but the commands that use it.
 fn open_control(
     folder: &Path,
     reload: &Reload,
+    health: Health,
     counters: Arc<Counters>,
     log: &Logger,
 ) -> Option<control::Control> {
@@ -172,6 +214,11 @@ fn open_control(
     let verbs = Verbs::default().on("reload", move || {
         let reload = reload.clone();
         async move { reload.ask("gencomm reload").await }
+    });
+    let verbs = verbs.on_number("health", move |milliseconds| {
+        let health = health.clone();
+        let patience = milliseconds.map_or(health::PATIENCE, Duration::from_millis);
+        async move { health.ask(patience).await }
     });
     let verbs = verbs.on("counters", move || {
         let figures = counters.all().into_iter();

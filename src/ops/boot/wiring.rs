@@ -23,6 +23,7 @@ use crate::hub::heartbeat::Heartbeat;
 use crate::hub::log::read_pool::{ReadPool, SharedReader};
 use crate::hub::log::{AddShard, LimitRooms, MessageLog, ShardLink, StoreFactory};
 use crate::hub::log_queue::LogQueue;
+use crate::hub::probe::Probes;
 use crate::hub::registry::{AccountsFactory, KnowShards, Policies, PolicyLink, RoomRegistry};
 use crate::hub::room::Room;
 use crate::hub::rules::tail_budget::TailBudget;
@@ -103,6 +104,7 @@ pub(super) async fn start(
     };
     let counters = Arc::new(Counters::default());
     let addresses = Arc::new(AddressCount::default());
+    let probes = Arc::new(Probes::default());
     message_log.do_send(LimitRooms::of(&config.limits, &counters));
     let registered = Arc::new(Registered::default());
     let auth_thread = Arbiter::new();
@@ -176,6 +178,7 @@ pub(super) async fn start(
             auth: auth.clone(),
             registry: registry.clone(),
             addresses: addresses.clone(),
+            probes: probes.clone(),
             counters: counters.clone(),
             registered: registered.clone(),
             room: part.room.clone(),
@@ -219,6 +222,7 @@ pub(super) async fn start(
         sessions,
         keepers,
         connections,
+        probes,
         counters,
         shards,
         log_thread,

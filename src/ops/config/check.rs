@@ -23,6 +23,8 @@ const LOG_QUEUE_MESSAGES_MIN: u64 = 4;
 const READ_THREADS_MAX: usize = 256;
 /// Shortest time between two beats, and shortest deadline for people and networks.
 const BEAT_MIN: Duration = Duration::from_millis(10);
+/// Shortest deadline of the watchdog, several looks and ticks of it.
+const WATCHDOG_MIN: Duration = Duration::from_secs(3);
 const FLUSH_MIN: Duration = Duration::from_millis(1);
 const PATIENCE_MIN: Duration = Duration::from_secs(1);
 const AUDIT_RECORDS_MIN: u64 = 1000;
@@ -351,6 +353,12 @@ fn auth(rules: &mut Rules<'_>, config: &Config) {
 }
 
 fn times(rules: &mut Rules<'_>, config: &Config) {
+    let watchdog = config.server.watchdog;
+    rules.require(
+        watchdog.is_zero() || watchdog >= WATCHDOG_MIN,
+        &["server.watchdog"],
+        format!("is too short; at least {WATCHDOG_MIN:?}, or \"0s\" for no watchdog"),
+    );
     for (key, time, least) in [
         (
             "server.shutdown_deadline",

@@ -68,6 +68,7 @@ keys! {
         data_dir: AtStart,
         shards: AtStart,
         shutdown_deadline: AtOnce,
+        watchdog: AtOnce,
     }
     listen {
         main: AtStart,

@@ -24,6 +24,10 @@ pub struct Server {
     /// Longest ordered stop. Default 8 s.
     #[serde(deserialize_with = "units::duration")]
     pub shutdown_deadline: Duration,
+    /// How long a thread may not turn before the process ends; zero = for ever. Threads that write to the disk: four times that.
+    /// Default 30 s.
+    #[serde(deserialize_with = "units::duration")]
+    pub watchdog: Duration,
 }
 
 /// `[listen]`: the native port.

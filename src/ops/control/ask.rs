@@ -26,16 +26,34 @@ pub enum AskError {
     NoAnswer,
 }
 
+impl AskError {
+    /// Whether it took too long.
+    pub fn is_late(&self) -> bool {
+        let late = [ErrorKind::WouldBlock, ErrorKind::TimedOut];
+        matches!(self, Self::Io(error) if late.contains(&error.kind()))
+    }
+
+    /// Whether this user may not ask.
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Io(error) if error.kind() == ErrorKind::PermissionDenied)
+    }
+}
+
 /// Asks the server whose data folder this is for `verb`.
 pub fn ask(folder: &Path, verb: &str) -> Result<Answer, AskError> {
-    let mut stream = path::connect(folder).map_err(|error| match error.kind() {
+    ask_within(folder, verb, PATIENCE)
+}
+
+/// As [`ask`], of a server that has so long for each: to take the connection, to take the request, to answer.
+pub fn ask_within(folder: &Path, verb: &str, patience: Duration) -> Result<Answer, AskError> {
+    let mut stream = path::connect(folder, patience).map_err(|error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::NotADirectory => {
             AskError::Nobody
         }
         _ => AskError::Io(error),
     })?;
     let mut bytes = Vec::new();
-    match talk(&mut stream, verb, &mut bytes) {
+    match talk(&mut stream, verb, patience, &mut bytes) {
         Ok(()) => {}
         // A server that is too busy answers without listening; its answer is there all the same.
         Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
@@ -45,9 +63,14 @@ pub fn ask(folder: &Path, verb: &str) -> Result<Answer, AskError> {
     parse(&text).ok_or(AskError::NoAnswer)
 }
 
-fn talk(stream: &mut UnixStream, verb: &str, answer: &mut Vec<u8>) -> io::Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+fn talk(
+    stream: &mut UnixStream,
+    verb: &str,
+    patience: Duration,
+    answer: &mut Vec<u8>,
+) -> io::Result<()> {
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
     match stream.write_all(format!("{verb}\n").as_bytes()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(error),
         _ => {}

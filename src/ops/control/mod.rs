@@ -1,6 +1,6 @@
 //! The control socket, `control.sock` in the data folder: how commands on the same machine speak to a running server.
 //!
-//! In: connections, each with one request, a verb on a line. Out: an [`Answer`], whose first line is `ok` or `failed`, and the end of
+//! In: connections, each with one request, a verb on a line, with a number behind it if need be. Out: an [`Answer`], whose first line is `ok` or `failed`, and the end of
 //! the connection. Owns the socket's file, which its user alone may use, and removes it at the end. What a verb does is its handler's
 //! business: see [`Verbs`]. [`ask`] is the other side.
 
@@ -91,7 +91,7 @@ fn floor_char_boundary(text: &str, at: usize) -> usize {
     places.find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
-type Handler = Box<dyn Fn() -> LocalBoxFuture<'static, Answer>>;
+type Handler = Box<dyn Fn(Option<u64>) -> LocalBoxFuture<'static, Answer>>;
 
 /// What can be asked for.
 #[derive(Default)]
@@ -99,17 +99,33 @@ pub struct Verbs(BTreeMap<&'static str, Handler>);
 
 impl Verbs {
     /// `handler` answers `verb`.
-    pub fn on<F>(mut self, verb: &'static str, handler: impl Fn() -> F + 'static) -> Self
+    pub fn on<F>(self, verb: &'static str, handler: impl Fn() -> F + 'static) -> Self
     where
         F: Future<Output = Answer> + 'static,
     {
-        let handler = move || handler().boxed_local();
+        self.on_number(verb, move |_| handler())
+    }
+
+    /// `handler` answers `verb`, behind which a number may stand.
+    pub fn on_number<F>(
+        mut self,
+        verb: &'static str,
+        handler: impl Fn(Option<u64>) -> F + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Answer> + 'static,
+    {
+        let handler = move |number| handler(number).boxed_local();
         self.0.insert(verb, Box::new(handler));
         self
     }
 
     async fn answer(&self, request: &str) -> Answer {
-        let Some(handler) = self.0.get(request) else {
+        let (verb, number) = match request.split_once(' ') {
+            Some((verb, number)) => (verb, number.parse().ok()),
+            None => (request, None),
+        };
+        let Some(handler) = self.0.get(verb) else {
             let known: Vec<&str> = self.0.keys().copied().collect();
             let text = format!(
                 "unknown request \"{}\"; known: {}",
@@ -118,7 +134,7 @@ impl Verbs {
             );
             return Answer::failed(vec![text]);
         };
-        timeout(HANDLER_DEADLINE, handler())
+        timeout(HANDLER_DEADLINE, handler(number))
             .await
             .unwrap_or_else(|_| {
                 let text = format!(
@@ -210,14 +226,19 @@ async fn read_request(stream: &mut UnixStream) -> std::io::Result<Option<String>
         if let Some(end) = line_end {
             let line = std::str::from_utf8(&buffer[..filled + end]).ok();
             let line = line.map(|line| line.strip_suffix('\r').unwrap_or(line));
-            let is_word = |line: &&str| {
-                !line.is_empty() && line.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
-            };
-            return Ok(line.filter(is_word).map(str::to_owned));
+            return Ok(line.filter(|line| is_request(line)).map(str::to_owned));
         }
         filled += read;
         if read == 0 || filled == buffer.len() {
             return Ok(None);
         }
     }
+}
+
+/// A word, behind which a number may stand.
+fn is_request(line: &str) -> bool {
+    let (word, number) = line.split_once(' ').unwrap_or((line, "0"));
+    let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    let is_letter = |b: u8| b.is_ascii_lowercase() || b == b'-';
+    is_number && !word.is_empty() && word.bytes().all(is_letter)
 }

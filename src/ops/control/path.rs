@@ -10,6 +10,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
@@ -54,9 +55,12 @@ pub(super) fn bind(folder: &Path) -> io::Result<(UnixListener, SocketFile)> {
     Ok((socket.into(), file))
 }
 
-/// Connects to the socket in `folder`.
-pub(super) fn connect(folder: &Path) -> io::Result<UnixStream> {
-    short(folder, |path| UnixStream::connect(path))
+/// Connects to the socket in `folder`. Where so many wait that no more are taken, for as long as `patience`.
+pub(super) fn connect(folder: &Path, patience: Duration) -> io::Result<UnixStream> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_write_timeout(Some(patience))?;
+    short(folder, |path| socket.connect(&SockAddr::unix(path)?))?;
+    Ok(socket.into())
 }
 
 /// Calls `act` with a path of the socket that fits into an address.

@@ -29,7 +29,7 @@ use super::boot::connections_max;
 use super::config::{Change, Changes, Config, ConfigError, Environment, Loaded, Takes, changes};
 use super::control::Answer;
 use super::logging::LevelSwitch;
-use super::panic_at;
+use super::{notify, panic_at};
 use tls::Tls;
 
 pub(in crate::ops) use tls::Certificate;
@@ -100,6 +100,11 @@ impl Reload {
         Self { requests, in_force }
     }
 
+    /// Where the configuration in force is found, for other threads.
+    pub(in crate::ops) fn follow(&self) -> watch::Receiver<Arc<Config>> {
+        self.in_force.clone()
+    }
+
     /// The configuration in force.
     pub(in crate::ops) fn in_force(&self) -> Arc<Config> {
         self.in_force.borrow().clone()
@@ -147,8 +152,10 @@ impl Reloader {
             tokio::select! {
                 request = asked.recv() => match request {
                     Some(request) => {
+                        notify::reloading();
                         // A panic costs this reload, and not all that follow.
                         let reloaded = AssertUnwindSafe(self.reload(request.by)).catch_unwind().await;
+                        notify::reloaded();
                         let answer = reloaded.unwrap_or_else(|_| {
                             let text = "reloading failed on our side, and some of it may be done; ask again";
                             Answer::failed(vec![text.to_owned()])

@@ -39,6 +39,9 @@ pub trait LogStore: Send {
     /// [`LogStore::group`] has risen: then the group is committed, but a removal in it is not carried out everywhere yet.
     fn commit(&mut self, now: Timestamp) -> Result<Commit, LogError>;
 
+    /// Whether a group could be committed now: writes to the disk what is there already, as durably as a group, and stores nothing.
+    fn probe(&mut self, now: Timestamp) -> Result<(), LogError>;
+
     /// Number of the newest committed group, 0 in an empty log.
     fn group(&self) -> u64;
 

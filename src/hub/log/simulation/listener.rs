@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::hub::log::Listener;
+use crate::hub::probe::HearProbe;
 use crate::hub::registry::ChangeAnswered;
 use crate::hub::room::{Committed, RoomExpired, RoomOpened};
 use crate::store::log::disk::simulated::Machine;
@@ -80,4 +81,6 @@ impl Listener for Shard {
     }
 
     fn answered(&self, _: ChangeAnswered) {}
+
+    fn probed(&self, _: HearProbe) {}
 }

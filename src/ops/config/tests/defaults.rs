@@ -15,6 +15,7 @@ fn the_embedded_text_gives_the_documented_defaults() {
     assert_eq!(config.server.data_dir, Path::new("./data"));
     assert_eq!(config.server.shards, 0);
     assert_eq!(config.server.shutdown_deadline, Duration::from_secs(8));
+    assert_eq!(config.server.watchdog, Duration::from_secs(30));
     assert_eq!(config.listen.main, "127.0.0.1:10740".parse().unwrap());
     assert!(config.listen.proxies.is_empty());
     let tls = &config.tls;

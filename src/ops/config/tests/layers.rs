@@ -79,7 +79,7 @@ fn later_layers_win_and_are_named() {
         "server.data_dir",
         "server.shards",
         "server.shutdown_deadline",
-        "listen.main",
+        "server.watchdog",
     ];
     assert_eq!(order, expected);
 }

@@ -4,6 +4,7 @@
 //! point is harmless: `docs/storage.md`.
 
 mod commit;
+pub(crate) mod copy;
 mod draft;
 mod files;
 mod ids;
@@ -182,6 +183,11 @@ impl LogStore for EmbeddedLog {
         // The memory is used again.
         staged.clear();
         self.staged = staged;
+        self.noting(result)
+    }
+
+    fn probe(&mut self, now: Timestamp) -> Result<(), LogError> {
+        let result = self.write_nothing(now);
         self.noting(result)
     }
 

@@ -46,6 +46,19 @@ impl EmbeddedLog {
         self.tags.catch_up(now)
     }
 
+    /// The way of a group without one; see [`LogStore::probe`](super::super::LogStore::probe).
+    pub(super) fn write_nothing(&mut self, now: Timestamp) -> Result<(), LogError> {
+        self.refuse_if_stopped()?;
+        self.syncer.poll()?;
+        self.catch_up(now)?;
+        self.journal.touch()?;
+        self.journal_dirty = true;
+        if self.options.durability == Durability::Always {
+            self.sync_journal()?;
+        }
+        Ok(())
+    }
+
     /// Hands what is not durable outside the journal to the thread, if that is free and it is time (or `urgent`).
     pub(super) fn start_sync(&mut self, urgent: bool) -> Result<(), LogError> {
         self.syncer.poll()?;

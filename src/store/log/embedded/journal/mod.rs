@@ -169,6 +169,22 @@ impl Journal {
         Ok(starts)
     }
 
+    /// Writes the last bytes before the place of the next group again, as they are: no reader can tell, and the next sync has something to
+    /// bring to the disk.
+    pub(super) fn touch(&mut self) -> Result<(), LogError> {
+        let half = &mut self.halves[self.active];
+        let mut bytes = [0; 8];
+        let at = half.end - bytes.len() as u64;
+        half.file
+            .read_exact_at(&mut bytes, at)
+            .map_err(refused("reading", &half.path))?;
+        half.file
+            .write_all_at(&bytes, at)
+            .map_err(refused("writing", &half.path))?;
+        half.dirty = true;
+        Ok(())
+    }
+
     /// Makes everything written durable.
     pub(super) fn sync(&mut self) -> Result<(), LogError> {
         #[cfg(test)]

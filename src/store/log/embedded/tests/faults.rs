@@ -124,3 +124,32 @@ fn a_round_that_cannot_be_put_together_leaves_everything_to_the_next() {
     let work = log.sync_work().unwrap();
     assert!(work.segments.is_some() && !work.tags.is_empty());
 }
+
+#[test]
+fn a_probe_changes_nothing_and_fails_as_a_commit_would() {
+    let folder = tempfile::tempdir().unwrap();
+    let always = EmbeddedOptions {
+        durability: Durability::Always,
+        ..options(folder.path())
+    };
+    let mut log = open_with(always.clone());
+    let journal = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+    for n in 0..30 {
+        let before = (journal("journal-0"), journal("journal-1"));
+        log.probe(at(1)).unwrap();
+        assert_eq!(before, (journal("journal-0"), journal("journal-1")));
+        say(&mut log, &format!("message {n:02000}"));
+    }
+    drop(log);
+    let mut log = open_with(always);
+    assert_eq!(bodies(&log).len(), 30);
+    // A disk that takes no more.
+    log.hooks.apply_faults = 2;
+    say(&mut log, "in the journal");
+    assert!(matches!(log.probe(at(1)), Err(LogError::Io { .. })));
+    log.probe(at(1)).unwrap();
+    // It really syncs.
+    log.journal.fault = Some(Fault::Sync);
+    assert!(matches!(log.probe(at(1)), Err(LogError::Stopped { .. })));
+    assert!(matches!(log.probe(at(1)), Err(LogError::Stopped { .. })));
+}
