@@ -11,6 +11,8 @@
 mod gc2;
 mod names;
 pub mod original_client;
+pub mod privileges;
+mod rounds;
 mod senders;
 mod server;
 
@@ -19,6 +21,7 @@ use std::time::Duration;
 pub use gc2::{Gc2, Stop, number, parse_message};
 pub use names::{fresh_address, fresh_tag};
 pub use original_client::{Habits, OriginalClient, Ports};
+pub use rounds::rounds;
 pub use senders::{Said, Senders, SendersReport, assert_same_ids};
 pub use server::{Builder, Server};
 
