@@ -9,6 +9,7 @@
 )]
 
 mod gc2;
+pub mod load;
 mod names;
 pub mod original_client;
 pub mod privileges;
@@ -21,7 +22,7 @@ use std::time::Duration;
 pub use gc2::{Gc2, Stop, number, parse_message};
 pub use names::{fresh_address, fresh_tag};
 pub use original_client::{Habits, OriginalClient, Ports};
-pub use rounds::rounds;
+pub use rounds::{KeptFolder, rounds, seed};
 pub use senders::{Said, Senders, SendersReport, assert_same_ids};
 pub use server::{Builder, Server};
 
