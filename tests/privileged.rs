@@ -10,3 +10,7 @@ mod support;
 
 #[path = "privileged/asking.rs"]
 mod asking;
+#[path = "privileged/forgetting.rs"]
+mod forgetting;
+#[path = "privileged/power.rs"]
+mod power;

@@ -8,6 +8,7 @@
     reason = "not every combination of features uses every helper"
 )]
 
+pub mod forgetful;
 mod gc2;
 pub mod load;
 mod names;
