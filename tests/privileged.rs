@@ -12,5 +12,7 @@ mod support;
 mod asking;
 #[path = "privileged/forgetting.rs"]
 mod forgetting;
+#[path = "privileged/full_disk.rs"]
+mod full_disk;
 #[path = "privileged/power.rs"]
 mod power;

@@ -2,7 +2,7 @@
 //!
 //! [`boot`] wires the tree and [`shutdown`] takes it apart; [`supervise`] starts actors again that panicked; [`config`] and [`logging`] are what an
 //! operator sees, [`control`] the way to a running server, and [`reload`] what changes there; [`ports`] and [`sys`] ask the system,
-//! [`memory`] gives back what a storm left, and [`doctor`] asks all of them what would keep a server from working.
+//! [`memory`] gives back what a storm left, [`trouble`] says a fault once that comes back with every request, and [`doctor`] asks all of them what would keep a server from working.
 
 pub mod boot;
 pub mod config;
@@ -15,3 +15,4 @@ pub mod reload;
 mod shutdown;
 pub mod supervise;
 pub mod sys;
+pub mod trouble;

@@ -17,6 +17,7 @@ pub mod privileges;
 mod rounds;
 mod senders;
 mod server;
+mod small_disk;
 
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ pub use original_client::{Habits, OriginalClient, Ports};
 pub use rounds::{KeptFolder, rounds, seed};
 pub use senders::{Said, Senders, SendersReport, assert_same_ids};
 pub use server::{Builder, Server};
+pub use small_disk::SmallDisk;
 
 /// How long anything may take before the test fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);

@@ -26,6 +26,7 @@ use slog::{Logger, error, info, warn};
 
 use crate::edge::wire::names::RoomName;
 use crate::edge::wire::timestamp::Timestamp;
+use crate::ops::trouble::Trouble;
 use crate::store::log::{LogError, LogStore, RoomRetention};
 
 use super::messages::Request;
@@ -82,6 +83,10 @@ pub struct MessageLog {
     /// Answers that wait for everything that came before them.
     behind: Vec<ChangeAnswered>,
     fatal: Fatal,
+    /// Groups that were refused.
+    refusing: Trouble,
+    /// What the store does beside commits.
+    upkeep: Trouble,
 }
 
 impl MessageLog {
@@ -109,6 +114,8 @@ impl MessageLog {
             room_rates: RoomRates::default(),
             behind: Vec::new(),
             fatal,
+            refusing: Trouble::new("the log takes no messages; they are refused until it does"),
+            upkeep: Trouble::new("maintenance of the log failed"),
         }
     }
 
@@ -120,9 +127,9 @@ impl MessageLog {
         }
         let Some(store) = &mut self.store else { return };
         match store.maintain(Timestamp::now()) {
-            Ok(()) => {}
+            Ok(()) => self.upkeep.is_over(&self.log),
             Err(error @ LogError::Stopped { .. }) => (self.fatal)(&error.to_string()),
-            Err(error) => warn!(self.log, "maintenance of the log failed"; "error" => %error),
+            Err(error) => self.upkeep.happened(&self.log, &error),
         }
     }
 
