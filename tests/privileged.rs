@@ -10,6 +10,10 @@ mod support;
 
 #[path = "privileged/asking.rs"]
 mod asking;
+#[path = "privileged/clock.rs"]
+mod clock;
+#[path = "privileged/failing_disk.rs"]
+mod failing_disk;
 #[path = "privileged/forgetting.rs"]
 mod forgetting;
 #[path = "privileged/full_disk.rs"]

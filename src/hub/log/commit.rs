@@ -18,6 +18,9 @@ use super::room_rates::RoomRates;
 use super::{GROUP_BYTES, GROUP_REQUESTS, MessageLog};
 use crate::hub::panic_at;
 
+/// The answer about a message that was told and cannot be read.
+pub(in crate::hub) const NOT_IN_THE_LOG_YET: &str = "the log could not take this message yet, perhaps because the server's disk is full; try again later";
+
 /// The group that is being committed and told.
 pub(super) struct InHand {
     requests: Vec<Planned>,
@@ -61,7 +64,7 @@ impl MessageLog {
         });
         // One more message may come on top.
         let group_bytes = GROUP_BYTES.min(store.group_bytes_max() / 4);
-        let told_to = self.ahead.values().copied().max().unwrap_or(0);
+        let told_to = self.reader.told_to();
         // Moved one by one, so that a panic finds every request in exactly one place.
         while in_hand.requests.len() < GROUP_REQUESTS && store.staged_bytes() < group_bytes {
             let Some(request) = self.ledger.pop_front() else {
@@ -104,6 +107,8 @@ impl MessageLog {
             }
         };
         note_ahead(&mut self.ahead, self.reader.current().newest(), &events);
+        let told_to = self.ahead.values().copied().max();
+        self.reader.set_told_to(told_to.unwrap_or(0));
         let in_hand_requests = &in_hand.requests;
         in_hand.decided = Some(decide(in_hand_requests, events, self.shards.len()));
         self.tell();
@@ -229,8 +234,7 @@ fn stage(
             let target = match store.reader().get(*id) {
                 Ok(Some(target)) => target,
                 Ok(None) if *id > store.reader().newest() && *id <= told_to => {
-                    let why = "the log has not taken this message yet; try again later";
-                    planned.result = Some(Err(Refused::Unavailable(why.into())));
+                    planned.result = Some(Err(Refused::Unavailable(NOT_IN_THE_LOG_YET.into())));
                     return;
                 }
                 Ok(None) => {

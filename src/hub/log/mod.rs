@@ -33,6 +33,7 @@ use super::messages::Request;
 use super::registry::ChangeAnswered;
 use super::room::{Room, RoomExpired, RoomOpened};
 use commit::InHand;
+pub(in crate::hub) use commit::NOT_IN_THE_LOG_YET;
 pub use delivery::ShardLink;
 use read_pool::SharedReader;
 pub use room_rates::LimitRooms;

@@ -142,6 +142,11 @@ impl Load {
         );
     }
 
+    /// How many have lost their connection.
+    pub fn cut_off_len(&self) -> usize {
+        self.place.waiting_len()
+    }
+
     /// Tells everybody where the server is now.
     pub fn move_to(&self, server: SocketAddr) {
         self.ledger.begin_round();

@@ -70,6 +70,11 @@ impl Place {
         true
     }
 
+    /// How many wait for another server.
+    pub(super) fn waiting_len(&self) -> usize {
+        self.at().waiting
+    }
+
     /// Senders end what they have in hand.
     pub(super) fn stop_sending(&self) {
         self.at().is_stopping = true;

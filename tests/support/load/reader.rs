@@ -97,7 +97,7 @@ impl Reader {
                 }
             } else if line.starts_with("GONE;") {
                 self.heard.remove(&number(&line, 2));
-            } else if !line.starts_with("OK;") {
+            } else if !line.starts_with("OK;") && !line.starts_with("BYE;restart;") {
                 ledger.fail(format!("{} heard {line:?}", self.who.name()));
             }
         }

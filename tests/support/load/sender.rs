@@ -86,7 +86,10 @@ impl Sender {
             let line = String::from_utf8_lossy(&line).into_owned();
             if line.starts_with("OK;") || line.starts_with("ERR;") {
                 self.take_answer(client, line, epoch, ledger)?;
-            } else if !line.starts_with("MSG;") && !line.starts_with("GONE;") {
+            } else if !["MSG;", "GONE;", "BYE;restart;"]
+                .iter()
+                .any(|known| line.starts_with(known))
+            {
                 ledger.fail(format!("{} heard {line:?}", self.who.name()));
             }
         }
