@@ -121,16 +121,49 @@ fn jumps_of_thirty_days_put_nobody_out_and_turn_no_id_back() {
     );
     drop(ann);
 
-    // And over restarts, each at another time.
+    // Killed at one time, then set to another.
     for (offset, _) in JUMPS {
         server.kill9();
         load.wait_until_all_are_cut_off();
-        set_clock(&clock, offset);
         server.restart();
         load.check(&server, 0);
         load.move_to(server.address());
+        set_clock(&clock, offset);
         assert!(load.goes_on(20, PATIENCE), "nothing is kept at {offset}");
     }
     load.finish(&server);
     assert!(server.term().success());
+}
+
+#[test]
+fn a_restart_at_another_time_keeps_everything_and_turns_no_id_back() {
+    if !privileges::has(&[Need::Faketime]) {
+        return;
+    }
+    let library: PathBuf = privileges::faketime_library().expect("it is there");
+    let folder = tempfile::tempdir().expect("a folder");
+    let clock = folder.path().join("clock");
+    set_clock(&clock, "+0");
+    let mut server = start(&clock, &library);
+    let mut kept = Vec::new();
+    for (at, (offset, _)) in JUMPS.iter().cycle().take(8).enumerate() {
+        let mut ann = server.member("ann", "den");
+        for number in 0..3 {
+            let body = format!("message {number} before {offset}");
+            let id = ann.say("den", &format!("t{at}.{number}"), &body);
+            assert!(
+                kept.last().is_none_or(|(last, _)| id > *last),
+                "{id} after {kept:?}"
+            );
+            kept.push((id, body));
+        }
+        if at % 2 == 0 {
+            server.kill9();
+        } else {
+            assert!(server.term().success());
+        }
+        set_clock(&clock, offset);
+        server.restart();
+        assert_eq!(server.guest("reader").whole_history("den"), kept);
+    }
 }
