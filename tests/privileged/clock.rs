@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use base64::Engine;
+
 use crate::support::load::{self, Crowd, Load};
 use crate::support::privileges::{self, Need};
 use crate::support::{Gc2, PATIENCE, Server, Stop, rounds};
@@ -165,5 +167,40 @@ fn a_restart_at_another_time_keeps_everything_and_turns_no_id_back() {
         set_clock(&clock, offset);
         server.restart();
         assert_eq!(server.guest("reader").whole_history("den"), kept);
+    }
+}
+
+#[test]
+fn a_resume_token_goes_by_the_wall_clock() {
+    if !privileges::has(&[Need::Faketime]) {
+        return;
+    }
+    let library: PathBuf = privileges::faketime_library().expect("it is there");
+    let folder = tempfile::tempdir().expect("a folder");
+    let clock = folder.path().join("clock");
+    set_clock(&clock, "+0");
+    let server = start(&clock, &library);
+    let base64 = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+    let password = "tuesday rain on tin";
+    let mut fay = server.connect();
+    fay.ask(&format!("REGISTER;r;fay;{};", base64(password)), "OK;r;fay");
+    fay.send(&format!(
+        "AUTH;a;PLAIN;{}",
+        base64(&format!("\0fay\0{password}"))
+    ));
+    let answer = fay.expect_start("OK;a;fay;");
+    let token = answer.rsplit(';').next().unwrap_or_default();
+    let resume = format!("AUTH;b;TOKEN;{}", base64(token));
+    for (offset, start) in [
+        ("+30d", "ERR;b;unauthenticated;"),
+        ("-30d", "OK;b;fay;"),
+        ("+0", "OK;b;fay;"),
+    ] {
+        set_clock(&clock, offset);
+        let mut back = server.connect();
+        back.send(&resume);
+        back.expect_start(start);
+        // Who is logged in stays.
+        fay.check_alive();
     }
 }

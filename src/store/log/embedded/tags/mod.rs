@@ -121,8 +121,11 @@ impl Tags {
                         info!(log, "cut the torn end of a tag file, the journal has it";
                             "file" => %path.display(), "bytes" => cut);
                     }
+                    // It was written to for a turn: its newest entry is no older than that, whatever the clock was set to meanwhile.
+                    let newest = entries.last().map_or(0, |(_, tag)| tag.time.as_micros());
+                    let begun_by = newest.saturating_sub(TURN_MICROS as u64);
                     tags.generations.push_back(Generation {
-                        created: created.as_micros(),
+                        created: created.as_micros().max(begun_by),
                         begun: None,
                         file,
                         dirty: true,
@@ -148,8 +151,9 @@ impl Tags {
     /// Takes what the journal has (rising ids) and the files lack, as far as it is within the window before the newest.
     /// Returns how many.
     pub(super) fn complete(&mut self, journal: &[Tagged]) -> Result<usize, LogError> {
-        let newest = journal.iter().map(|tag| tag.time.as_micros()).max();
-        let newest = newest.unwrap_or(0);
+        // By the newest record, not the latest time: what stands there from before the clock was set back is not newer.
+        let newest = journal.iter().max_by_key(|tag| tag.id);
+        let newest = newest.map_or(0, |tag| tag.time.as_micros());
         let mut missing: HashMap<u64, Tagged> = HashMap::new();
         for tag in journal {
             let fresh = tag.time.as_micros() + WINDOW_MICROS >= newest;
