@@ -2,7 +2,8 @@
 //!
 //! [`boot`] wires the tree and [`shutdown`] takes it apart; [`supervise`] starts actors again that panicked, [`again`] keeps what they were handling; [`config`] and [`logging`] are what an
 //! operator sees, [`control`] the way to a running server, and [`reload`] what changes there; [`ports`] and [`sys`] ask the system,
-//! [`watchdog`] ends a process with a thread that hangs, [`health`] looks whether all of it works, [`notify`] tells the service manager, [`memory`] gives back what a storm left, and [`doctor`] asks all of them what would keep a server from working.
+//! [`watchdog`] ends a process with a thread that hangs, [`health`] looks whether all of it works, [`notify`] tells the service manager, [`memory`] gives back what a storm left,
+//! [`trouble`] says a fault once that comes back with every request, and [`doctor`] asks all of them what would keep a server from working.
 
 pub mod again;
 pub mod boot;
@@ -19,4 +20,5 @@ pub mod reload;
 mod shutdown;
 pub mod supervise;
 pub mod sys;
+pub mod trouble;
 mod watchdog;

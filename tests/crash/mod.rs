@@ -1,5 +1,6 @@
 //! `kill -9` under load: what was answered with OK is there, once, in order.
 
+mod kills;
 mod removals;
 
 use std::collections::BTreeMap;

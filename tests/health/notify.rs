@@ -53,8 +53,8 @@ fn it_hears_of_the_start_of_reloads_of_life_and_of_the_end() {
     let folder = tempfile::tempdir().expect("a folder");
     let (mut manager, path) = by_path(folder.path());
     let mut server = Server::builder()
-        .variable("NOTIFY_SOCKET", path)
-        .variable("WATCHDOG_USEC", 400_000)
+        .env("NOTIFY_SOCKET", path)
+        .env("WATCHDOG_USEC", 400_000)
         .start();
     let ready = manager.wait_for("READY=1");
     assert!(ready.contains("STATUS=0 connections\n"), "{ready:?}");
@@ -75,9 +75,9 @@ fn an_abstract_name_is_reached_and_what_is_meant_for_another_process_is_not_take
     let address = SocketAddr::from_abstract_name(&name).expect("an address");
     let mut manager = Manager::new(UnixDatagram::bind_addr(&address).expect("a socket"));
     let mut server = Server::builder()
-        .variable("NOTIFY_SOCKET", format!("@{name}"))
-        .variable("WATCHDOG_USEC", 100_000)
-        .variable("WATCHDOG_PID", 1)
+        .env("NOTIFY_SOCKET", format!("@{name}"))
+        .env("WATCHDOG_USEC", 100_000)
+        .env("WATCHDOG_PID", 1)
         .start();
     manager.wait_for("READY=1");
     server.guest("ann").check_alive();
@@ -90,14 +90,14 @@ fn an_abstract_name_is_reached_and_what_is_meant_for_another_process_is_not_take
 #[test]
 fn a_manager_that_is_not_there_or_does_not_read_is_no_harm() {
     let server = Server::builder()
-        .variable("NOTIFY_SOCKET", "/nowhere/notify")
+        .env("NOTIFY_SOCKET", "/nowhere/notify")
         .start();
     server.guest("ann").check_alive();
     let folder = tempfile::tempdir().expect("a folder");
     let (_manager, path) = by_path(folder.path());
     let mut server = Server::builder()
-        .variable("NOTIFY_SOCKET", path)
-        .variable("WATCHDOG_USEC", 1)
+        .env("NOTIFY_SOCKET", path)
+        .env("WATCHDOG_USEC", 1)
         .start();
     let until = Instant::now() + Duration::from_secs(2);
     while Instant::now() < until {
@@ -113,8 +113,8 @@ fn a_thread_that_hangs_gives_no_sign_of_life() {
     let (mut manager, path) = by_path(folder.path());
     let server = Server::builder()
         .set("server.watchdog", "0s")
-        .variable("NOTIFY_SOCKET", path)
-        .variable("WATCHDOG_USEC", 400_000)
+        .env("NOTIFY_SOCKET", path)
+        .env("WATCHDOG_USEC", 400_000)
         .start();
     manager.wait_for("WATCHDOG=1");
     super::provoke(&server, "hang");

@@ -8,19 +8,26 @@
     reason = "not every combination of features uses every helper"
 )]
 
+pub mod forgetful;
 mod gc2;
+pub mod load;
 mod names;
 pub mod original_client;
+pub mod privileges;
+mod rounds;
 mod senders;
 mod server;
+mod small_disk;
 
 use std::time::Duration;
 
 pub use gc2::{Gc2, Stop, number, parse_message};
 pub use names::{fresh_address, fresh_tag};
 pub use original_client::{Habits, OriginalClient, Ports};
+pub use rounds::{KeptFolder, rounds, seed};
 pub use senders::{Said, Senders, SendersReport, assert_same_ids};
 pub use server::{Builder, Server};
+pub use small_disk::SmallDisk;
 
 /// How long anything may take before the test fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);

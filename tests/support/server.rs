@@ -16,16 +16,13 @@ pub struct Builder {
     settings: Vec<(String, String)>,
     data_dir: Option<PathBuf>,
     local_toml: String,
-    variables: Vec<(String, String)>,
+    /// Environment variables that are no configuration.
+    env: Vec<(String, String)>,
+    /// Program and arguments that the server is given to.
+    under: Vec<String>,
 }
 
 impl Builder {
-    /// Sets a variable of its environment.
-    pub fn variable(mut self, name: &str, value: impl ToString) -> Self {
-        self.variables.push((name.to_owned(), value.to_string()));
-        self
-    }
-
     /// Sets a configuration key, such as `heartbeat.interval`; the last one counts.
     pub fn set(mut self, key: &str, value: impl ToString) -> Self {
         self.settings.retain(|(known, _)| known != key);
@@ -42,6 +39,19 @@ impl Builder {
     /// What stands in `local.toml`.
     pub fn local_toml(mut self, text: &str) -> Self {
         text.clone_into(&mut self.local_toml);
+        self
+    }
+
+    /// Gives the process an environment variable that is no configuration.
+    pub fn env(mut self, name: &str, value: impl ToString) -> Self {
+        self.env.retain(|(known, _)| known != name);
+        self.env.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Starts it by way of another program, which must become it (as `strace -D` does): its process id counts.
+    pub fn under(mut self, words: &[&str]) -> Self {
+        self.under = words.iter().map(|word| (*word).to_owned()).collect();
         self
     }
 
@@ -86,7 +96,8 @@ impl Builder {
         Launch {
             config: home.join("config"),
             settings,
-            variables: self.variables.clone(),
+            env: self.env.clone(),
+            under: self.under.clone(),
         }
     }
 }
@@ -94,7 +105,8 @@ impl Builder {
 struct Launch {
     config: PathBuf,
     settings: Vec<(String, String)>,
-    variables: Vec<(String, String)>,
+    env: Vec<(String, String)>,
+    under: Vec<String>,
 }
 
 /// A running server. It is killed when it goes out of scope; if the test failed, what it logged is printed.
@@ -114,7 +126,8 @@ impl Server {
             settings: Vec::new(),
             data_dir: None,
             local_toml: String::new(),
-            variables: Vec::new(),
+            env: Vec::new(),
+            under: Vec::new(),
         };
         builder
             .set("listen.main", "127.0.0.1:0")
@@ -229,10 +242,34 @@ impl Server {
 
     /// Starts it again over the same data; the ports are new ones.
     pub fn restart(&mut self) {
+        self.launch();
+        self.wait_until_ready();
+    }
+
+    /// Starts it again as [`restart`](Self::restart) does, and does not wait until it is ready.
+    pub fn launch(&mut self) {
         self.process.kill();
         self.earlier.push_str(&self.process.stderr_to_end());
         self.process = Process::start(&self.builder.command(self.home.path()));
-        self.wait_until_ready();
+    }
+
+    /// Whether it is ready, or becomes so within this time; false too if it has ended.
+    pub fn is_ready_within(&mut self, patience: Duration) -> bool {
+        let line = self.process.lines.recv_timeout(patience);
+        line.is_ok_and(|line| {
+            self.ready = line;
+            true
+        })
+    }
+
+    /// SIGKILL without waiting for the end, which may hang on the disk.
+    pub fn order_to_die(&mut self) {
+        let _ = self.process.child.kill();
+    }
+
+    /// What it is started with from now on.
+    pub fn change(&mut self, change: impl FnOnce(Builder) -> Builder) {
+        self.builder = change(self.builder.clone());
     }
 
     /// What else it has printed on standard output so far, behind the READY line.
@@ -297,7 +334,10 @@ struct Process {
 
 impl Process {
     fn start(launch: &Launch) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gencomm"));
+        let program = env!("CARGO_BIN_EXE_gencomm").to_owned();
+        let mut words = launch.under.iter().chain([&program]);
+        let mut command = Command::new(words.next().unwrap_or(&program));
+        command.args(words);
         command.arg("serve").arg("--config").arg(&launch.config);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("GENCOMM__") {
@@ -308,7 +348,7 @@ impl Process {
             let name = format!("GENCOMM__{}", key.to_uppercase().replace('.', "__"));
             command.env(name, value);
         }
-        command.envs(launch.variables.iter().cloned());
+        command.envs(launch.env.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the server starts");

@@ -6,7 +6,7 @@ use actix::{Context, Handler, Message, MessageResult};
 
 use crate::ops::panic_at;
 
-use super::{AuthSupervisor, accounts_failed};
+use super::AuthSupervisor;
 
 /// Whether there is this account; `None` if the accounts cannot be asked now. Who is suspended is there.
 #[derive(Debug, Clone, Message)]
@@ -21,10 +21,6 @@ impl Handler<HasAccount> for AuthSupervisor {
         let found = self.book.account(&account);
         let found = found.map(|found| found.is_some());
         // Told in the log; whoever asked is told to try again.
-        MessageResult(
-            found
-                .map_err(|error| accounts_failed(&self.log, &error))
-                .ok(),
-        )
+        MessageResult(found.map_err(|error| self.accounts_failed(&error)).ok())
     }
 }

@@ -36,6 +36,7 @@ use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::ops::again;
 use crate::ops::config::{Config, lists};
 use crate::ops::panic_at;
+use crate::ops::trouble::Trouble;
 use crate::store::accounts::{Accounts, AccountsError};
 
 use super::counters::Counters;
@@ -72,6 +73,7 @@ pub struct AuthSupervisor {
     waiting: VecDeque<Waiting>,
     /// The log-in being decided; answered if that panics.
     current: Option<ClientRef>,
+    trouble: Trouble,
 }
 
 impl AuthSupervisor {
@@ -101,6 +103,7 @@ impl AuthSupervisor {
             round: 0,
             waiting: VecDeque::new(),
             current: None,
+            trouble: Trouble::new("accounts cannot be read or written"),
         })
     }
 
@@ -111,6 +114,18 @@ impl AuthSupervisor {
     /// Whether rates do not hold for this address.
     fn is_exempt(&self, address: IpAddr) -> bool {
         lists(&self.config.limits.exempt, address)
+    }
+
+    /// The accounts cannot be asked or changed: nothing that the client did wrong.
+    fn accounts_failed(&self, error: &AccountsError) -> Refusal {
+        self.trouble.happened(&self.log, error);
+        let text = match error {
+            AccountsError::DiskFull { .. } => {
+                "the server cannot write its accounts, because its disk is full; try again later"
+            }
+            _ => "the server cannot read its accounts now; try again later",
+        };
+        (ErrorCode::Unavailable, text.to_owned())
     }
 
     fn tell(&self, client: ClientRef, result: LogInResult) {
@@ -164,13 +179,6 @@ pub enum AuthError {
 
 /// Why something is not granted.
 type Refusal = (ErrorCode, String);
-
-/// The accounts cannot be asked: nothing that the client did wrong.
-fn accounts_failed(log: &Logger, error: &AccountsError) -> Refusal {
-    error!(log, "accounts cannot be read"; "error" => %error);
-    let text = "the server cannot read its accounts now; try again later".to_owned();
-    (ErrorCode::Unavailable, text)
-}
 
 fn slow_down(what: &str, wait: Duration) -> Refusal {
     // Rounded up: whoever waits for so long is let in.

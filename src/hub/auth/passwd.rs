@@ -14,7 +14,7 @@ use crate::store::accounts::{AccountsError, Secrets, SecretsChange};
 
 use super::passwords::{Outcome, audit};
 use super::steps::WRONG;
-use super::{AuthSupervisor, ChangePassword, Granted, LogInResult, Refusal, accounts_failed};
+use super::{AuthSupervisor, ChangePassword, Granted, LogInResult, Refusal};
 
 impl Handler<ChangePassword> for AuthSupervisor {
     type Result = ();
@@ -51,7 +51,7 @@ impl AuthSupervisor {
         self.attempt_from(address)?;
         self.wait_for_account(&account, address)?;
         let known = self.book.store.secrets(&account);
-        let known = known.map_err(|error| accounts_failed(&self.log, &error))?;
+        let known = known.map_err(|error| self.accounts_failed(&error))?;
         self.book.forget(&account);
         let hash = known.and_then(|(account, secrets)| Some((account.epoch, secrets.password?)));
         let Some((epoch, hash)) = hash else {
@@ -90,7 +90,7 @@ impl AuthSupervisor {
     ) -> LogInResult {
         self.wait_for_account(&account, address)?;
         let found = self.book.account(&account);
-        let found = found.map_err(|error| accounts_failed(&self.log, &error))?;
+        let found = found.map_err(|error| self.accounts_failed(&error))?;
         let Some(found) = found.filter(|found| epoch == Some(found.epoch)) else {
             let (code, _) = self.wrong(account, address);
             return Err((code, format!("{WRONG}: the old password does not fit")));
@@ -102,12 +102,9 @@ impl AuthSupervisor {
             .store
             .set_secrets(&account, &secrets, SecretsChange::New(&entry));
         self.book.forget(&account);
-        match changed.map_err(|error| accounts_failed(&self.log, &error))? {
+        match changed.map_err(|error| self.accounts_failed(&error))? {
             Some(now) => Ok(Granted::PasswordChanged { epoch: now.epoch }),
-            None => Err(accounts_failed(
-                &self.log,
-                &AccountsError::NoSuchAccount(account.to_string()),
-            )),
+            None => Err(self.accounts_failed(&AccountsError::NoSuchAccount(account.to_string()))),
         }
     }
 }

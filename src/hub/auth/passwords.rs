@@ -24,7 +24,7 @@ use crate::store::accounts::{
 
 use super::hash_pool::{HashPool, PoolFull};
 use super::steps::Means;
-use super::{AuthSupervisor, Granted, Refusal, Register, Waiting, accounts_failed};
+use super::{AuthSupervisor, Granted, Refusal, Register, Waiting};
 
 /// How passwords are kept, and the threads that make it so.
 pub(super) struct Passwords {
@@ -315,7 +315,7 @@ impl AuthSupervisor {
         // Others may have been wrong while this one was hashed: whoever guesses many at once learns no more than one after the other.
         self.wait_for_account(&account, address)?;
         let found = self.book.account(&account);
-        let found = found.map_err(|error| accounts_failed(&self.log, &error))?;
+        let found = found.map_err(|error| self.accounts_failed(&error))?;
         // The account may be another one by now, or have another password.
         let Some(found) = found.filter(|found| epoch == Some(found.epoch)) else {
             return Err(self.wrong(account, address));
@@ -356,7 +356,7 @@ impl AuthSupervisor {
         let user = register.user;
         let known = self.book.account(&user.account());
         let is_taken = known
-            .map_err(|error| accounts_failed(&self.log, &error))?
+            .map_err(|error| self.accounts_failed(&error))?
             .is_some();
         // Whoever has no good invitation does not learn who has an account.
         if is_taken && self.config.auth.registration == Registration::Open {
@@ -407,7 +407,7 @@ impl AuthSupervisor {
                 Err((ErrorCode::Conflict, error.to_string()))
             }
             Err(error @ AccountsError::BadInvite) => Err((ErrorCode::Forbidden, error.to_string())),
-            Err(error) => Err(accounts_failed(&self.log, &error)),
+            Err(error) => Err(self.accounts_failed(&error)),
         }
     }
 }

@@ -24,7 +24,7 @@ use crate::store::accounts::{Account, Role, State};
 
 use super::{
     AuthSupervisor, Credentials, Granted, LogIn, LogInResult, Refusal, ScramExchange, Waiting,
-    accounts_failed, slow_down,
+    slow_down,
 };
 
 /// What is said to everybody whose name or password is wrong, whichever it is.
@@ -130,7 +130,7 @@ impl AuthSupervisor {
             return Err((ErrorCode::Forbidden, text.to_owned()));
         }
         let like = self.book.like(user);
-        if let Some(owner) = like.map_err(|error| accounts_failed(&self.log, &error))? {
+        if let Some(owner) = like.map_err(|error| self.accounts_failed(&error))? {
             let text = if owner.account() == user.account() {
                 format!(
                     "{owner} is somebody's account; log in with its password, or choose another name"
@@ -169,7 +169,7 @@ impl AuthSupervisor {
         let now = Timestamp::now();
         if token::looks_like_bot_token(text) {
             let found = self.book.store.find_token(&token::hash(text), now);
-            let found = found.map_err(|error| accounts_failed(&self.log, &error))?;
+            let found = found.map_err(|error| self.accounts_failed(&error))?;
             let Some((account, info)) = found else {
                 return Err((ErrorCode::Unauthenticated, WRONG_TOKEN.to_owned()));
             };
@@ -180,7 +180,7 @@ impl AuthSupervisor {
         }
         let life = self.config.auth.resume;
         let account = self.book.resume(text, life, now);
-        match account.map_err(|error| accounts_failed(&self.log, &error))? {
+        match account.map_err(|error| self.accounts_failed(&error))? {
             Some(account) => self.admit(&account, address, Means::Token, None),
             None => Err((ErrorCode::Unauthenticated, WRONG_TOKEN.to_owned())),
         }
@@ -188,7 +188,7 @@ impl AuthSupervisor {
 
     fn certificate(&mut self, user: &UserName, address: IpAddr) -> LogInResult {
         let account = self.book.account(&user.account());
-        let account = account.map_err(|error| accounts_failed(&self.log, &error))?;
+        let account = account.map_err(|error| self.accounts_failed(&error))?;
         match account {
             // People have passwords; whoever issues certificates must not be able to be an admin.
             Some(account) if account.role == Role::Bot => {
@@ -212,7 +212,7 @@ impl AuthSupervisor {
         };
         self.wait_for_account(&account, address)?;
         let known = self.book.store.secrets(&account);
-        let known = known.map_err(|error| accounts_failed(&self.log, &error))?;
+        let known = known.map_err(|error| self.accounts_failed(&error))?;
         self.book.forget(&account);
         let real = known.and_then(|(account, secrets)| Some((account.epoch, secrets.scram?)));
         let (epoch, verifier) = match real {
@@ -256,7 +256,7 @@ impl AuthSupervisor {
             Err(error) => return Err((ErrorCode::Unauthenticated, error.to_string())),
         };
         let found = self.book.account(&account);
-        let found = found.map_err(|error| accounts_failed(&self.log, &error))?;
+        let found = found.map_err(|error| self.accounts_failed(&error))?;
         match found.filter(|found| epoch == Some(found.epoch)) {
             Some(found) => self.admit(&found, address, Means::Scram, Some(last)),
             None => Err(self.wrong(account, address)),
@@ -357,7 +357,7 @@ impl AuthSupervisor {
         let account = user.account();
         self.wait_for_account(&account, address)?;
         let known = self.book.store.secrets(&account);
-        let known = known.map_err(|error| accounts_failed(&self.log, &error))?;
+        let known = known.map_err(|error| self.accounts_failed(&error))?;
         // What is kept may be older than what was just read, by another process's last act.
         self.book.forget(&account);
         self.passwords

@@ -9,6 +9,7 @@ use crate::edge::wire::gc2::reply;
 use crate::edge::wire::gc2::text::TagText;
 use crate::edge::wire::names::Tag;
 use crate::hub::codec::EncodeEvent;
+use crate::hub::log::NOT_IN_THE_LOG_YET;
 use crate::hub::log::Requests;
 use crate::hub::messages::{Action as LogAction, RemovalRight};
 use crate::hub::registry::Wish;
@@ -57,8 +58,18 @@ impl Client {
             ticket,
             purpose,
         })));
-        self.shard.links().reads.run(
-            move |reader| reader.get(id).map_err(|error| error.to_string()),
+        let reads = self.shard.links().reads.clone();
+        let told = reads.clone();
+        reads.run(
+            move |reader| {
+                let told_to = told.told_to();
+                match reader.get(id).map_err(|error| error.to_string())? {
+                    None if id > reader.newest() && id <= told_to => {
+                        Err(NOT_IN_THE_LOG_YET.to_owned())
+                    }
+                    found => Ok(found),
+                }
+            },
             move |found| {
                 let result = found.unwrap_or_else(|| Err("reading the log failed".to_owned()));
                 client.do_send(EventRead { ticket, result });

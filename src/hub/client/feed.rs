@@ -13,6 +13,7 @@ use crate::hub::rules::cursor::{Next, Slices};
 use crate::hub::session::Ending;
 use crate::store::log::{From, LogError, LogReader, Page, PageQuery};
 
+use super::rooms::RoomFeed;
 use super::{Busy, Client, PageFor, PageRead, Phase};
 
 /// At most about so many bytes go into one write.
@@ -52,7 +53,7 @@ impl Client {
             let Some(feed) = self.rooms.get_mut(number) else {
                 continue;
             };
-            if feed.is_waiting {
+            if feed.is_at_rest() {
                 self.rooms.dequeue_first();
                 continue;
             }
@@ -93,8 +94,8 @@ impl Client {
             return self.write_page();
         }
         let first = self.rooms.first();
-        let is_waiting = |number: &u32| self.rooms.get(*number).is_some_and(|feed| feed.is_waiting);
-        let Some(number) = first.filter(|number| !is_waiting(number)) else {
+        let is_at_rest = |number: &u32| self.rooms.get(*number).is_some_and(RoomFeed::is_at_rest);
+        let Some(number) = first.filter(|number| !is_at_rest(number)) else {
             let written = self.stream.send(&[IoSlice::new(self.outbox.waiting())])?;
             self.outbox.consume(written);
             return Ok(());
@@ -323,7 +324,7 @@ impl Client {
             _ if page.scanned_to > feed.cursor.last_id() => feed.cursor.skip_to(page.scanned_to),
             // It has just moved on.
             _ if page.gap.is_some() => {}
-            _ => self.give_up_reading("the log does not reach as far as the room"),
+            _ => self.wait_for_log(number),
         }
     }
 
@@ -353,6 +354,7 @@ impl Client {
             && self.page.is_none()
             && !self.page_is_due
             && self.pending.is_empty()
+            && !self.rooms.is_behind_log()
             // A room may have more for it, once its socket takes more.
             && !self.is_blocked
             && !matches!(self.busy.as_deref(), Some(Busy::Decode(_)))

@@ -7,6 +7,7 @@
 
 mod address;
 mod answers;
+mod behind;
 mod commands;
 mod direct;
 mod events;

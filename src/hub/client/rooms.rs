@@ -17,6 +17,8 @@ pub(super) struct RoomFeed {
     pub cursor: Cursor,
     /// Whether the fan-out started anew and has not let the client in again: until then nothing is read, as it may not be let in.
     pub is_waiting: bool,
+    /// Whether the log did not have what comes next; it is asked again in a while.
+    pub is_behind_log: bool,
     is_parked: bool,
     is_queued: bool,
 }
@@ -28,9 +30,15 @@ impl RoomFeed {
             membership,
             cursor,
             is_waiting: false,
+            is_behind_log: false,
             is_parked: false,
             is_queued: false,
         }
+    }
+
+    /// Whether nothing can be read or written for it now.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.is_waiting || self.is_behind_log
     }
 
     fn is_conversation(&self) -> bool {
@@ -165,6 +173,16 @@ impl Rooms {
             several.enqueue_conversations();
         }
         waiting
+    }
+
+    /// Whether what comes next in a room is not in the log yet.
+    pub(super) fn is_behind_log(&self) -> bool {
+        let several = self.several.iter().flat_map(|it| it.iter());
+        let several = several.map(|(_, feed)| feed);
+        self.one
+            .iter()
+            .chain(several)
+            .any(|feed| feed.is_behind_log)
     }
 
     pub(super) fn into_feeds(self) -> impl Iterator<Item = RoomFeed> {

@@ -112,9 +112,12 @@ impl LegacyClient {
                 None => client.go_on_behind(delivery.up_to),
             },
             Ok(Err(why)) => client.end(Ending::Failed(format!("the log: {why}"))),
-            _ => client.end(Ending::Refused(
-                "the log does not reach as far as the lobby",
-            )),
+            // A full disk keeps the newest messages out of the segments; they are told and kept, and will be there.
+            Ok(Ok(_)) => {
+                let pause = tokio::time::sleep(RETRY_PAUSE);
+                client.call(ctx, pause, |(), client, _| client.look_again());
+            }
+            Err(_) => client.end(Ending::Refused("the log was not read")),
         });
     }
 }

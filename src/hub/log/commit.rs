@@ -18,6 +18,9 @@ use crate::store::log::{Commit, Event, EventKind, LogError, LogStore, NewEvent, 
 use super::room_rates::RoomRates;
 use super::{GROUP_BYTES, GROUP_REQUESTS, MessageLog};
 
+/// The answer about a message that was told and cannot be read.
+pub(in crate::hub) const NOT_IN_THE_LOG_YET: &str = "the log could not take this message yet, perhaps because the server's disk is full; try again later";
+
 /// The group that is being committed and told.
 pub(super) struct InHand {
     requests: Vec<Planned>,
@@ -61,6 +64,7 @@ impl MessageLog {
         });
         // One more message may come on top.
         let group_bytes = GROUP_BYTES.min(store.group_bytes_max() / 4);
+        let told_to = self.reader.told_to();
         // Moved one by one, so that a panic finds every request in exactly one place.
         while in_hand.requests.len() < GROUP_REQUESTS && store.staged_bytes() < group_bytes {
             let Some(request) = self.ledger.pop_front() else {
@@ -75,14 +79,17 @@ impl MessageLog {
                 is_staged: false,
             });
             if let Some(planned) = in_hand.requests.last_mut() {
-                stage(store.as_mut(), planned, &mut self.room_rates);
+                stage(store.as_mut(), planned, &mut self.room_rates, told_to);
             }
         }
         panic_at::point("before-commit");
         let committed = store.commit(self.clock.wall());
         panic_at::point("after-commit");
         let events = match committed {
-            Ok(commit) => take_outcomes(&mut in_hand.requests, commit),
+            Ok(commit) => {
+                self.refusing.is_over(&self.log);
+                take_outcomes(&mut in_hand.requests, commit)
+            }
             Err(error) if store.group() >= in_hand.group => {
                 // Stored, but content that was to be removed is not overwritten everywhere yet; the store goes on trying.
                 error!(self.log, "group committed, removals not finished"; "error" => %error);
@@ -91,8 +98,8 @@ impl MessageLog {
                 events
             }
             Err(error) => {
-                error!(self.log, "group not committed"; "error" => %error, "requests" => in_hand.requests.len());
                 refuse_all(&mut in_hand.requests, &error);
+                self.refusing.happened(&self.log, &error);
                 if matches!(error, LogError::Stopped { .. }) {
                     (self.fatal)(&error.to_string());
                 }
@@ -100,6 +107,8 @@ impl MessageLog {
             }
         };
         note_ahead(&mut self.ahead, self.reader.current().newest(), &events);
+        let told_to = self.ahead.values().copied().max();
+        self.reader.set_told_to(told_to.unwrap_or(0));
         let in_hand_requests = &in_hand.requests;
         in_hand.decided = Some(decide(in_hand_requests, events, self.shards.len()));
         self.tell();
@@ -181,8 +190,13 @@ impl MessageLog {
     }
 }
 
-/// Stages what a request wants, or refuses it right away.
-fn stage(store: &mut dyn LogStore, planned: &mut Planned, room_rates: &mut RoomRates) {
+/// Stages what a request wants, or refuses it right away. Up to `told_to` there are messages that cannot be read yet.
+fn stage(
+    store: &mut dyn LogStore,
+    planned: &mut Planned,
+    room_rates: &mut RoomRates,
+    told_to: u64,
+) {
     let request = &planned.request;
     let origin = request.client.session;
     let event = match &request.action {
@@ -219,6 +233,10 @@ fn stage(store: &mut dyn LogStore, planned: &mut Planned, room_rates: &mut RoomR
         } => {
             let target = match store.reader().get(*id) {
                 Ok(Some(target)) => target,
+                Ok(None) if *id > store.reader().newest() && *id <= told_to => {
+                    planned.result = Some(Err(Refused::Unavailable(NOT_IN_THE_LOG_YET.into())));
+                    return;
+                }
                 Ok(None) => {
                     planned.result = Some(Err(Refused::NotFound));
                     return;
@@ -278,9 +296,24 @@ fn recognise(requests: &mut [Planned], events: &[Event], error: &LogError) {
 }
 
 fn refuse_all(requests: &mut [Planned], error: &LogError) {
-    let why: Arc<str> = error.to_string().into();
+    let why: Arc<str> = told(error).into();
     for planned in requests.iter_mut().filter(|planned| planned.is_staged) {
         planned.result = Some(Err(Refused::Unavailable(why.clone())));
+    }
+}
+
+/// What clients are told of it: why, but no place on the server's disk.
+fn told(error: &LogError) -> String {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    match error {
+        LogError::Io { source, .. } if matches!(source.kind(), StorageFull | QuotaExceeded) => {
+            "the server's disk is full; try again later".to_owned()
+        }
+        LogError::Io { source, .. } => {
+            format!("the log cannot be written now ({source}); try again later")
+        }
+        LogError::Stopped { .. } => "the log has stopped, and the server ends".to_owned(),
+        other => other.to_string(),
     }
 }
 

@@ -29,6 +29,7 @@ use slog::{Logger, error, info, warn};
 use crate::edge::wire::names::RoomName;
 use crate::ops::again;
 use crate::ops::panic_at;
+use crate::ops::trouble::Trouble;
 use crate::store::log::clock::Clock;
 use crate::store::log::{LogError, LogStore, RoomRetention};
 
@@ -36,6 +37,7 @@ use super::messages::Request;
 use super::registry::ChangeAnswered;
 use super::room::{Room, RoomExpired, RoomOpened};
 use commit::InHand;
+pub(in crate::hub) use commit::NOT_IN_THE_LOG_YET;
 pub use delivery::{Listener, ShardLink};
 use read_pool::SharedReader;
 pub use room_rates::LimitRooms;
@@ -87,6 +89,10 @@ pub struct MessageLog {
     behind: Vec<ChangeAnswered>,
     fatal: Fatal,
     clock: Clock,
+    /// Groups that were refused.
+    refusing: Trouble,
+    /// What the store does beside commits.
+    upkeep: Trouble,
 }
 
 impl MessageLog {
@@ -115,6 +121,8 @@ impl MessageLog {
             behind: Vec::new(),
             fatal,
             clock: Clock::system(),
+            refusing: Trouble::new("the log takes no messages; they are refused until it does"),
+            upkeep: Trouble::new("maintenance of the log failed"),
         }
     }
 
@@ -150,9 +158,9 @@ impl MessageLog {
         }
         let Some(store) = &mut self.store else { return };
         match store.maintain(self.clock.wall()) {
-            Ok(()) => {}
+            Ok(()) => self.upkeep.is_over(&self.log),
             Err(error @ LogError::Stopped { .. }) => (self.fatal)(&error.to_string()),
-            Err(error) => warn!(self.log, "maintenance of the log failed"; "error" => %error),
+            Err(error) => self.upkeep.happened(&self.log, &error),
         }
     }
 

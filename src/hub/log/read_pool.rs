@@ -3,6 +3,7 @@
 //! A client has at most one job here at a time, so the queue is bounded by `limits.connections`.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -15,24 +16,41 @@ use crate::store::log::LogReader;
 
 /// The reader of the store that is open now; a restart of the log puts another one here.
 #[derive(Clone)]
-pub struct SharedReader(Arc<RwLock<Arc<dyn LogReader>>>);
+pub struct SharedReader {
+    reader: Arc<RwLock<Arc<dyn LogReader>>>,
+    /// What [`told_to`](Self::told_to) says.
+    told_to: Arc<AtomicU64>,
+}
 
 impl SharedReader {
     /// Starts with `reader`.
     pub fn new(reader: Arc<dyn LogReader>) -> Self {
-        Self(Arc::new(RwLock::new(reader)))
+        Self {
+            reader: Arc::new(RwLock::new(reader)),
+            told_to: Arc::default(),
+        }
     }
 
     /// The current one.
     pub fn current(&self) -> Arc<dyn LogReader> {
-        self.0
+        self.reader
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 
     pub(super) fn replace(&self, reader: Arc<dyn LogReader>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = reader;
+        *self.reader.write().unwrap_or_else(PoisonError::into_inner) = reader;
+    }
+
+    /// Up to this id there are messages that were told, and that no reader finds yet because the segments do not take them (a full disk).
+    /// 0 if there are none. To be asked before a reader: what is not found then, and not above this, is not gone.
+    pub fn told_to(&self) -> u64 {
+        self.told_to.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_told_to(&self, id: u64) {
+        self.told_to.store(id, Ordering::Release);
     }
 }
 
@@ -42,6 +60,7 @@ type Job = Box<dyn FnOnce(&dyn LogReader, &Logger) + Send>;
 #[derive(Clone)]
 pub struct ReadPool {
     jobs: Sender<Job>,
+    reader: SharedReader,
 }
 
 impl ReadPool {
@@ -63,7 +82,12 @@ impl ReadPool {
         let handles = (0..threads.max(1))
             .map(spawn)
             .collect::<Result<Vec<_>, _>>()?;
-        Ok((Self { jobs }, handles))
+        Ok((Self { jobs, reader }, handles))
+    }
+
+    /// See [`SharedReader::told_to`].
+    pub fn told_to(&self) -> u64 {
+        self.reader.told_to()
     }
 
     /// Has `job` run with the current reader and its result given to `done`, on that thread; `None` if the job panicked.

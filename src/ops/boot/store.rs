@@ -15,17 +15,35 @@ use crate::store::log::embedded::{self, EmbeddedLog, EmbeddedOptions};
 
 use super::BootError;
 
+/// Makes the folder if it is not there, and its name durable: what is synced in a folder that a loss of power takes away is lost.
 pub(super) fn make_data_dir(folder: &Path) -> Result<PathBuf, BootError> {
     use std::os::unix::fs::DirBuilderExt;
+    let missing = folder.ancestors().take_while(|folder| !folder.exists());
+    let missing = missing.count();
     let made = std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(folder);
-    let usable = made.and_then(|()| folder.canonicalize());
+    let usable = made.and_then(|()| {
+        let usable = folder.canonicalize()?;
+        // Itself too, and its parent although it was there: whoever made it, or something in it, may have been killed before the sync.
+        for named in usable.ancestors().take(missing.max(1) + 1) {
+            sync_names(named)?;
+        }
+        Ok(usable)
+    });
     usable.map_err(|source| BootError::DataDir {
         folder: folder.display().to_string(),
         source,
     })
+}
+
+/// Makes the names in a folder durable. One that may be passed but not read belongs to somebody else, who made it and its names.
+fn sync_names(folder: &Path) -> std::io::Result<()> {
+    match std::fs::File::open(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
+        opened => opened?.sync_all(),
+    }
 }
 
 /// The options of the embedded log in `folder` (of the log itself) that `config` asks for.

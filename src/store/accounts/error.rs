@@ -104,7 +104,13 @@ pub enum AccountsError {
         /// Why not.
         source: io::Error,
     },
-    /// The database refused something, for instance because the disk is full.
+    /// There is no room for what was to be written.
+    #[error("{file}: the disk is full; free some space")]
+    DiskFull {
+        /// The database.
+        file: String,
+    },
+    /// The database refused something.
     #[error("{file}: {reason}")]
     Database {
         /// The database.

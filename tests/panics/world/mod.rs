@@ -230,7 +230,7 @@ pub fn run(panics: &str, steer: impl FnOnce(&mut Steering)) -> Outcome {
 
 fn builder(panics: &str) -> Builder {
     auth::builder()
-        .variable("GENCOMM_PANICS", panics)
+        .env("GENCOMM_PANICS", panics)
         .set("server.shards", 3)
         .set("heartbeat.interval", "1s")
         .set("heartbeat.timeout", "20s")

@@ -51,6 +51,7 @@ impl Fault {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 return AccountsError::Busy { file };
             }
+            Some(ErrorCode::DiskFull) => return AccountsError::DiskFull { file },
             Some(ErrorCode::DatabaseCorrupt) => return damaged(file, &error),
             Some(ErrorCode::NotADatabase) => {
                 let reason = error.to_string();

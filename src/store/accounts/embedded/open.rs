@@ -52,11 +52,21 @@ pub(super) fn open(
 /// and `-shm` the same mode. A file that is there is not opened, only looked at: closing it would drop the locks
 /// that another connection of this process has on it.
 fn make_private(folder: &Path, file: &Path) -> Result<(), AccountsError> {
+    let missing: Vec<&Path> = folder.ancestors().take_while(|f| !f.exists()).collect();
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(folder)
         .map_err(refused("creating", folder))?;
+    // The account that is made next must not go with its folder when the power fails.
+    for parent in missing.iter().filter_map(|folder| folder.parent()) {
+        // The parent of a relative name is the empty path, which cannot be opened.
+        let is_here = parent.as_os_str().is_empty();
+        let parent = if is_here { Path::new(".") } else { parent };
+        fs::File::open(parent)
+            .and_then(|parent| parent.sync_all())
+            .map_err(refused("writing", parent))?;
+    }
     let made = OpenOptions::new()
         .write(true)
         .create_new(true)

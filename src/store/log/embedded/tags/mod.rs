@@ -122,8 +122,11 @@ impl Tags {
                         info!(log, "cut the torn end of a tag file, the journal has it";
                             "file" => %path.display(), "bytes" => cut);
                     }
+                    // It was written to for a turn: its newest entry is no older than that, whatever the clock was set to meanwhile.
+                    let newest = entries.last().map_or(0, |(_, tag)| tag.time.as_micros());
+                    let begun_by = newest.saturating_sub(TURN_MICROS as u64);
                     tags.generations.push_back(Generation {
-                        created: created.as_micros(),
+                        created: created.as_micros().max(begun_by),
                         begun: None,
                         file,
                         dirty: true,

@@ -138,6 +138,29 @@ fn tags_grow_old_by_a_clock_that_nobody_sets() {
 }
 
 #[test]
+fn a_start_after_a_jump_of_the_clock_knows_what_was_sent_since() {
+    const MONTH: u64 = 30 * 86_400;
+    for (before, after) in [(10_000, 10_000 + MONTH), (10_000 + MONTH, 10_000)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = open(folder.path());
+        for (tag, seconds) in [("before", before), ("after", after)] {
+            let event = tagged(&log, tag, "kept");
+            log.stage(event);
+            log.commit(at(seconds)).unwrap();
+        }
+        drop(log);
+        let mut log = open(folder.path());
+        let event = tagged(&log, "after", "kept");
+        log.stage(event);
+        let outcome = log.commit(at(after + 1)).unwrap().outcomes[0];
+        assert!(
+            matches!(outcome, Outcome::Repeated { id: 2, .. }),
+            "{outcome:?}"
+        );
+    }
+}
+
+#[test]
 fn tags_outlive_the_journal_and_are_forgotten_in_time() {
     let folder = tempfile::tempdir().unwrap();
     let mut log = open(folder.path());
