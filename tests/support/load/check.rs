@@ -59,30 +59,27 @@ pub(super) fn stored(server: &Server, ledger: &Ledger, rooms: &Rooms, from: u64)
     }
 }
 
-/// What was answered with OK is there up to some id, and nothing of it behind that. Forgets what is lost; returns how many.
-pub(super) fn prefix(server: &Server, ledger: &Ledger, rooms: &Rooms) -> usize {
+/// What was answered with OK before this round began is there; of this round the unsynced end may be missing, or a part of it. Forgets
+/// what is lost; returns how many.
+pub(super) fn unsynced(server: &Server, ledger: &Ledger, rooms: &Rooms) -> usize {
     let stored = read(server, rooms, 0);
     let mut known = ledger.known();
-    let is_gone = |id: &u64, fate: Fate| fate == Fate::Kept && !stored.contains_key(id);
-    let first_gone = known
-        .kept
-        .iter()
-        .find(|(id, kept)| is_gone(id, kept.fate))
-        .map_or(u64::MAX, |(id, _)| *id);
+    let (before, newest_before) = (known.kept.len(), known.newest_before);
     let mut failures = Vec::new();
-    for (id, (room, body)) in &stored {
-        match known.kept.get(id) {
-            Some(kept) if *id > first_gone => {
-                failures.push(format!("{first_gone} is lost, {id} {kept:?} is not"));
-            }
-            Some(kept) if kept.room != *room || kept.body != *body => {
+    known.kept.retain(|id, kept| match stored.get(id) {
+        Some((room, body)) => {
+            if kept.room != *room || kept.body != *body {
                 failures.push(format!("CHANGED: {id} {kept:?} is {room} {body:?}"));
             }
-            _ => {}
+            true
         }
-    }
-    let before = known.kept.len();
-    known.kept.retain(|id, _| *id < first_gone);
+        None => {
+            if *id <= newest_before {
+                failures.push(format!("LOST: {id} {kept:?}, which a start had found"));
+            }
+            false
+        }
+    });
     let lost = before - known.kept.len();
     drop(known);
     failures

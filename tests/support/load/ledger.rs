@@ -48,7 +48,7 @@ pub(super) struct Known {
     /// The highest id that anybody saw.
     newest: u64,
     /// The same when this round began.
-    newest_before: u64,
+    pub(super) newest_before: u64,
 }
 
 /// See the module.

@@ -161,11 +161,11 @@ impl Load {
         self.assert_no_failure();
     }
 
-    /// As [`check`](Self::check), where a power cut may have taken the newest messages: what is left has to be what was first. Forgets
-    /// the rest, and returns how many that were.
+    /// As [`check`](Self::check), where a power cut may have taken what was not synced, but nothing from before this round. Forgets what
+    /// is lost, and returns how many that were.
     #[track_caller]
-    pub fn check_prefix(&self, server: &Server) -> usize {
-        let lost = check::prefix(server, &self.ledger, &self.rooms());
+    pub fn check_but_the_unsynced(&self, server: &Server) -> usize {
+        let lost = check::unsynced(server, &self.ledger, &self.rooms());
         self.assert_no_failure();
         lost
     }
