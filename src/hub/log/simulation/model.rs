@@ -290,8 +290,10 @@ impl Model {
                         message.removal = Removal::Done;
                     } else if may_be_lost && !expired {
                         message.fate = Fate::Absent;
+                        message.tag_known = false;
                     } else if message.removal != Removal::Done {
                         message.expired = true;
+                        message.tag_known &= !may_be_lost;
                     }
                 }
                 (None, Fate::Maybe) => self.messages[number].fate = Fate::Absent,
