@@ -86,6 +86,9 @@ impl MessageLog {
             Err(error) if store.group() >= in_hand.group => {
                 // Stored, but content that was to be removed is not overwritten everywhere yet; the store goes on trying.
                 error!(self.log, "group committed, removals not finished"; "error" => %error);
+                if matches!(error, LogError::Stopped { .. }) {
+                    (self.fatal)(&error.to_string());
+                }
                 let events = store.last_group().unwrap_or_default();
                 recognise(&mut in_hand.requests, &events, &error);
                 events

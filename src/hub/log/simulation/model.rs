@@ -273,6 +273,10 @@ impl Model {
                         message.removal = Removal::No;
                         message.removal_is_owed = false;
                     }
+                    if lost && !message.sure {
+                        // It was written by chance; its tag stood elsewhere.
+                        message.tag_known = false;
+                    }
                     if !is_waiting {
                         (message.fate, message.time) = (Fate::Stored(id), time);
                     }
