@@ -36,6 +36,8 @@ pub(super) fn open(
     let quarantine = Quarantine::new(&folder);
     let expired = Expired::read(&folder);
     let (mut journal, scans) = Journal::open(&folder, options.journal_bytes, &expired)?;
+    // Before anything is done because of what is in it: nothing must outlive a power cut that the journal does not.
+    journal.sync()?;
     report_cuts(&journal, &scans, &quarantine, &log)?;
 
     let journal_last = last_id(&scans);

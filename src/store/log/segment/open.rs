@@ -124,7 +124,7 @@ impl Segments {
                 unsynced.touch(*first_id, files);
             }
             unsynced.touch(found.active.first_id, &files);
-            unsynced.names = found.changed;
+            unsynced.names = true;
             if rebuilt {
                 unsynced.table_due();
             }
