@@ -87,6 +87,7 @@ impl MessageLog {
                 // Stored, but content that was to be removed is not overwritten everywhere yet; the store goes on trying.
                 error!(self.log, "group committed, removals not finished"; "error" => %error);
                 if matches!(error, LogError::Stopped { .. }) {
+                    self.has_stopped = true;
                     (self.fatal)(&error.to_string());
                 }
                 let events = store.last_group().unwrap_or_default();
@@ -97,6 +98,7 @@ impl MessageLog {
                 error!(self.log, "group not committed"; "error" => %error, "requests" => in_hand.requests.len());
                 refuse_all(&mut in_hand.requests, &error);
                 if matches!(error, LogError::Stopped { .. }) {
+                    self.has_stopped = true;
                     (self.fatal)(&error.to_string());
                 }
                 Vec::new()

@@ -84,6 +84,8 @@ pub struct MessageLog {
     /// Answers that wait for everything that came before them.
     behind: Vec<ChangeAnswered>,
     fatal: Fatal,
+    /// The store said that it has stopped for good: opening it anew would forget that.
+    has_stopped: bool,
     clock: Clock,
 }
 
@@ -112,6 +114,7 @@ impl MessageLog {
             room_rates: RoomRates::default(),
             behind: Vec::new(),
             fatal,
+            has_stopped: false,
             clock: Clock::system(),
         }
     }
@@ -131,7 +134,10 @@ impl MessageLog {
         let Some(store) = &mut self.store else { return };
         match store.maintain(self.clock.wall()) {
             Ok(()) => {}
-            Err(error @ LogError::Stopped { .. }) => (self.fatal)(&error.to_string()),
+            Err(error @ LogError::Stopped { .. }) => {
+                self.has_stopped = true;
+                (self.fatal)(&error.to_string());
+            }
             Err(error) => warn!(self.log, "maintenance of the log failed"; "error" => %error),
         }
     }
@@ -208,6 +214,11 @@ impl Actor for MessageLog {
 
 impl Supervised for MessageLog {
     fn restarting(&mut self, ctx: &mut Context<Self>) {
+        if self.has_stopped {
+            // The process is about to end, as `fatal` was told.
+            ctx.terminate();
+            return;
+        }
         if let Err(error) = self.reopen() {
             error!(self.log, "the log cannot be opened again"; "error" => %error);
             (self.fatal)(&error.to_string());

@@ -22,7 +22,7 @@ pub(super) fn rooms(
     active: &Segment,
     log: &Logger,
 ) -> Result<(HashMap<RoomName, u64>, bool), LogError> {
-    let table = rooms_table::read(folder).and_then(|table| {
+    let table = rooms_table::read(folder)?.and_then(|table| {
         let beyond = table.as_of > active.last_id;
         (!beyond).then_some(table).ok_or("it is ahead of the log")
     });
@@ -66,9 +66,7 @@ impl Known {
     /// Whether the room is known; its newest id is then `id` at least.
     fn raise(&mut self, hash: u64, id: u64) -> bool {
         let known = self.rooms.get_mut(&hash);
-        known
-            .map(|(_, newest)| *newest = id.max(*newest))
-            .is_some()
+        known.map(|(_, newest)| *newest = id.max(*newest)).is_some()
     }
 
     fn meet_entry(&mut self, opened: &Opened<'_>, entry: &Entry) -> Result<(), LogError> {

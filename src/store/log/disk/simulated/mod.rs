@@ -301,7 +301,9 @@ impl DiskFile for SimulatedFile {
         let part = |state: &mut State| {
             let mut kept = state.dice.index(bytes.len().max(1));
             // What was there is overwritten by sectors, whatever becomes of the call.
-            let there = state.content(self.node).map_or(0, |content| content.now.len());
+            let there = state
+                .content(self.node)
+                .map_or(0, |content| content.now.len());
             if at as usize + kept < there {
                 kept = ((at as usize + kept) / SECTOR_BYTES * SECTOR_BYTES)
                     .saturating_sub(at as usize);
