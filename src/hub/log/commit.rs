@@ -93,6 +93,10 @@ impl MessageLog {
             Err(error) if store.group() >= in_hand.group => {
                 // Stored, but content that was to be removed is not overwritten everywhere yet; the store goes on trying.
                 error!(self.log, "group committed, removals not finished"; "error" => %error);
+                if matches!(error, LogError::Stopped { .. }) {
+                    self.has_stopped = true;
+                    (self.fatal)(&error.to_string());
+                }
                 let events = store.last_group().unwrap_or_default();
                 recognise(&mut in_hand.requests, &events, &error);
                 events
@@ -101,6 +105,7 @@ impl MessageLog {
                 refuse_all(&mut in_hand.requests, &error);
                 self.refusing.happened(&self.log, &error);
                 if matches!(error, LogError::Stopped { .. }) {
+                    self.has_stopped = true;
                     (self.fatal)(&error.to_string());
                 }
                 Vec::new()

@@ -88,6 +88,8 @@ pub struct MessageLog {
     /// Answers that wait for everything that came before them.
     behind: Vec<ChangeAnswered>,
     fatal: Fatal,
+    /// The store said that it has stopped for good: opening it anew would forget that.
+    has_stopped: bool,
     clock: Clock,
     /// Groups that were refused.
     refusing: Trouble,
@@ -120,6 +122,7 @@ impl MessageLog {
             room_rates: RoomRates::default(),
             behind: Vec::new(),
             fatal,
+            has_stopped: false,
             clock: Clock::system(),
             refusing: Trouble::new("the log takes no messages; they are refused until it does"),
             upkeep: Trouble::new("maintenance of the log failed"),
@@ -139,6 +142,7 @@ impl MessageLog {
         };
         let written = store.probe(self.clock.wall());
         if let Err(error @ LogError::Stopped { .. }) = &written {
+            self.has_stopped = true;
             (self.fatal)(&error.to_string());
         }
         written.map_err(|error| error.to_string())
@@ -159,7 +163,10 @@ impl MessageLog {
         let Some(store) = &mut self.store else { return };
         match store.maintain(self.clock.wall()) {
             Ok(()) => self.upkeep.is_over(&self.log),
-            Err(error @ LogError::Stopped { .. }) => (self.fatal)(&error.to_string()),
+            Err(error @ LogError::Stopped { .. }) => {
+                self.has_stopped = true;
+                (self.fatal)(&error.to_string());
+            }
             Err(error) => self.upkeep.happened(&self.log, &error),
         }
     }
@@ -238,6 +245,11 @@ impl Actor for MessageLog {
 impl Supervised for MessageLog {
     fn restarting(&mut self, ctx: &mut Context<Self>) {
         let _place = panic_at::place("log/restarting");
+        if self.has_stopped {
+            // The process is about to end, as `fatal` was told.
+            ctx.terminate();
+            return;
+        }
         if let Err(error) = self.reopen() {
             error!(self.log, "the log cannot be opened again"; "error" => %error);
             (self.fatal)(&error.to_string());

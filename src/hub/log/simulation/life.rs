@@ -20,10 +20,9 @@ use crate::hub::messages::{Action, Answer, ClientRef, Done, Refused, RemovalRigh
 use crate::hub::room::Committed;
 use crate::hub::rules::standing::Standing;
 use crate::ops::supervise::{RestartLimit, start_supervised};
-use crate::store::log::disk::simulated::Plan;
 use crate::store::log::embedded::{Durability, EmbeddedLog};
 use crate::store::log::ground::Ground;
-use crate::store::log::{Event, EventKind, LogReader, LogStore, RoomRetention};
+use crate::store::log::{Event, EventKind, LogStore, RoomRetention};
 
 /// Sends and the like in a life.
 const STEPS_MAX: u64 = 14;
@@ -97,7 +96,14 @@ impl World {
         });
         let (fatal, given_up) = (Arc::clone(&ends), Arc::clone(&ends));
         let said = self.trace;
+        let (machine, shards) = (self.machine.clone(), self.shards.clone());
         let fatal = Arc::new(move |why: &str| {
+            if machine.is_off() {
+                return;
+            }
+            for shard in &shards {
+                shard.stopped.store(true, Ordering::SeqCst);
+            }
             if said {
                 eprintln!("fatal: {why}");
             }
@@ -122,6 +128,7 @@ impl World {
         let log = start_supervised("log", self.log.clone(), limit, give_up, |_| actor);
         for shard in &self.shards {
             *shard.ear() = super::listener::Ear::default();
+            shard.stopped.store(false, Ordering::SeqCst);
             let heard = Arc::default();
             log.do_send(AddShard(ShardLink::new(shard.clone(), heard)));
         }
@@ -313,6 +320,7 @@ impl World {
                     message.tag_known
                         && matches!(message.fate, Fate::Stored(_))
                         && message.removal == Removal::No
+                        && !message.expired
                 };
                 let known = self.model.messages.iter().rfind(|m| tagged(m))?;
                 let body = Bytes::from_static(b"something else");
@@ -438,21 +446,21 @@ impl World {
             loop {
                 let next = self.shards[shard].ear().told.pop_front();
                 match next {
-                    Some(Told::Committed(committed)) => {
-                        self.hear_batch(life, shard, &committed)?;
+                    Some((Told::Committed(committed), stopped)) => {
+                        self.hear_batch(life, shard, &committed, stopped)?;
                     }
-                    Some(Told::Opened(opened)) => {
+                    Some((Told::Opened(opened), stopped)) => {
                         let told = life.told[shard].0.values();
                         let told = told.filter(|event| event.room == opened.room);
                         let newest = told.map(|event| event.id).max();
                         let before = life.rooms.get(&opened.room).copied();
                         let newest = newest.or(before).unwrap_or(0);
                         ensure!(
-                            opened.newest == newest,
+                            opened.newest == newest || stopped,
                             "{opened:?}, but {newest} was told before"
                         );
                     }
-                    Some(Told::Expired(expired)) => {
+                    Some((Told::Expired(expired), _)) => {
                         let known = self.model.floors.entry(expired.room.clone()).or_default();
                         ensure!(
                             expired.floor > *known || *known > 0,
@@ -472,6 +480,7 @@ impl World {
         life: &mut Life,
         shard: usize,
         committed: &Committed,
+        stopped: bool,
     ) -> Result<(), String> {
         let told = &mut life.told[shard];
         ensure!(
@@ -503,12 +512,17 @@ impl World {
         // Those of removals first: another one in the same group does not find it any more.
         let answers = committed.batch.removals.iter().chain(&*committed.answers);
         for answer in answers {
-            self.hear_answer(life, answer)?;
+            self.hear_answer(life, answer, stopped)?;
         }
         Ok(())
     }
 
-    fn hear_answer(&mut self, life: &mut Life, answer: &Answer) -> Result<(), String> {
+    fn hear_answer(
+        &mut self,
+        life: &mut Life,
+        answer: &Answer,
+        stopped: bool,
+    ) -> Result<(), String> {
         if let Some(before) = life.answered.get(&answer.number) {
             ensure!(
                 *before == answer.result,
@@ -523,9 +537,8 @@ impl World {
             return Err(format!("nobody asked for {answer:?}"));
         };
         self.tell(|| format!("answer {}: {:?}", answer.number, answer.result));
-        let stopped = life.ends.fatal.load(Ordering::SeqCst);
         match (asked, &answer.result) {
-            (Asked::Say(number), Ok(done)) => self.stored(life, number, *done),
+            (Asked::Say(number), Ok(done)) => self.stored(number, *done, stopped),
             (Asked::Say(number), Err(Refused::Unavailable(_))) => {
                 ensure!(
                     self.is_troubled,
@@ -576,9 +589,9 @@ impl World {
         }
     }
 
-    fn stored(&mut self, life: &Life, number: usize, done: Done) -> Result<(), String> {
+    fn stored(&mut self, number: usize, done: Done, stopped: bool) -> Result<(), String> {
         ensure!(
-            !life.ends.fatal.load(Ordering::SeqCst),
+            !stopped,
             "message {number} was taken although the log had stopped"
         );
         let now = self.uptime();

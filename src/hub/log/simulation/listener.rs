@@ -1,6 +1,7 @@
 //! A shard as far as the log knows one: it takes what it is told, and may panic while it is told.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::hub::log::Listener;
@@ -16,10 +17,10 @@ pub(super) enum Told {
     Expired(RoomExpired),
 }
 
-/// What is shared with the test.
+/// What is shared with the test: what was told, and whether the log had stopped by then.
 #[derive(Default)]
 pub(super) struct Ear {
-    pub(super) told: VecDeque<Told>,
+    pub(super) told: VecDeque<(Told, bool)>,
     /// Telling this one panics: before it is heard, or behind that.
     pub(super) panic_in: Option<(u32, bool)>,
 }
@@ -28,6 +29,8 @@ pub(super) struct Ear {
 pub(super) struct Shard {
     machine: Machine,
     ear: Arc<Mutex<Ear>>,
+    /// The log has said that it cannot go on.
+    pub(super) stopped: Arc<AtomicBool>,
 }
 
 impl Shard {
@@ -35,6 +38,7 @@ impl Shard {
         Self {
             machine: machine.clone(),
             ear: Arc::default(),
+            stopped: Arc::default(),
         }
     }
 
@@ -57,7 +61,8 @@ impl Shard {
             None => None,
         };
         if panics != Some(false) {
-            ear.told.push_back(told);
+            let stopped = self.stopped.load(Ordering::SeqCst);
+            ear.told.push_back((told, stopped));
         }
         if panics.is_some() {
             ear.panic_in = None;

@@ -273,6 +273,10 @@ impl Model {
                         message.removal = Removal::No;
                         message.removal_is_owed = false;
                     }
+                    if lost && !message.sure {
+                        // It was written by chance; its tag stood elsewhere.
+                        message.tag_known = false;
+                    }
                     if !is_waiting {
                         (message.fate, message.time) = (Fate::Stored(id), time);
                     }
@@ -290,8 +294,10 @@ impl Model {
                         message.removal = Removal::Done;
                     } else if may_be_lost && !expired {
                         message.fate = Fate::Absent;
+                        message.tag_known = false;
                     } else if message.removal != Removal::Done {
                         message.expired = true;
+                        message.tag_known &= !may_be_lost;
                     }
                 }
                 (None, Fate::Maybe) => self.messages[number].fate = Fate::Absent,

@@ -60,6 +60,7 @@ impl World {
     pub(super) fn new(seed: u64, trace: bool) -> Self {
         let mut dice = Dice::new(seed);
         let machine = Machine::new(dice.split(), trace);
+        machine.make_folder("data");
         let wall = Arc::new(AtomicI64::new(BEGINNING_MICROS));
         let start = tokio::time::Instant::now();
         let set = Arc::clone(&wall);
@@ -239,13 +240,11 @@ impl World {
         self.clock_was_set = false;
         self.note_time();
         // Nothing fails while it is only looked.
+        let plan = self.machine.pause();
         let reader = store.reader();
         let when = When::Recovered {
             power_cut: self.power_was_cut,
         };
-        if reading::all(&*reader, &mut self.dice).is_err() && self.is_troubled {
-            self.calm();
-        }
         let found = reading::all(&*reader, &mut self.dice)?;
         let newest = found.last().map_or(0, |event| event.id);
         ensure!(newest <= reader.newest(), "{newest} is above the newest");
@@ -254,6 +253,7 @@ impl World {
         self.power_was_cut = false;
         self.model.all_sure(Duration::MAX);
         reading::check(&*reader, &found, &mut self.dice, &mut self.model)?;
+        self.machine.plan(plan);
         self.check_removed()
     }
 

@@ -27,9 +27,12 @@ pub(super) fn sync_failed(path: &Path) -> impl FnOnce(io::Error) -> LogError {
 pub(super) fn make_folder(folder: &Folder) -> Result<(), LogError> {
     let disk = folder.disk();
     let missing: Vec<&Path> = folder.ancestors().take_while(|p| !disk.exists(p)).collect();
+    let is_new = !missing.is_empty();
     disk.make_folder(folder)
         .map_err(refused("creating", folder))?;
-    for parent in missing.iter().filter_map(|folder| folder.parent()) {
+    // The folder's own name too if it was there: whoever made it may have ended before it was durable.
+    let made = missing.into_iter().chain((!is_new).then_some(&**folder));
+    for parent in made.filter_map(Path::parent) {
         // The parent of a relative name is the empty path, which cannot be opened.
         let is_here = parent.as_os_str().is_empty();
         sync_names(disk, if is_here { Path::new(".") } else { parent })?;

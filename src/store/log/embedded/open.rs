@@ -34,8 +34,10 @@ pub(super) fn open(
     make_folder(&folder)?;
     let lock = WriterLock::take(&folder)?;
     let quarantine = Quarantine::new(&folder);
-    let expired = Expired::read(&folder);
+    let expired = Expired::read(&folder)?;
     let (mut journal, scans) = Journal::open(&folder, options.journal_bytes, &expired)?;
+    // Before anything is done because of what is in it: nothing must outlive a power cut that the journal does not.
+    journal.sync()?;
     report_cuts(&journal, &scans, &quarantine, &log)?;
 
     let journal_last = last_id(&scans);
@@ -222,13 +224,19 @@ fn journal_tags(scans: &[HalfScan]) -> Vec<Tagged> {
 
 /// Ids that the segments cannot be trusted with yet. A journal that says nothing was just made, after everything was synced.
 fn journal_ids(scans: &[HalfScan], last: u64, folder: &Folder) -> Result<JournalIds, LogError> {
-    let first = match scans.iter().filter_map(HalfScan::first_id).min() {
+    let halves = scans.iter();
+    let begun = halves.filter_map(|half| Some((half.first_id()?, half.first_group())));
+    let (first, first_group) = match begun.min() {
         Some(first) => first,
-        None if has_segments(folder)? => u64::MAX,
-        None => 1,
+        None if has_segments(folder)? => (u64::MAX, 0),
+        None => (1, 0),
     };
-    let last = if last == 0 { first - 1 } else { last };
-    Ok(JournalIds { first, last })
+    Ok(JournalIds {
+        first,
+        last: if last == 0 { first - 1 } else { last },
+        first_group,
+        is_whole: !scans.iter().any(HalfScan::is_damaged),
+    })
 }
 
 fn has_segments(folder: &Folder) -> Result<bool, LogError> {

@@ -1,7 +1,8 @@
 //! What recovery cuts off a file, it keeps here: one file each, its first line says why, the bytes follow as they were.
 //! The folder is bounded; what no longer fits is cut without a copy, and that is said.
 
-use std::path::PathBuf;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 
@@ -12,6 +13,8 @@ use super::files::{make_folder, open_file, refused, sync_failed, sync_folder};
 
 /// Files kept; each is at most one half of the journal or one segment.
 const FILES_MAX: usize = 100;
+/// What a disk writes all or nothing of.
+const SECTOR_BYTES: usize = 512;
 
 /// The folder `quarantine/`, made when first needed.
 pub(super) struct Quarantine {
@@ -51,22 +54,22 @@ impl Quarantine {
         Ok(Some(path))
     }
 
-    /// Overwrites every occurrence of removed content.
+    /// Overwrites every occurrence of removed content, whole or torn.
     pub(super) fn forget(&self, content: &[u8]) -> Result<(), LogError> {
         if content.is_empty() || !self.folder.disk().exists(&self.folder) {
             return Ok(());
         }
-        let fill = vec![REMOVED_FILL; content.len()];
         for path in self.files()? {
             let bytes = self.folder.read(&path).map_err(refused("reading", &path))?;
-            let mut found = memmem::find_iter(&bytes, content).peekable();
-            if found.peek().is_none() {
+            let found = pieces(&bytes, offset_of(&path, &bytes), content);
+            if found.is_empty() {
                 continue;
             }
             let file = open_file(&self.folder, &path)?;
-            for at in found {
-                file.write_all_at(&fill, at as u64)
-                    .map_err(refused("writing", &path))?;
+            for piece in found {
+                let fill = vec![REMOVED_FILL; piece.len()];
+                file.write_all_at(&fill, piece.start as u64)
+                    .map_err(refused("overwriting removed content in", &path))?;
             }
             file.sync_data().map_err(sync_failed(&path))?;
         }
@@ -77,5 +80,63 @@ impl Quarantine {
         let names = self.folder.disk().names(&self.folder);
         let names = names.map_err(refused("reading", &self.folder))?;
         Ok(names.iter().map(|name| self.folder.join(name)).collect())
+    }
+}
+
+/// So many bytes that agree are a piece of the content, however it goes on.
+const PIECE_BYTES_MIN: usize = 16;
+
+/// Where the content stands in a copy, and where pieces of it do that a torn write left: they begin with the content, or at a
+/// sector of the file that they were cut off. `sectors_at` is the place of the first whole sector in the copy.
+fn pieces(copy: &[u8], sectors_at: usize, content: &[u8]) -> Vec<Range<usize>> {
+    let agreeing = |at: usize, from: usize| {
+        let both = copy[at..].iter().zip(&content[from..]);
+        both.take_while(|(here, there)| here == there).count()
+    };
+    let head = &content[..content.len().min(PIECE_BYTES_MIN)];
+    let heads = memmem::find_iter(copy, head).map(|at| at..at + agreeing(at, 0));
+    let sectors = (sectors_at..copy.len()).step_by(SECTOR_BYTES);
+    let torn = sectors.filter_map(|at| {
+        let begin = copy.get(at..at + PIECE_BYTES_MIN)?;
+        let from = memmem::find(content, begin)?;
+        Some(at..at + agreeing(at, from))
+    });
+    heads.chain(torn).collect()
+}
+
+/// Where the first sector of the file, of which `path` is a copy, begins in the copy. Names end with the offset (`-at-{offset}`, behind a
+/// line of text) or with it and a number (`.{offset}.{number}`).
+fn offset_of(path: &Path, copy: &[u8]) -> usize {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.unwrap_or_default();
+    let (offset, line) = match name.rsplit_once("-at-") {
+        Some((_, offset)) => (Some(offset), memchr::memchr(b'\n', copy)),
+        None => (name.rsplit('.').nth(1), None),
+    };
+    let offset: usize = offset.and_then(|text| text.parse().ok()).unwrap_or(0);
+    line.map_or(0, |line| line + 1) + (SECTOR_BYTES - offset % SECTOR_BYTES) % SECTOR_BYTES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_is_found_whole_and_in_pieces() {
+        let content: Vec<u8> = (0..1200u32).map(|n| b'a' + (n * n % 26) as u8).collect();
+        let mut copy = b"300 bytes of x at 100: torn\n".to_vec();
+        let line = copy.len();
+        copy.extend_from_slice(&[0; 600]);
+        let at = Path::new("x-at-100");
+        assert_eq!(offset_of(at, &copy), line + 412);
+        assert_eq!(offset_of(Path::new("0001.log.1024.3"), &copy), 0);
+        let sectors = offset_of(at, &copy);
+        assert!(pieces(&copy, sectors, &content).is_empty());
+        // Its beginning, up to the end of a sector; and a sector from its middle.
+        copy[line + 112..line + 412].copy_from_slice(&content[..300]);
+        copy[line + 412..line + 600].copy_from_slice(&content[812..1000]);
+        let found = pieces(&copy, sectors, &content);
+        assert_eq!(found, [line + 112..line + 412, line + 412..line + 600]);
+        assert_eq!(pieces(b"xx short xx", 0, b"short"), [3..8]);
     }
 }

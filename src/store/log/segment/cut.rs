@@ -43,7 +43,7 @@ pub(super) fn cut_back(
         part.map_or(&[][..], |(_, _, bytes, _)| bytes.as_slice())
     });
     let newest = newest_in(text, index, chain);
-    let returns = in_journal(newest, active.last_id, journal);
+    let returns = in_journal(newest, active.last_id, scanned.group, journal);
     for (file, kept, bytes, path) in &excess {
         if bytes.is_empty() {
             continue;
@@ -79,11 +79,14 @@ pub(super) fn set_aside(
     // The sidecars may be what cannot be read.
     let sidecar = |part| {
         let path = part_path(folder, first_id, part);
-        folder.read(&path).unwrap_or_default()
+        match folder.read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            bytes => bytes.map_err(|error| io_error("read", &path)(error)),
+        }
     };
-    let (index, chain) = (sidecar(Part::Index), sidecar(Part::Chain));
+    let (index, chain) = (sidecar(Part::Index)?, sidecar(Part::Chain)?);
     let newest = newest_in(&text, behind_header(&index), behind_header(&chain));
-    let returns = first_id >= journal.first && in_journal(newest, first_id - 1, journal);
+    let returns = first_id >= journal.first && in_journal(newest, first_id - 1, 0, journal);
     // Without a text and without a record in the others it was being made when the server ended.
     let is_kept = !returns && (!text.is_empty() || newest > 0);
     for (part, bytes) in [
@@ -112,9 +115,13 @@ fn read_behind(file: &File, path: &Path, from: u64) -> Result<Vec<u8>, LogError>
     Ok(bytes)
 }
 
-/// Whether every record of which there is something in what is cut, the newest being `newest`, will be appended again.
-fn in_journal(newest: u64, last_kept: u64, journal: JournalIds) -> bool {
-    journal.last > last_kept && journal.first <= last_kept + 1 && newest <= journal.last
+/// Whether every record of which there is something in what is cut, the newest being `newest`, will be appended again. What is kept
+/// ends with id `last_kept`, in group `last_group` if that is above 0.
+fn in_journal(newest: u64, last_kept: u64, last_group: u64, journal: JournalIds) -> bool {
+    // Ids may be left out where the journal begins, groups are not.
+    let follows =
+        journal.first <= last_kept + 1 || (last_group > 0 && journal.first_group == last_group + 1);
+    journal.is_whole && journal.last > last_kept && follows && newest <= journal.last
 }
 
 /// The newest id that the ends of the three files know of, 0 if there is none: it was given, so it must not be given again. Each of them

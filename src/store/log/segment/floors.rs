@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::super::LogError;
 use super::super::disk::Folder;
 use super::bytes::{VERSION, checked_length, u64_at};
-use super::files::{replace, sync_folder};
+use super::files::{io_error, replace, sync_folder};
 use super::index::{Entry, room_hash};
 use crate::edge::wire::names::RoomName;
 
@@ -63,16 +63,24 @@ pub(super) fn write<'a>(
     sync_folder(folder)
 }
 
-/// Reads the file; `Err` says why it cannot be used. Without a file nothing has expired by room or age.
-pub(super) fn read(folder: &Folder) -> Result<Floors, &'static str> {
-    let bytes = match folder.read(&folder.join(NAME)) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Floors::default()),
-        Err(_) => return Err("it cannot be read"),
-    };
-    let length = checked_length(MAGIC, HEAD_BYTES, &bytes)?;
+/// What [`read`] found in a file.
+pub(super) type Readable = Result<Floors, &'static str>;
+
+/// Reads the file; the inner error says why it cannot be used. Without a file nothing has expired by room or age. A disk that does
+/// not read is no reason to forget what has.
+pub(super) fn read(folder: &Folder) -> Result<Readable, LogError> {
+    let path = folder.join(NAME);
+    match folder.read(&path) {
+        Ok(bytes) => Ok(decode(&bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Ok(Floors::default())),
+        Err(error) => Err(io_error("read", &path)(error)),
+    }
+}
+
+fn decode(bytes: &[u8]) -> Readable {
+    let length = checked_length(MAGIC, HEAD_BYTES, bytes)?;
     let mut floors = Floors {
-        all: u64_at(&bytes, 16),
+        all: u64_at(bytes, 16),
         rooms: HashMap::new(),
     };
     let mut rest = &bytes[HEAD_BYTES..length];
@@ -104,8 +112,8 @@ pub(crate) struct Expired(Floors);
 
 impl Expired {
     /// Reads it.
-    pub(crate) fn read(folder: &Folder) -> Self {
-        Self(read(folder).unwrap_or_default())
+    pub(crate) fn read(folder: &Folder) -> Result<Self, LogError> {
+        Ok(Self(read(folder)?.unwrap_or_default()))
     }
 
     /// Whether the record has expired in its room, so that its content may be overwritten, by half too.
@@ -160,7 +168,7 @@ mod tests {
     fn what_was_written_is_read_and_every_flipped_bit_is_found() {
         let place = tempfile::tempdir().unwrap();
         let folder = Folder::real(place.path());
-        assert_eq!(read(&folder), Ok(Floors::default()));
+        assert_eq!(read(&folder).unwrap(), Ok(Floors::default()));
         let floor = |id| RoomFloor {
             id,
             time_max: id * 10,
@@ -169,7 +177,7 @@ mod tests {
         let rooms = [("dev", 7), ("lobby", 0), ("x", u64::MAX / 20)];
         let rooms = rooms.map(|(name, id)| (RoomName::parse(name).unwrap(), floor(id)));
         write(&folder, 5, rooms.iter().map(|(r, f)| (r, *f))).unwrap();
-        let found = read(&folder).unwrap();
+        let found = read(&folder).unwrap().unwrap();
         assert_eq!((found.all, found.rooms.len()), (5, 2));
         assert!(rooms.iter().all(|(r, f)| f.id == 0 || found.rooms[r] == *f));
         let path = folder.join(NAME);
@@ -178,9 +186,9 @@ mod tests {
             let mut bytes = whole.clone();
             bytes[at] ^= 4;
             std::fs::write(&path, &bytes).unwrap();
-            assert!(read(&folder).is_err(), "{at}");
+            assert!(read(&folder).unwrap().is_err(), "{at}");
             std::fs::write(&path, &whole[..at]).unwrap();
-            assert!(read(&folder).is_err(), "cut at {at}");
+            assert!(read(&folder).unwrap().is_err(), "cut at {at}");
         }
     }
 }

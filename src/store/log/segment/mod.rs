@@ -85,16 +85,28 @@ pub(crate) struct JournalIds {
     pub(crate) first: u64,
     /// The newest that can be appended again.
     pub(crate) last: u64,
+    /// Number of its first group, 0 if it is not known.
+    pub(crate) first_group: u64,
+    /// Every id between the two that was given can be appended again.
+    pub(crate) is_whole: bool,
 }
 
 impl JournalIds {
     /// Nothing is in the journal, and everything in the segments was synced: after a clean stop. Without a journal and
     /// without a clean stop give `first: 1, last: 0`, so that all is checked.
     #[cfg(test)]
-    pub(crate) const NOTHING: Self = Self {
-        first: u64::MAX,
-        last: 0,
-    };
+    pub(crate) const NOTHING: Self = Self::whole(u64::MAX, 0);
+
+    /// A journal without damage.
+    #[cfg(test)]
+    pub(crate) const fn whole(first: u64, last: u64) -> Self {
+        Self {
+            first,
+            last,
+            first_group: 0,
+            is_whole: true,
+        }
+    }
 }
 
 /// The writer's side of the segments. One owner, one at a time per folder.

@@ -1,12 +1,13 @@
 //! The start: finding the segments, checking the end that may not have reached the disk, cutting it back to what is whole.
 
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock, RwLock};
 
 use slog::{Logger, error, info, warn};
 
 use super::super::LogError;
-use super::super::disk::{Folder, Open};
+use super::super::disk::{File, Folder, Open};
 use super::append::{Active, new_segment};
 use super::bytes::HEADER_BYTES;
 use super::candidates::postings_of;
@@ -19,7 +20,7 @@ use super::index::{ENTRY_BYTES, IndexHeader, RoomHashes};
 use super::retain::Floor;
 use super::room_retain::RoomsKept;
 use super::rooms::RoomsFile;
-use super::scan::{Scanned, scan};
+use super::scan::{Scanned, read_header, scan};
 use super::shared::{RoomIndex, Segment, Shared, State};
 use super::sync::Unsynced;
 use super::view::{Opened, RUN_ENTRIES_MAX};
@@ -35,8 +36,6 @@ pub(super) struct Found {
     pub(super) link: [u8; 32],
     /// Sealed ones that may not be on the disk yet.
     pub(super) unsynced: Vec<(u64, Arc<Files>)>,
-    /// Something was created, cut or unsealed.
-    pub(super) changed: bool,
     /// The newest id that went to quarantine, 0 if none did.
     pub(super) newest_aside: u64,
 }
@@ -85,14 +84,14 @@ impl Segments {
         let all = || found.sealed.iter().chain(std::iter::once(&active));
         let mut floor = Floor::below(all());
         let first = all().next().map_or(1, |segment| segment.first_id);
-        let expired_time_max = time_max_before(&folder, first).unwrap_or(0);
+        let expired_time_max = time_max_before(&folder, first)?.unwrap_or(0);
         let (rooms, rebuilt) = restore::rooms(
             &folder,
             &found.sealed,
             &active,
             derived_log(!read_only, log),
         )?;
-        let found_floors = floors::read(&folder);
+        let found_floors = floors::read(&folder)?;
         let unreadable = found_floors.is_err();
         let floors = found_floors.unwrap_or_else(|why| {
             error!(log, "the floors of retention cannot be read; what had expired in rooms, or by age, and was not overwritten yet is served until retention finds it again";
@@ -124,7 +123,7 @@ impl Segments {
                 unsynced.touch(*first_id, files);
             }
             unsynced.touch(found.active.first_id, &files);
-            unsynced.names = found.changed;
+            unsynced.names = true;
             if rebuilt {
                 unsynced.table_due();
             }
@@ -183,7 +182,6 @@ fn find(folder: &Folder, journal: Option<JournalIds>, log: &Logger) -> Result<Fo
     let write = journal.is_some();
     let mut ids = list(folder, write)?;
     let checked_from = journal.map_or(u64::MAX, |journal| journal.first);
-    let mut changed = false;
     let mut newest_aside = 0;
     // From the segment that holds the first unchecked id on, one after the other.
     let mut at = ids
@@ -217,14 +215,12 @@ fn find(folder: &Folder, journal: Option<JournalIds>, log: &Logger) -> Result<Fo
         if scans.is_empty() {
             let aside = drop_behind(folder, &mut ids, at + 1, journal, log)?;
             newest_aside = newest_aside.max(aside);
-            changed = true;
         }
     }
     let kept = at + scans.len();
     if kept < ids.len() {
         let aside = drop_behind(folder, &mut ids, kept, journal, log)?;
         newest_aside = newest_aside.max(aside);
-        changed = true;
     }
     let mut sealed = Vec::with_capacity(ids.len());
     for id in &ids[..at.min(ids.len())] {
@@ -254,7 +250,6 @@ fn find(folder: &Folder, journal: Option<JournalIds>, log: &Logger) -> Result<Fo
             group: 0,
             link: [0; 32],
             unsynced: Vec::new(),
-            changed: true,
             newest_aside,
         });
     };
@@ -268,12 +263,11 @@ fn find(folder: &Folder, journal: Option<JournalIds>, log: &Logger) -> Result<Fo
     }
     if let Some(journal) = journal {
         if let Some(aside) = cut_back(folder, &last, journal, log)? {
-            changed = true;
             newest_aside = newest_aside.max(aside);
         }
         // It is written again, so what was derived from it when it was sealed does not hold.
         let rooms = part_path(folder, last.active.first_id, Part::Rooms);
-        changed |= remove(folder, &rooms)?;
+        remove(folder, &rooms)?;
     }
     info!(log, "segments opened"; "segments" => ids.len(), "newest_id" => last.active.last_id);
     Ok(Found {
@@ -284,7 +278,6 @@ fn find(folder: &Folder, journal: Option<JournalIds>, log: &Logger) -> Result<Fo
         group: last.group,
         link: last.link,
         unsynced,
-        changed,
         newest_aside,
     })
 }
@@ -322,21 +315,24 @@ fn drop_behind(
 /// A sealed segment from its derived file, or from its index if that is missing; `None` if there is no index.
 fn summary(folder: &Folder, first_id: u64, log: &Logger) -> Result<Option<Segment>, LogError> {
     let length = |part| {
-        let file = folder.open(&part_path(folder, first_id, part), Open::Read);
-        file.and_then(|file| file.length()).unwrap_or(0)
+        let path = part_path(folder, first_id, part);
+        match open_if_there(folder, &path)? {
+            Some(file) => file.length().map_err(io_error("read", &path)),
+            None => Ok(0),
+        }
     };
-    let records = length(Part::Index).saturating_sub(HEADER_BYTES as u64) / ENTRY_BYTES as u64;
+    let records = length(Part::Index)?.saturating_sub(HEADER_BYTES as u64) / ENTRY_BYTES as u64;
     let mut segment = Segment {
         first_id,
         last_id: first_id.saturating_sub(1),
         count: u32::try_from(records).unwrap_or(u32::MAX),
         messages: 0,
-        text_bytes: length(Part::Text),
+        text_bytes: length(Part::Text)?,
         time_max: 0,
         rooms: RoomIndex::empty(),
         files: None,
     };
-    let Some(time_max) = time_max_before(folder, first_id) else {
+    let Some(time_max) = time_max_before(folder, first_id)? else {
         return Ok(None);
     };
     segment.time_max = time_max;
@@ -383,11 +379,21 @@ fn figures_from_index(folder: &Folder, segment: &mut Segment) -> Result<(), LogE
 }
 
 /// Highest time before a segment, from the header of its index.
-fn time_max_before(folder: &Folder, first_id: u64) -> Option<u64> {
-    let mut head = [0; HEADER_BYTES];
+fn time_max_before(folder: &Folder, first_id: u64) -> Result<Option<u64>, LogError> {
     let path = part_path(folder, first_id, Part::Index);
-    let file = folder.open(&path, Open::Read).ok()?;
-    file.read_exact_at(&mut head, 0).ok()?;
-    let header = IndexHeader::decode(&head)?;
-    (header.first_id == first_id).then_some(header.time_max_before)
+    let Some(file) = open_if_there(folder, &path)? else {
+        return Ok(None);
+    };
+    let header = read_header(&file, &path)?;
+    let header = header.as_ref().and_then(IndexHeader::decode);
+    let fits = header.filter(|header| header.first_id == first_id);
+    Ok(fits.map(|header| header.time_max_before))
+}
+
+fn open_if_there(folder: &Folder, path: &Path) -> Result<Option<File>, LogError> {
+    match folder.open(path, Open::Read) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(io_error("open", path)(error)),
+    }
 }

@@ -22,7 +22,7 @@ pub(super) fn rooms(
     active: &Segment,
     log: &Logger,
 ) -> Result<(HashMap<RoomName, u64>, bool), LogError> {
-    let table = rooms_table::read(folder).and_then(|table| {
+    let table = rooms_table::read(folder)?.and_then(|table| {
         let beyond = table.as_of > active.last_id;
         (!beyond).then_some(table).ok_or("it is ahead of the log")
     });
@@ -32,7 +32,10 @@ pub(super) fn rooms(
     match table {
         Ok(table) => {
             for (room, newest) in table.rooms {
-                known.meet(room_hash(room.as_str()), newest, || Some(room));
+                let hash = room_hash(room.as_str());
+                if !known.raise(hash, newest) {
+                    known.rooms.insert(hash, (room, newest));
+                }
             }
             for segment in segments.filter(|segment| segment.last_id > table.as_of) {
                 known.complete(folder, segment, table.as_of)?;
@@ -60,17 +63,27 @@ struct Known {
 }
 
 impl Known {
-    fn meet(&mut self, hash: u64, id: u64, name: impl FnOnce() -> Option<RoomName>) {
-        if let Some((_, newest)) = self.rooms.get_mut(&hash) {
-            *newest = id.max(*newest);
-        } else if let Some(room) = name() {
-            self.rooms.insert(hash, (room, id));
-        }
+    /// Whether the room is known; its newest id is then `id` at least.
+    fn raise(&mut self, hash: u64, id: u64) -> bool {
+        let known = self.rooms.get_mut(&hash);
+        known.map(|(_, newest)| *newest = id.max(*newest)).is_some()
     }
 
-    fn meet_entry(&mut self, opened: &Opened<'_>, entry: &Entry) {
-        let name = || Some(opened.record(entry).ok()?.event.room);
-        self.meet(entry.room_hash, entry.id, name);
+    fn meet_entry(&mut self, opened: &Opened<'_>, entry: &Entry) -> Result<(), LogError> {
+        if self.raise(entry.room_hash, entry.id) {
+            return Ok(());
+        }
+        match opened.record(entry) {
+            Ok(record) => {
+                let room = (record.event.room, entry.id);
+                self.rooms.insert(entry.room_hash, room);
+                Ok(())
+            }
+            // Another record of the room may still tell its name.
+            Err(LogError::Damaged { .. }) => Ok(()),
+            // A disk that cannot be read now must not make rooms be forgotten.
+            Err(error) => Err(error),
+        }
     }
 
     /// From the entries behind an id.
@@ -83,7 +96,7 @@ impl Known {
             let to = segment.count.min(from + RUN_ENTRIES_MAX);
             let run = opened.run(from, to)?;
             for entry in (from..to).filter_map(|n| run.entry(n)) {
-                self.meet_entry(&opened, &entry);
+                self.meet_entry(&opened, &entry)?;
             }
             from = to;
         }
@@ -122,7 +135,7 @@ impl Known {
         if let Some(n) = numbers.last()
             && let Some(entry) = opened.entry(*n)?
         {
-            self.meet_entry(opened, &entry);
+            self.meet_entry(opened, &entry)?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::super::LogError;
 use super::super::disk::Folder;
 use super::bytes::{VERSION, checked_length, u32_at, u64_at};
-use super::files::replace;
+use super::files::{io_error, replace};
 use crate::edge::wire::names::RoomName;
 
 const MAGIC: &[u8; 8] = b"GCRTAB01";
@@ -41,14 +41,25 @@ pub(super) fn write(
     replace(folder, &folder.join(NAME), &bytes)
 }
 
-/// Reads the table; `Err` says why it cannot be used.
-pub(super) fn read(folder: &Folder) -> Result<RoomsTable, &'static str> {
-    let bytes = folder.read(&folder.join(NAME));
-    let bytes = bytes.map_err(|_| "it is missing or cannot be read")?;
-    let length = checked_length(MAGIC, HEAD_BYTES, &bytes)?;
+/// What [`read`] found in a file.
+pub(super) type Readable = Result<RoomsTable, &'static str>;
+
+/// Reads the table; the inner error says why it cannot be used. A disk that does not read is no reason to make it anew: it alone
+/// knows the rooms of what retention has deleted.
+pub(super) fn read(folder: &Folder) -> Result<Readable, LogError> {
+    let path = folder.join(NAME);
+    match folder.read(&path) {
+        Ok(bytes) => Ok(decode(&bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Err("it is missing")),
+        Err(error) => Err(io_error("read", &path)(error)),
+    }
+}
+
+fn decode(bytes: &[u8]) -> Readable {
+    let length = checked_length(MAGIC, HEAD_BYTES, bytes)?;
     let mut table = RoomsTable {
-        as_of: u64_at(&bytes, 16),
-        rooms: HashMap::with_capacity((u32_at(&bytes, 12) as usize).min(length / 9)),
+        as_of: u64_at(bytes, 16),
+        rooms: HashMap::with_capacity((u32_at(bytes, 12) as usize).min(length / 9)),
     };
     let mut rest = &bytes[HEAD_BYTES..length];
     while !rest.is_empty() {

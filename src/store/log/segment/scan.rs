@@ -4,7 +4,7 @@
 //! again, and the first group that does not agree is where the segment ends. Before it, what does not agree is
 //! damage: it is said and stays where it is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use slog::{Logger, error};
 
@@ -104,7 +104,7 @@ pub(super) fn scan(
         }
         Err(error) => return Err(error),
     };
-    let Some((index, chain)) = headers(&files) else {
+    let Some((index, chain)) = headers(folder, first_id, &files)? else {
         return Ok(None);
     };
     if index.first_id != first_id || chain.first_id != first_id {
@@ -140,11 +140,32 @@ pub(super) fn scan(
     Ok(Some(scan.scanned))
 }
 
-fn headers(files: &Files) -> Option<(IndexHeader, ChainHeader)> {
-    let (mut index, mut chain) = ([0; HEADER_BYTES], [0; HEADER_BYTES]);
-    files.index.read_exact_at(&mut index, 0).ok()?;
-    files.chain.read_exact_at(&mut chain, 0).ok()?;
-    Some((IndexHeader::decode(&index)?, ChainHeader::decode(&chain)?))
+fn headers(
+    folder: &Folder,
+    first_id: u64,
+    files: &Files,
+) -> Result<Option<(IndexHeader, ChainHeader)>, LogError> {
+    let read = |file, part| read_header(file, &part_path(folder, first_id, part));
+    let (index, chain) = (
+        read(&files.index, Part::Index)?,
+        read(&files.chain, Part::Chain)?,
+    );
+    let index = index.as_ref().and_then(IndexHeader::decode);
+    let chain = chain.as_ref().and_then(ChainHeader::decode);
+    Ok(index.zip(chain))
+}
+
+/// The header of a sidecar; `None` if the file is too short for one. A disk that does not read is no reason to think so.
+pub(super) fn read_header(
+    file: &File,
+    path: &Path,
+) -> Result<Option<[u8; HEADER_BYTES]>, LogError> {
+    let mut head = [0; HEADER_BYTES];
+    match file.read_exact_at(&mut head, 0) {
+        Ok(()) => Ok(Some(head)),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(io_error("read", path)(error)),
+    }
 }
 
 impl Scan<'_> {

@@ -2,7 +2,6 @@
 //! life, or comes after the machine went off, reaches nothing.
 
 use std::io;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::dice::Dice;
@@ -178,6 +177,22 @@ impl Machine {
         self.state().plan = plan;
     }
 
+    /// Nothing happens until the plan that is returned is put back.
+    pub(crate) fn pause(&self) -> Plan {
+        std::mem::take(&mut self.state().plan)
+    }
+
+    /// Makes a folder, durably.
+    pub(crate) fn make_folder(&self, name: &str) {
+        let mut state = self.state();
+        let node = state.nodes.len();
+        state.nodes.push(Node::Folder(Names::default()));
+        if let Node::Folder(root) = &mut state.nodes[0] {
+            root.now.insert(name.to_owned(), node);
+            root.durable.insert(name.to_owned(), node);
+        }
+    }
+
     /// How much is used, in bytes.
     pub(crate) fn used(&self) -> usize {
         self.state().used()
@@ -255,10 +270,5 @@ impl Machine {
     pub(crate) fn history(&self) -> (u64, u64) {
         let state = self.state();
         (state.operations, state.digest)
-    }
-
-    /// Whether there is something at `path`.
-    pub(crate) fn has(&self, path: &Path) -> bool {
-        self.state().find(path).is_some()
     }
 }

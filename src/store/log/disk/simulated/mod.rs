@@ -16,7 +16,7 @@ pub(crate) use machine::{Fault, Kind, Machine, Plan};
 
 use super::{Disk, DiskFile, File, Open};
 use machine::{Fate, Node, State};
-use nodes::{Change, Content, Names, Naming, NodeId};
+use nodes::{Change, Content, Names, Naming, NodeId, SECTOR_BYTES};
 
 /// What one life of a process sees of the disk.
 #[derive(Debug, Clone)]
@@ -299,7 +299,15 @@ impl DiskFile for SimulatedFile {
     fn write_all_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
         let whole = |state: &mut State| state.write(self.node, bytes, at);
         let part = |state: &mut State| {
-            let kept = state.dice.index(bytes.len().max(1));
+            let mut kept = state.dice.index(bytes.len().max(1));
+            // What was there is overwritten by sectors, whatever becomes of the call.
+            let there = state
+                .content(self.node)
+                .map_or(0, |content| content.now.len());
+            if at as usize + kept < there {
+                kept = ((at as usize + kept) / SECTOR_BYTES * SECTOR_BYTES)
+                    .saturating_sub(at as usize);
+            }
             let _ = state.write(self.node, &bytes[..kept], at);
         };
         self.act(Kind::Write, "write", whole, part)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::dice::Dice;
 
 /// What a disk writes all or nothing of.
-const SECTOR_BYTES: usize = 512;
+pub(super) const SECTOR_BYTES: usize = 512;
 
 /// A change of a file that was not synced.
 #[derive(Debug, Clone)]
@@ -168,10 +168,11 @@ impl Names {
         }
     }
 
+    /// A sync that failed: some of it arrived. Names are not forgotten as pages are; who syncs again gets them.
     pub(super) fn fail_to_sync(&mut self, dice: &mut Dice) {
-        for change in std::mem::take(&mut self.changes) {
+        for change in &self.changes {
             if dice.once_in(2) {
-                name(&change, &mut self.durable);
+                name(change, &mut self.durable);
             }
         }
     }

@@ -247,7 +247,8 @@ impl Half {
             last_id: 0,
             stale_to: 0,
             stale_ids: (u64::MAX, 0),
-            dirty: false,
+            // What is read may be what a killed process wrote and did not sync.
+            dirty: true,
         };
         let bytes = half.file.read_all();
         let bytes = bytes.map_err(refused("reading", &half.path))?;

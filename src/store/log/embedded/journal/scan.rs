@@ -178,6 +178,16 @@ impl HalfScan {
         self.header.as_ref().map(|header| header.first_id).or(first)
     }
 
+    /// Number of the first group of this turn; 0 if it is not known.
+    pub(in super::super) fn first_group(&self) -> u64 {
+        self.header.as_ref().map_or(0, |header| header.first_group)
+    }
+
+    /// Whether a group of it is lost that may have been answered.
+    pub(in super::super) fn is_damaged(&self) -> bool {
+        self.cuts.iter().any(|cut| cut.damage)
+    }
+
     /// Behind the last whole group.
     pub(super) fn end(&self) -> usize {
         self.groups

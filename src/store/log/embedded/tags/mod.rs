@@ -102,7 +102,8 @@ impl Tags {
             generations: VecDeque::new(),
             unwritten: Vec::new(),
             next_number: 1,
-            names_dirty: false,
+            // A process that was killed may have made files and not synced their names.
+            names_dirty: true,
             clock: clock.clone(),
             #[cfg(test)]
             later: 0,

@@ -93,7 +93,8 @@ pub(super) fn floors(folder: &Path, audit: &mut Audit) {
         return;
     }
     audit.checked(Check::Floors);
-    if let Err(why) = floors_file::read(&Folder::real(folder)) {
+    let readable = floors_file::read(&Folder::real(folder));
+    if let Err(why) = readable.unwrap_or(Err("it cannot be read")) {
         audit.fault(Check::Floors, &path, 0, None, why);
     }
 }
@@ -105,7 +106,8 @@ pub(super) fn room_table(folder: &Path, audit: &mut Audit, carried: &Carried) {
         return;
     }
     audit.checked(Check::RoomTable);
-    let table = match rooms_table::read(&Folder::real(folder)) {
+    let table = rooms_table::read(&Folder::real(folder));
+    let table = match table.unwrap_or(Err("it cannot be read")) {
         Ok(table) => table,
         Err(why) => return audit.fault(Check::RoomTable, &path, 0, None, why),
     };

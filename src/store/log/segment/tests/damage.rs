@@ -72,7 +72,7 @@ fn an_end_torn_anywhere_reopens_to_whole_groups_and_takes_the_rest_again() {
             }
             fs::write(&files(folder.path(), extension)[0], &torn).unwrap();
             let what = format!("{extension} {cut} {zeros}");
-            let journal = JournalIds { first: 2, last: 5 };
+            let journal = JournalIds::whole(2, 5);
             let mut segments = Segments::open(options(folder.path()), journal, &log()).unwrap();
             assert_eq!(
                 (segments.newest_id(), segments.newest_group()),
@@ -129,10 +129,7 @@ fn ids_that_only_the_sidecars_remember_are_not_given_again() {
         let text = files(folder.path(), "log").remove(0);
         let bytes = fs::read(&text).unwrap();
         fs::write(&text, &bytes[..18 + 22]).unwrap();
-        let journal = JournalIds {
-            first: 2,
-            last: journal_last,
-        };
+        let journal = JournalIds::whole(2, journal_last);
         let segments = Segments::open(options(folder.path()), journal, &log()).unwrap();
         assert_eq!((segments.newest_id(), segments.newest_aside()), (2, 5));
         let notes = fs::read_to_string(folder.path().join("quarantine/notes")).unwrap();
@@ -153,10 +150,7 @@ fn a_segment_without_its_text_is_kept_aside_with_its_ids() {
     bytes[0] ^= 1;
     fs::write(&index, &bytes).unwrap();
     let first: u64 = last.file_stem().unwrap().to_str().unwrap().parse().unwrap();
-    let journal = JournalIds {
-        first: first - 1,
-        last: first - 1,
-    };
+    let journal = JournalIds::whole(first - 1, first - 1);
     let segments = Segments::open(options(folder.path()), journal, &log()).unwrap();
     assert_eq!(
         (segments.newest_id(), segments.newest_aside()),
@@ -190,7 +184,7 @@ fn a_sealed_segment_lost_in_the_unsynced_part_ends_the_log_there() {
     let second = texts[1].clone();
     let bytes = fs::read(&second).unwrap();
     fs::write(&second, &bytes[..bytes.len() - 5]).unwrap();
-    let journal = JournalIds { first: 2, last: 60 };
+    let journal = JournalIds::whole(2, 60);
     let segments = Segments::open(options(folder.path()), journal, &log()).unwrap();
     let newest = segments.newest_id();
     assert!(newest > 1 && newest < 60);
@@ -212,7 +206,7 @@ fn a_new_segment_without_its_headers_is_made_again() {
     for extension in ["log", "idx", "chain"] {
         fs::write(folder.path().join(format!("{:020}.{extension}", 6)), b"").unwrap();
     }
-    let journal = JournalIds { first: 3, last: 5 };
+    let journal = JournalIds::whole(3, 5);
     let mut segments = Segments::open(options(folder.path()), journal, &log()).unwrap();
     assert_eq!(segments.newest_id(), 5);
     append(&mut segments, vec![message(6, 6000, "dev", "six")]);

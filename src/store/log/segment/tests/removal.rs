@@ -42,14 +42,7 @@ fn removed_content_leaves_no_byte_and_stays_removed() {
         segments.redact_all(&[4, 7, 99, 8]).unwrap(),
         [false, true, false, true]
     );
-    for journal in [
-        NO_JOURNAL,
-        ALL_SYNCED,
-        JournalIds {
-            first: 39,
-            last: 40,
-        },
-    ] {
+    for journal in [NO_JOURNAL, ALL_SYNCED, JournalIds::whole(39, 40)] {
         segments = Segments::open(options(folder.path()), journal, &log()).unwrap();
         let reader = segments.reader();
         assert_eq!(segments.newest_id(), 40);
@@ -74,7 +67,7 @@ fn a_removal_cut_short_is_completed_when_repeated() {
     segments.redact(1).unwrap();
     // The flag had reached the disk, the text had not.
     fs::write(&text, before).unwrap();
-    let journal = JournalIds { first: 2, last: 1 };
+    let journal = JournalIds::whole(2, 1);
     let mut segments = Segments::open(options(folder.path()), journal, &log()).unwrap();
     assert_eq!(segments.reader().get(1).unwrap(), None);
     segments.redact(1).unwrap();

@@ -30,7 +30,7 @@ pub(super) fn options(folder: &Path) -> SegmentOptions {
 /// Nothing in the journal, everything synced.
 pub(super) const ALL_SYNCED: JournalIds = JournalIds::NOTHING;
 /// Nothing known to be synced, nothing in the journal.
-pub(super) const NO_JOURNAL: JournalIds = JournalIds { first: 1, last: 0 };
+pub(super) const NO_JOURNAL: JournalIds = JournalIds::whole(1, 0);
 
 pub(super) fn room(name: &str) -> RoomName {
     RoomName::parse(name).unwrap()
