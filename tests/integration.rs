@@ -20,5 +20,6 @@ mod log_tools;
 mod panics;
 mod rooms;
 mod serve;
+mod takeover;
 mod tidy;
 mod tls;

@@ -13,6 +13,7 @@ mod names;
 pub mod original_client;
 mod senders;
 mod server;
+mod successor;
 
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ pub use names::{fresh_address, fresh_tag};
 pub use original_client::{Habits, OriginalClient, Ports};
 pub use senders::{Said, Senders, SendersReport, assert_same_ids};
 pub use server::{Builder, Server};
+pub use successor::Successor;
 
 /// How long anything may take before the test fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);

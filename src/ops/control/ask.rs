@@ -26,6 +26,11 @@ pub enum AskError {
     NoAnswer,
 }
 
+/// A connection to the server whose data folder this is, for what is more than one request.
+pub(in crate::ops) fn connect(folder: &Path) -> io::Result<UnixStream> {
+    path::connect(folder)
+}
+
 /// Asks the server whose data folder this is for `verb`.
 pub fn ask(folder: &Path, verb: &str) -> Result<Answer, AskError> {
     let mut stream = path::connect(folder).map_err(|error| match error.kind() {
