@@ -224,7 +224,7 @@ fn open_control(
     let control = match opened {
         Ok(control) => Some(control),
         Err(error) => {
-            warn!(log, "no control socket, so `gencomm reload` and `serve --takeover` do not work; SIGHUP does";
+            warn!(log, "no control socket, so `gencomm reload` does not work; SIGHUP does; and no other process can take over";
                 "folder" => %folder.display(), "error" => %error);
             None
         }
