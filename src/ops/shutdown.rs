@@ -156,8 +156,11 @@ pub(super) async fn hand_over(
         _ = &mut home => None,
     };
     if outcome == Some(Outcome::Serving) {
-        // Its end is its deadline, too.
-        let _ = home.await;
+        tokio::select! {
+            // Its end is its deadline, too.
+            _ = &mut home => {}
+            name = signals.any() => warn!(log, "{}: clients are not waited for", name),
+        }
     }
     join(log, running, share(THREADS_SHARE)).await;
     let outcome = match outcome {

@@ -80,6 +80,7 @@ impl Builder {
             config: home.join("config"),
             settings,
             words: Vec::new(),
+            program: std::env::var_os("GENCOMM_PROGRAM"),
         }
     }
 }
@@ -89,6 +90,8 @@ pub(super) struct Launch {
     settings: Vec<(String, String)>,
     /// More words of the command line.
     pub(super) words: Vec<&'static str>,
+    /// The program, where it is not the one that is tested: of another build, for instance.
+    pub(super) program: Option<std::ffi::OsString>,
 }
 
 /// A running server. It is killed when it goes out of scope; if the test failed, what it logged is printed.
@@ -290,7 +293,9 @@ pub(super) struct Process {
 
 impl Process {
     pub(super) fn start(launch: &Launch) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gencomm"));
+        let tested = env!("CARGO_BIN_EXE_gencomm").into();
+        let program = launch.program.clone().unwrap_or(tested);
+        let mut command = Command::new(program);
         command.arg("serve").arg("--config").arg(&launch.config);
         command.args(&launch.words);
         for (name, _) in std::env::vars_os() {

@@ -1,7 +1,6 @@
 //! A process that takes over from a running server.
 
 use std::process::Command;
-use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use super::PATIENCE;
@@ -10,6 +9,8 @@ use super::server::{Process, Server};
 /// Started with `--takeover` beside a [`Server`]. Killed when it goes out of scope.
 pub struct Successor {
     process: Process,
+    /// The READY line, once it was read.
+    ready: Option<String>,
 }
 
 impl Server {
@@ -17,8 +18,11 @@ impl Server {
     pub fn successor(&self) -> Successor {
         let mut launch = self.builder.command(self.home.path());
         launch.words.push("--takeover");
+        let other = std::env::var_os("GENCOMM_SUCCESSOR");
+        launch.program = other.or(launch.program);
         Successor {
             process: Process::start(&launch),
+            ready: None,
         }
     }
 
@@ -37,10 +41,21 @@ impl Server {
     /// The same with one that was started before.
     #[track_caller]
     pub fn pass_to(&mut self, mut successor: Successor) -> String {
-        self.ready = successor.ready();
+        successor.ready();
         let status = self.process.wait(PATIENCE);
+        assert_eq!(
+            status.code(),
+            Some(0),
+            "the one before:\n{}",
+            self.log_text()
+        );
+        self.replace(successor)
+    }
+
+    /// The process has ended, and this one is there now. Returns what the one before logged.
+    pub fn replace(&mut self, mut successor: Successor) -> String {
+        self.ready = successor.ready();
         let logged = self.process.stderr_to_end();
-        assert_eq!(status.code(), Some(0), "the one before:\n{logged}");
         self.earlier.push_str(&logged);
         self.process = successor.process;
         logged
@@ -54,25 +69,23 @@ impl Server {
 }
 
 impl Successor {
-    /// The READY line.
+    /// Waits for the READY line.
     #[track_caller]
     pub fn ready(&mut self) -> String {
-        match self.process.lines.recv_timeout(PATIENCE) {
-            Ok(line) => line,
-            Err(why) => {
-                self.process.kill();
-                let log = self.process.stderr_to_end();
-                panic!("the successor was not ready: {why}\n{log}");
-            }
+        if !self.is_ready_within(PATIENCE) {
+            self.process.kill();
+            let log = self.process.stderr_to_end();
+            panic!("the successor was not ready:\n{log}");
         }
+        self.ready.clone().unwrap_or_default()
     }
 
-    /// Whether it is ready within `patience`.
-    pub fn is_ready_within(&self, patience: Duration) -> bool {
-        match self.process.lines.recv_timeout(patience) {
-            Ok(_) => true,
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => false,
+    /// Whether it is ready within `patience`; at once if it has ended.
+    pub fn is_ready_within(&mut self, patience: Duration) -> bool {
+        if self.ready.is_none() {
+            self.ready = self.process.lines.recv_timeout(patience).ok();
         }
+        self.ready.is_some()
     }
 
     /// The process id.

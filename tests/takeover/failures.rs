@@ -164,3 +164,46 @@ fn kill_9_of_the_new_process_at_any_moment() {
     crowd.wait("all are back", |crowd| crowd.inside() == count);
     settle(crowd, server, count);
 }
+
+#[test]
+fn kill_9_of_the_old_process_at_any_moment() {
+    let rounds = kills();
+    let count = 50;
+    let mut house = House::of(builder());
+    let everybody = members(&mut house, count);
+    let server = &mut house.server;
+    server.set("listen.main", server.address());
+    let crowd = Crowd::start(server.address(), everybody);
+    crowd.wait("all are in", |crowd| crowd.inside() == count);
+    let (mut taken, mut not_taken) = (0, 0);
+    for round in 0..rounds {
+        let kept = crowd.kept();
+        crowd.wait("a load", |crowd| crowd.kept() >= kept + 50);
+        let mut successor = server.successor();
+        std::thread::sleep(LONGEST_LIFE * round / rounds);
+        server.kill9();
+        if successor.is_ready_within(PATIENCE) {
+            taken += 1;
+            server.replace(successor);
+        } else {
+            // Killed before it had let go, so that nothing could be taken over.
+            not_taken += 1;
+            let (code, log) = successor.wait_for_end();
+            assert_eq!(code, Some(1), "{log}");
+            server.restart();
+        }
+        crowd.wait("all are back", |crowd| crowd.inside() == count);
+    }
+    println!(
+        "killed {rounds} times: {taken} times the new one served, {not_taken} times it came too late"
+    );
+    server.take_over();
+    crowd.wait("all are back", |crowd| crowd.inside() == count);
+    settle(crowd, server, count);
+}
+
+/// How often a process is killed.
+fn kills() -> u32 {
+    let text = std::env::var("GENCOMM_TAKEOVER_KILLS");
+    text.map_or(8, |text| text.parse().expect("a number"))
+}

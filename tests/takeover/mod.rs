@@ -6,6 +6,8 @@ mod clients;
 mod crowd;
 mod failures;
 mod fake;
+mod kept;
 mod probe;
 mod refusals;
+mod stuck;
 mod under_load;

@@ -113,8 +113,10 @@ impl Server<'_> {
             if let Some(claim) = claim.take() {
                 // From here on this process is the server, whatever becomes of the other one. (A service manager that watches the other one
                 // has to be told of this one before that.)
-                if let Err(why) = claim.serving() {
-                    warn!(log, "the server before is not there any more"; "why" => %why);
+                let pid = claim.pid();
+                match claim.serving() {
+                    Ok(gap) => info!(log, "taken over"; "from" => pid, "gap_ms" => gap.as_millis() as u64),
+                    Err(why) => warn!(log, "taken over from a process that is gone"; "from" => pid, "why" => %why),
                 }
             }
             let ended = shutdown::wait_for_end(log, signals, &mut faults, &mut takers).await;

@@ -32,7 +32,7 @@ use crate::hub::session::SessionSupervisor;
 use crate::ops::reload::{Certificate, Source};
 use crate::ops::sys;
 use crate::ops::takeover::TakeoverError;
-use crate::ops::takeover::claim::{self, Claim};
+use crate::ops::takeover::claim::{self, Claim, LetGo};
 use crate::store::accounts::AccountsError;
 use crate::store::log::LogError;
 use life::{Birth, Death, Server};
@@ -199,7 +199,15 @@ fn take_over(
             return Err(error);
         }
     };
-    claim.let_go()?;
-    info!(log, "process {} has let go of the log", claim.pid());
+    match claim.let_go(&folder)? {
+        LetGo::Closed => info!(log, "process {} has let go of the log", claim.pid()),
+        LetGo::Died => {
+            warn!(
+                log,
+                "process {} died before it had closed the log; opened as after a crash",
+                claim.pid()
+            );
+        }
+    }
     Ok((sockets, folder, Some(claim)))
 }

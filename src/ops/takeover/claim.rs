@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::socket_peercred;
 
@@ -21,6 +21,8 @@ use super::{Listeners, VERB, VERSION};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// So much later than it promised is too late.
 const EXTRA: Duration = Duration::from_secs(3);
+/// Between two looks whether a process that died has let go of the log.
+const RELEASE_PAUSE: Duration = Duration::from_millis(10);
 /// Most listening sockets that are taken.
 const SOCKETS_MAX: usize = 4096;
 
@@ -88,6 +90,17 @@ pub(in crate::ops) struct Claim {
     stream: UnixStream,
     pid: u32,
     patience: Duration,
+    /// When the other one was told to stop.
+    began: Instant,
+}
+
+/// In which state the log is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::ops) enum LetGo {
+    /// Closed as at any end.
+    Closed,
+    /// As its server left it when it died.
+    Died,
 }
 
 /// Asks the server of `folder` for its sockets. It serves on meanwhile.
@@ -106,6 +119,7 @@ pub(in crate::ops) fn ask(folder: &Path) -> Result<(Claim, Listeners), TakeoverE
         stream,
         pid: 0,
         patience: PATIENCE,
+        began: Instant::now(),
     };
     claim.say(VERB)?;
     claim.take_greeting()?;
@@ -126,29 +140,47 @@ fn nobody(folder: &Path, source: io::Error) -> TakeoverError {
     }
 }
 
+/// Whether nobody holds the log any more; a process that dies may need a moment for that.
+fn is_given_free(folder: &Path) -> bool {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match inspect::holder(&folder.join("log")) {
+            Ok(None) => return true,
+            Ok(Some(_)) if Instant::now() < end => std::thread::sleep(RELEASE_PAUSE),
+            _ => return false,
+        }
+    }
+}
+
 impl Claim {
     /// The process that is there.
     pub(in crate::ops) fn pid(&self) -> u32 {
         self.pid
     }
 
-    /// Has the running server stop; when this returns, its log is free.
-    pub(in crate::ops) fn let_go(&mut self) -> Result<(), TakeoverError> {
+    /// Has the running server of `folder` stop; when this returns, its log is free.
+    pub(in crate::ops) fn let_go(&mut self, folder: &Path) -> Result<LetGo, TakeoverError> {
         let patience = self.patience + EXTRA;
         let timeout = self.stream.set_read_timeout(Some(patience));
         timeout.map_err(TakeoverError::Broken)?;
+        self.began = Instant::now();
         self.say("ready")?;
-        let line = self.line("close its log", patience)?;
+        let line = match self.line("close its log", patience) {
+            // It may have been killed: the sockets are here, and somebody has to serve.
+            Err(TakeoverError::Broken(_)) if is_given_free(folder) => return Ok(LetGo::Died),
+            line => line?,
+        };
         match line.split_once(' ').unwrap_or((&line, "")) {
-            ("done", _) => Ok(()),
+            ("done", _) => Ok(LetGo::Closed),
             ("failed", why) => Err(TakeoverError::Refused(why.to_owned())),
             _ => Err(TakeoverError::Nonsense(line)),
         }
     }
 
-    /// This process accepts: the other one may end.
-    pub(in crate::ops) fn serving(mut self) -> Result<(), TakeoverError> {
-        self.say("serving")
+    /// This process accepts: the other one may end. Returns for how long neither did.
+    pub(in crate::ops) fn serving(mut self) -> Result<Duration, TakeoverError> {
+        let gap = self.began.elapsed();
+        self.say("serving").map(|()| gap)
     }
 
     /// Nothing comes of it: the other one is to go on.

@@ -6,7 +6,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::claim::{self, TakeoverError};
+use super::claim::{self, LetGo, TakeoverError};
 use super::wire::{END, LEGACY_AUTH, LEGACY_MESSAGE, MAIN, receive_socket, send_socket};
 use crate::ops::control::NAME;
 
@@ -30,14 +30,14 @@ fn expect(lines: &mut BufReader<UnixStream>, wanted: &str) {
 }
 
 /// What `ask` and `let_go` come to.
-fn claim(script: Script) -> Result<(), TakeoverError> {
+fn claim(script: Script) -> Result<LetGo, TakeoverError> {
     let dir = tempfile::tempdir().unwrap();
     let server = server(dir.path(), script);
     let result = claim::ask(dir.path()).and_then(|(mut claim, there)| {
         assert_eq!((there.main.len(), there.legacy.is_some()), (2, true));
         assert_eq!(claim.pid(), 7);
-        claim.let_go()?;
-        claim.serving()
+        let let_go = claim.let_go(dir.path())?;
+        claim.serving().map(|_| let_go)
     });
     server.join().unwrap();
     result
@@ -62,7 +62,16 @@ fn all_goes_well() {
         stream.write_all(b"done\n").unwrap();
         expect(lines, "serving");
     });
-    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(result.ok(), Some(LetGo::Closed));
+}
+
+#[test]
+fn a_server_that_dies_when_it_should_let_go_has_let_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = server(dir.path(), offer);
+    let (mut claim, _sockets) = claim::ask(dir.path()).unwrap();
+    assert_eq!(claim.let_go(dir.path()).unwrap(), LetGo::Died);
+    server.join().unwrap();
 }
 
 #[test]
