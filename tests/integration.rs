@@ -22,5 +22,6 @@ mod log_tools;
 mod panics;
 mod rooms;
 mod serve;
+mod takeover;
 mod tidy;
 mod tls;

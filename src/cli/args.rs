@@ -52,7 +52,7 @@ pub enum Command {
     /// When it takes connections it prints one line that begins with READY and names its addresses. Its log goes to
     /// standard error. SIGTERM or Ctrl-C ends it in order.
     #[command(
-        after_help = "Examples:\n  gencomm serve\n  gencomm serve --config /etc/gencomm\n  GENCOMM__LISTEN__MAIN=0.0.0.0:10740 gencomm serve"
+        after_help = "Examples:\n  gencomm serve\n  gencomm serve --config /etc/gencomm\n  gencomm serve --takeover\n  GENCOMM__LISTEN__MAIN=0.0.0.0:10740 gencomm serve"
     )]
     Serve(ServeArgs),
     /// Have a running server read its configuration again
@@ -155,9 +155,14 @@ pub enum Command {
     Doctor(DoctorArgs),
 }
 
-/// `serve` takes everything from the configuration.
+/// `serve` takes the rest from the configuration.
 #[derive(Debug, Args)]
-pub struct ServeArgs {}
+pub struct ServeArgs {
+    /// Take the place of the server that runs on the same data folder: its sockets, its log, and its clients, who come
+    /// back by themselves
+    #[arg(long)]
+    pub takeover: bool,
+}
 
 /// Options of `counters`.
 #[derive(Debug, Args)]

@@ -56,7 +56,7 @@ fn dispatch(cli: &Cli) -> u8 {
         Command::Tail(args) => client::with_endpoint(cli, &args.client, |at| tail::run(at, args)),
         Command::Register(args) => register::run(cli, args),
         Command::Passwd(args) => passwd::run(cli, args),
-        Command::Serve(_) => serve::run(dir),
+        Command::Serve(args) => serve::run(dir, args.takeover),
         Command::Health(args) => return health::run(cli, args),
         Command::Counters(args) => counters::run(cli, args),
         Command::Reload(args) => reload::run(cli, args),

@@ -5,15 +5,15 @@ use std::path::Path;
 
 use slog::{Logger, info};
 
-use crate::ops::boot::{self, Addresses, BootError};
+use crate::ops::boot::{self, Addresses, BootError, Start};
 use crate::ops::config::{Loaded, process_environment};
 use crate::ops::reload::Source;
 use crate::ops::{logging, memory, ports};
 
 use super::output::Failure;
 
-/// Runs the server that the configuration in `dir` describes.
-pub fn run(dir: &Path) -> Result<(), Failure> {
+/// Runs the server that the configuration in `dir` describes; with `takeover` in the place of the one that runs.
+pub fn run(dir: &Path, takeover: bool) -> Result<(), Failure> {
     // Before the log's thread.
     memory::bound_arenas();
     let environment = process_environment();
@@ -29,7 +29,11 @@ pub fn run(dir: &Path) -> Result<(), Failure> {
         levels: guard.levels(),
     };
     let for_newcomers = log.clone();
-    boot::run(source, &log, |addresses| {
+    let start = match takeover {
+        true => Start::Takeover,
+        false => Start::Fresh,
+    };
+    boot::run(source, start, &log, |addresses| {
         announce(addresses, &for_newcomers)
     })
     .map_err(|error| explain(error, dir))

@@ -11,7 +11,7 @@ use std::time::Duration;
 use actix::Addr;
 use mio::net::TcpListener;
 use slog::{Logger, debug, error};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::hub::session::{Accepted, SessionSupervisor};
 use crate::ops::supervise::whatever_happens;
@@ -37,6 +37,28 @@ pub fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<StdListener>> {
         .collect()
 }
 
+/// `count` sockets more for `address`, where others of ours listen already. They get nothing until [`open`] is called.
+pub(crate) fn join(address: SocketAddr, count: usize) -> io::Result<Vec<StdListener>> {
+    (0..count)
+        .map(|_| socket(address, true).map(StdListener::from))
+        .collect()
+}
+
+/// Has a socket listen, if it does not yet.
+pub(crate) fn open(listener: &StdListener) -> io::Result<()> {
+    let socket = SockRef::from(listener);
+    // Handed down to each connection, which saves a system call for each: small lines must not wait for others.
+    socket.set_tcp_nodelay(true)?;
+    socket.listen(BACKLOG)
+}
+
+/// Whether a socket listens where `wanted` says; port 0 is any.
+pub(crate) fn is_at(listener: &StdListener, wanted: SocketAddr) -> bool {
+    let is_port = |port| wanted.port() == 0 || wanted.port() == port;
+    let there = listener.local_addr();
+    there.is_ok_and(|there| there.ip() == wanted.ip() && is_port(there.port()))
+}
+
 /// One socket that nobody shares.
 pub fn bind_one(address: SocketAddr) -> io::Result<StdListener> {
     listening(socket(address, false)?)
@@ -60,10 +82,9 @@ fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
 }
 
 fn listening(socket: Socket) -> io::Result<StdListener> {
-    // Handed down to each connection, which saves a system call for each: small lines must not wait for others.
-    socket.set_tcp_nodelay(true)?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    let listener = socket.into();
+    open(&listener)?;
+    Ok(listener)
 }
 
 /// Accepts until it is dropped, and hands every connection, which does not block, to `take`.

@@ -1,22 +1,41 @@
-//! The end, in order: stop accepting, send the clients home, commit and close the log, end the threads; a deadline for each.
+//! The end, in order: stop accepting, send the clients home, commit and close the log, end the threads; a deadline for each. Or the same for
+//! another process that takes over: there the log is closed as soon as every client has been told, and the slow ones get their last lines
+//! while the other process serves already.
 
-use std::time::Duration;
+use std::pin::pin;
+use std::time::{Duration, Instant};
 
 use actix::{Addr, MailboxError};
 use actix_rt::Arbiter;
+use futures::future::join_all;
 use slog::{Logger, error, info, warn};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::hub::log::{CloseLog, MessageLog};
-use crate::hub::session::SendHome;
+use crate::hub::session::{AwaitTold, SendHome};
 
-use super::boot::Running;
+use super::boot::{Door, Running};
+use super::notify;
+use super::takeover::offer::{HandOver, Outcome, Takers};
 
 /// Shares of the whole deadline, in percent.
-const CLIENTS_SHARE: u32 = 40;
+const DOORS_SHARE: u32 = 5;
+const CLIENTS_SHARE: u32 = 35;
 const LOG_SHARE: u32 = 40;
 const THREADS_SHARE: u32 = 15;
+
+/// Clients come back within so many seconds at least, each after another time ...
+const SPREAD_SECONDS_MIN: u32 = 5;
+/// ... and within so many at most.
+const SPREAD_SECONDS_MAX: u32 = 60;
+/// So many of them come back in each second: a log-in is cheap with a resume token, a TLS handshake is not.
+const RETURNS_PER_SECOND: usize = 500;
+
+/// At a hand-over: so long a client may take to come to a point at which it can be told to go. What it was promised is committed in any case.
+const TOLD_DEADLINE: Duration = Duration::from_millis(500);
+/// How often is said that the other process does not serve yet.
+const WAIT_TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// The signals that end a server. Listened for from the moment this is made: before that, one would kill the process.
 pub(super) struct Signals {
@@ -32,35 +51,197 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
         })
     }
-}
 
-/// Waits for SIGTERM or SIGINT (`Ok`), or for a fault that ends the server (its reason).
-pub(super) async fn wait_for_end(
-    log: &Logger,
-    mut signals: Signals,
-    faults: &mut UnboundedReceiver<String>,
-) -> Result<(), String> {
-    tokio::select! {
-        _ = signals.terminate.recv() => info!(log, "stopping: SIGTERM"),
-        _ = signals.interrupt.recv() => info!(log, "stopping: SIGINT"),
-        Some(reason) = faults.recv() => {
-            error!(log, "stopping: {}", reason);
-            return Err(reason);
+    /// Waits for either; its name.
+    async fn any(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
         }
     }
-    Ok(())
 }
 
-/// Takes the server apart; says what was not done in time.
-pub(super) async fn stop(log: &Logger, running: Running, deadline: Duration) -> Result<(), String> {
+/// What ends a server.
+pub(super) enum End {
+    /// SIGTERM or SIGINT.
+    Signal,
+    /// It cannot go on; why.
+    Fault(String),
+    /// Another process is ready to take over.
+    HandOver(HandOver),
+}
+
+/// Waits for the end.
+pub(super) async fn wait_for_end(
+    log: &Logger,
+    signals: &mut Signals,
+    faults: &mut UnboundedReceiver<String>,
+    takers: &mut Takers,
+) -> End {
+    tokio::select! {
+        name = signals.any() => {
+            info!(log, "stopping: {}", name);
+            End::Signal
+        }
+        Some(reason) = faults.recv() => {
+            error!(log, "stopping: {}", reason);
+            End::Fault(reason)
+        }
+        to = takers.next() => {
+            info!(log, "handing over"; "to" => to.pid());
+            End::HandOver(to)
+        }
+    }
+}
+
+/// Takes the server apart; says what was not done in time. Another signal means that clients are not waited for.
+pub(super) async fn stop(
+    log: &Logger,
+    mut running: Running,
+    signals: &mut Signals,
+    deadline: Duration,
+) -> Result<(), String> {
     let share = |percent| deadline * percent / 100;
-    drop(running.accepting);
+    close(log, std::mem::take(&mut running.doors), share(DOORS_SHARE)).await;
+    let open = running.connections.open();
+    let spread = spread_seconds(open).max(SPREAD_SECONDS_MIN);
+    tokio::select! {
+        () = send_home(log, &running, share(CLIENTS_SHARE), spread) => {}
+        name = signals.any() => warn!(log, "{} once more: clients are not waited for", name),
+    }
+    let result = close_log(&running, share(LOG_SHARE)).await;
+    join(log, running, share(THREADS_SHARE)).await;
+    info!(log, "stopped"; "clean" => result.is_ok());
+    result
+}
+
+/// What became of a hand-over.
+pub(super) enum HandedOver {
+    /// The other process serves.
+    Served,
+    /// A signal came while it was not known if it does: this process ends in any case.
+    Signal,
+    /// The other process failed; why. The log is closed, and the threads have ended.
+    Nobody(String),
+}
+
+/// Takes the server apart for the process that takes over.
+pub(super) async fn hand_over(
+    log: &Logger,
+    mut running: Running,
+    signals: &mut Signals,
+    deadline: Duration,
+    mut to: HandOver,
+) -> Result<HandedOver, String> {
+    let share = |percent| deadline * percent / 100;
+    let begun = Instant::now();
+    close(log, std::mem::take(&mut running.doors), share(DOORS_SHARE)).await;
+    let spread = spread_seconds(running.connections.open());
+    // On a task of its own: clients leave while the log is closed, and the other process opens it.
+    let home = send_home(log, &running, share(CLIENTS_SHARE), spread);
+    let mut home = actix_rt::spawn(home);
+    let untold = await_told(&running, TOLD_DEADLINE).await;
+    if untold > 0 {
+        warn!(log, "clients could not be told in time; their connections just end"; "clients" => untold);
+    }
+    if let Err(why) = close_log(&running, share(LOG_SHARE)).await {
+        to.failed(&why).await;
+        join(log, running, share(THREADS_SHARE)).await;
+        return Err(why);
+    }
+    to.done().await;
+    info!(log, "the log is closed, and the other process may have it"; "to" => to.pid(),
+        "after_ms" => begun.elapsed().as_millis() as u64);
+    let outcome = tokio::select! {
+        biased;
+        outcome = to.outcome() => Some(outcome),
+        _ = &mut home => None,
+    };
+    if outcome == Some(Outcome::Serving) {
+        tokio::select! {
+            // Its end is its deadline, too.
+            _ = &mut home => {}
+            name = signals.any() => warn!(log, "{}: clients are not waited for", name),
+        }
+    }
+    join(log, running, share(THREADS_SHARE)).await;
+    let outcome = match outcome {
+        Some(outcome) => outcome,
+        None => match wait_for_outcome(log, signals, &mut to).await {
+            Some(outcome) => outcome,
+            None => return Ok(HandedOver::Signal),
+        },
+    };
+    match outcome {
+        Outcome::Serving => {
+            // Before this process ends: of another one the service manager would not believe it.
+            if let Ok(pid) = u32::try_from(to.pid()) {
+                notify::main_pid(pid);
+            }
+            info!(log, "handed over"; "to" => to.pid());
+            Ok(HandedOver::Served)
+        }
+        Outcome::Failed(why) => Ok(HandedOver::Nobody(why)),
+    }
+}
+
+/// `None` if a signal came first.
+async fn wait_for_outcome(
+    log: &Logger,
+    signals: &mut Signals,
+    to: &mut HandOver,
+) -> Option<Outcome> {
+    let (pid, begun) = (to.pid(), Instant::now());
+    let mut outcome = pin!(to.outcome());
+    loop {
+        tokio::select! {
+            biased;
+            outcome = &mut outcome => return Some(outcome),
+            name = signals.any() => {
+                warn!(log, "{}: ending, though it is not known if the other process serves", name; "to" => pid);
+                return None;
+            }
+            () = tokio::time::sleep(WAIT_TOLD_EVERY) => {
+                warn!(log, "the other process does not serve yet; if it ends, this one goes on";
+                    "to" => pid, "since_s" => begun.elapsed().as_secs());
+            }
+        }
+    }
+}
+
+/// Within how many seconds so many clients are to come back.
+fn spread_seconds(clients: usize) -> u32 {
+    let seconds = clients.div_ceil(RETURNS_PER_SECOND).max(1);
+    u32::try_from(seconds).map_or(SPREAD_SECONDS_MAX, |seconds| {
+        seconds.min(SPREAD_SECONDS_MAX)
+    })
+}
+
+/// Done when nothing more is accepted, so that whatever is ordered then is behind everybody who came.
+async fn close(log: &Logger, doors: Vec<Door>, deadline: Duration) {
+    // Closed together, then waited for.
+    let closed: Vec<_> = doors.into_iter().map(Door::close).collect();
+    let all = join_all(closed);
+    if tokio::time::timeout(deadline, all).await.is_err() {
+        warn!(log, "a thread went on accepting");
+    }
+}
+
+/// Tells everybody at once; done when all have left, or their time is over.
+fn send_home(
+    log: &Logger,
+    running: &Running,
+    deadline: Duration,
+    spread_seconds: u32,
+) -> impl Future<Output = ()> + use<> {
     let order = SendHome {
-        deadline: share(CLIENTS_SHARE),
+        deadline,
+        spread_seconds,
     };
     let leaving: Vec<_> = running
         .sessions
         .iter()
+        .cloned()
         .map(|sessions| {
             let sent = sessions.send(order);
             async move {
@@ -72,41 +253,53 @@ pub(super) async fn stop(log: &Logger, running: Running, deadline: Duration) -> 
             }
         })
         .collect();
-    let mut stayed = 0;
-    for sessions in leaving {
+    let log = log.clone();
+    async move {
         // Its own deadline ends it; the extra is for a thread that no longer turns.
-        let left = tokio::time::timeout(order.deadline + share(5), sessions).await;
-        stayed += left.ok().and_then(Result::ok).unwrap_or(0);
+        let extra = deadline / 8;
+        let left = tokio::time::timeout(deadline + extra, join_all(leaving)).await;
+        let stayed: usize = left.map_or(0, |left| left.into_iter().flatten().sum());
+        if stayed > 0 {
+            warn!(log, "clients did not take their last lines in time"; "clients" => stayed);
+        }
     }
-    if stayed > 0 {
-        warn!(log, "clients did not take their last lines in time"; "clients" => stayed);
-    }
-    let closed = tokio::time::timeout(share(LOG_SHARE), close(&running.log)).await;
-    let result = match closed {
-        Ok(Ok(Ok(()))) => Ok(()),
-        Ok(Ok(Err(reason))) => Err(format!("the log was not closed: {reason}")),
-        Ok(Err(_)) => Err("the log's actor was gone before it was closed".to_owned()),
-        Err(_) => Err("the log was not closed in time".to_owned()),
-    };
-    let threads = running.shards.into_iter().chain([
-        running.log_thread,
-        running.auth_thread,
-        running.registry_thread,
-    ]);
-    join(log, threads.collect(), share(THREADS_SHARE)).await;
-    info!(log, "stopped"; "clean" => result.is_ok());
-    result
+}
+
+/// How many clients could not be told to go.
+async fn await_told(running: &Running, deadline: Duration) -> usize {
+    let asked: Vec<_> = running
+        .sessions
+        .iter()
+        .map(|sessions| sessions.send(AwaitTold { deadline }))
+        .collect();
+    let told = tokio::time::timeout(deadline * 2, join_all(asked)).await;
+    told.map_or(0, |told| told.into_iter().flatten().sum())
 }
 
 /// Closes the log; once more if it panicked over that.
-async fn close(log: &Addr<MessageLog>) -> Result<Result<(), String>, MailboxError> {
+async fn close_once_more(log: &Addr<MessageLog>) -> Result<Result<(), String>, MailboxError> {
     match log.send(CloseLog).await {
         Err(MailboxError::Closed) if log.connected() => log.send(CloseLog).await,
         closed => closed,
     }
 }
 
-async fn join(log: &Logger, threads: Vec<Arbiter>, deadline: Duration) {
+async fn close_log(running: &Running, deadline: Duration) -> Result<(), String> {
+    match tokio::time::timeout(deadline, close_once_more(&running.log)).await {
+        Ok(Ok(Ok(()))) => Ok(()),
+        Ok(Ok(Err(reason))) => Err(format!("the log was not closed: {reason}")),
+        Ok(Err(_)) => Err("the log's actor was gone before it was closed".to_owned()),
+        Err(_) => Err("the log was not closed in time".to_owned()),
+    }
+}
+
+async fn join(log: &Logger, running: Running, deadline: Duration) {
+    let threads = running.shards.into_iter().chain([
+        running.log_thread,
+        running.auth_thread,
+        running.registry_thread,
+    ]);
+    let threads: Vec<Arbiter> = threads.collect();
     for thread in &threads {
         thread.stop();
     }
@@ -123,5 +316,16 @@ async fn join(log: &Logger, threads: Vec<Arbiter>, deadline: Duration) {
     match tokio::time::timeout(deadline, receiver).await {
         Ok(Ok(joined)) if joined == count => {}
         _ => warn!(log, "not all threads ended in time"; "threads" => count),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_more_clients_the_longer_they_take_to_come_back() {
+        let spreads = [0, 1, 500, 501, 1000, 15_000, usize::MAX].map(spread_seconds);
+        assert_eq!(spreads, [1, 1, 1, 2, 2, 30, 60]);
     }
 }

@@ -164,7 +164,7 @@ fn garbage_is_answered_and_ended() {
     stream.write_all(b"fly\nreload\n").expect("taken");
     assert_eq!(
         to_end(stream),
-        "failed\nunknown request \"fly\"; known: counters, health, reload\n"
+        "failed\nunknown request \"fly\"; known: counters, health, reload, takeover\n"
     );
     // Whoever goes without waiting for the answer is served all the same.
     write(&server, "[limits]\nmessage_bytes = \"1KiB\"\n");

@@ -14,12 +14,18 @@ pub struct Ran {
 
 /// `gencomm` with these arguments in this folder, without anything in its environment.
 pub fn gencomm(folder: &Path, arguments: &[&str]) -> Ran {
+    gencomm_with(folder, arguments, &[])
+}
+
+/// The same with these variables.
+pub fn gencomm_with(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gencomm"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("GENCOMM__") {
             command.env_remove(name);
         }
     }
+    command.envs(variables.iter().copied());
     let command = command.args(arguments).current_dir(folder);
     let output = command.stdin(Stdio::null()).output().expect("gencomm runs");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");

@@ -87,3 +87,39 @@ fn sigint_is_an_order_to_stop_as_well() {
     ann.expect_start("BYE;restart;");
     assert_eq!(server.wait_for_end().code(), Some(0));
 }
+
+#[test]
+fn not_all_come_back_at_the_same_time() {
+    let mut server = Server::start();
+    let clients: Vec<Gc2> = (0..40).map(|at| server.guest(&format!("g{at}"))).collect();
+    server.order_to_stop();
+    let told = clients
+        .into_iter()
+        .map(|mut client| number(&client.expect_start("BYE;restart;"), 2));
+    let told: std::collections::BTreeSet<u64> = told.collect();
+    assert!(told.len() > 1, "{told:?}");
+    assert_eq!(server.wait_for_end().code(), Some(0));
+}
+
+#[test]
+fn a_second_order_waits_for_nobody_and_still_keeps_everything() {
+    // A third of this is the time of clients that take nothing.
+    let mut server = Server::builder()
+        .set("storage.durability", "os")
+        .set("server.shutdown_deadline", "300s")
+        .start();
+    let mut stuck = Gc2::connect_with_buffer(server.address(), 4096);
+    stuck.login("stuck");
+    stuck.join("den", "");
+    let senders = Senders::with_body(server.address(), "den", 4, &"x".repeat(7000));
+    senders.wait_for(2000);
+    let report = senders.finish();
+    server.order_to_stop();
+    server.wait_for_log("stopping: SIGTERM");
+    server.order_to_stop();
+    assert_eq!(server.wait_for_end().code(), Some(0));
+    assert!(server.log_to_end().contains("clients are not waited for"));
+    server.restart();
+    let stored = server.guest("after").whole_history("den");
+    assert_eq!(stored.len(), report.kept.len());
+}

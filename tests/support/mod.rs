@@ -18,6 +18,7 @@ mod rounds;
 mod senders;
 mod server;
 mod small_disk;
+mod successor;
 
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ pub use rounds::{KeptFolder, rounds, seed};
 pub use senders::{Said, Senders, SendersReport, assert_same_ids};
 pub use server::{Builder, Server};
 pub use small_disk::SmallDisk;
+pub use successor::Successor;
 
 /// How long anything may take before the test fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);

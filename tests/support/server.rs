@@ -89,7 +89,7 @@ impl Builder {
         home
     }
 
-    fn command(&self, home: &Path) -> Launch {
+    pub(super) fn command(&self, home: &Path) -> Launch {
         let data_dir = self.data_dir.clone().unwrap_or_else(|| home.join("data"));
         let mut settings = self.settings.clone();
         settings.push(("server.data_dir".into(), data_dir.display().to_string()));
@@ -98,25 +98,31 @@ impl Builder {
             settings,
             env: self.env.clone(),
             under: self.under.clone(),
+            words: Vec::new(),
+            program: std::env::var_os("GENCOMM_PROGRAM"),
         }
     }
 }
 
-struct Launch {
+pub(super) struct Launch {
     config: PathBuf,
     settings: Vec<(String, String)>,
     env: Vec<(String, String)>,
     under: Vec<String>,
+    /// More words of the command line.
+    pub(super) words: Vec<&'static str>,
+    /// The program, where it is not the one that is tested: of another build, for instance.
+    pub(super) program: Option<std::ffi::OsString>,
 }
 
 /// A running server. It is killed when it goes out of scope; if the test failed, what it logged is printed.
 pub struct Server {
-    builder: Builder,
-    home: tempfile::TempDir,
-    process: Process,
+    pub(super) builder: Builder,
+    pub(super) home: tempfile::TempDir,
+    pub(super) process: Process,
     /// What the processes before a restart logged.
-    earlier: String,
-    ready: String,
+    pub(super) earlier: String,
+    pub(super) ready: String,
 }
 
 impl Server {
@@ -325,20 +331,26 @@ impl Drop for Server {
 }
 
 /// A child whose output is read by threads, so that it never waits for us.
-struct Process {
-    child: Child,
-    lines: Receiver<String>,
+pub(super) struct Process {
+    pub(super) child: Child,
+    pub(super) lines: Receiver<String>,
     stderr: Arc<Mutex<Vec<u8>>>,
     stderr_reader: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Process {
-    fn start(launch: &Launch) -> Self {
-        let program = env!("CARGO_BIN_EXE_gencomm").to_owned();
-        let mut words = launch.under.iter().chain([&program]);
-        let mut command = Command::new(words.next().unwrap_or(&program));
+    pub(super) fn start(launch: &Launch) -> Self {
+        let tested = env!("CARGO_BIN_EXE_gencomm").into();
+        let program = launch.program.clone().unwrap_or(tested);
+        let mut words = launch
+            .under
+            .iter()
+            .map(std::ffi::OsString::from)
+            .chain([program]);
+        let mut command = Command::new(words.next().unwrap_or_default());
         command.args(words);
         command.arg("serve").arg("--config").arg(&launch.config);
+        command.args(&launch.words);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("GENCOMM__") {
                 command.env_remove(name);
@@ -377,25 +389,25 @@ impl Process {
         }
     }
 
-    fn stderr(&self) -> String {
+    pub(super) fn stderr(&self) -> String {
         let kept = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&kept).into_owned()
     }
 
     /// What it logged, after its end.
-    fn stderr_to_end(&mut self) -> String {
+    pub(super) fn stderr_to_end(&mut self) -> String {
         if let Some(reader) = self.stderr_reader.take() {
             let _ = reader.join();
         }
         self.stderr()
     }
 
-    fn kill(&mut self) {
+    pub(super) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    fn wait(&mut self, patience: Duration) -> ExitStatus {
+    pub(super) fn wait(&mut self, patience: Duration) -> ExitStatus {
         let end = Instant::now() + patience;
         loop {
             if let Some(status) = self.child.try_wait().expect("the child can be asked") {

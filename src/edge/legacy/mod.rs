@@ -19,10 +19,9 @@ use std::sync::Arc;
 
 use actix::Addr;
 use slog::{Logger, o};
-use tokio::sync::oneshot;
 
 use crate::edge::listener;
-use crate::ops::boot::until;
+use crate::ops::boot::Door;
 use crate::ops::config::Config;
 use crate::ops::supervise::{GiveUp, RestartLimit, start_supervised};
 
@@ -50,19 +49,56 @@ impl Sockets {
         })
     }
 
+    /// These two, which listen already.
+    pub(crate) fn of(auth: TcpListener, message: TcpListener) -> Self {
+        Self { auth, message }
+    }
+
+    /// The two again, authorisation first.
+    pub(crate) fn listeners(&self) -> (&TcpListener, &TcpListener) {
+        (&self.auth, &self.message)
+    }
+
+    /// Second descriptors of the same sockets.
+    pub(crate) fn try_clone(&self) -> std::io::Result<Self> {
+        Ok(Self {
+            auth: self.auth.try_clone()?,
+            message: self.message.try_clone()?,
+        })
+    }
+
+    /// Those of `there` that are where `config` wants them; the others are bound.
+    pub(crate) fn take(
+        config: &Config,
+        there: Self,
+    ) -> Result<Self, (SocketAddr, &'static str, std::io::Error)> {
+        let take = |port, key, socket: TcpListener| {
+            let address = SocketAddr::new(config.listen.main.ip(), port);
+            match listener::is_at(&socket, address) {
+                true => Ok(socket),
+                false => listener::bind_one(address).map_err(|error| (address, key, error)),
+            }
+        };
+        let (auth, message) = (config.legacy.auth_port, config.legacy.message_port);
+        Ok(Self {
+            auth: take(auth, "legacy.auth_port", there.auth)?,
+            message: take(message, "legacy.message_port", there.message)?,
+        })
+    }
+
     /// Where they are.
     pub fn addresses(&self) -> std::io::Result<(SocketAddr, SocketAddr)> {
         Ok((self.auth.local_addr()?, self.message.local_addr()?))
     }
 }
 
-/// Starts the gate; the senders keep its doors open. `give_up` runs when it panicked too often.
-pub fn start(
+/// Starts the gate and opens its doors. `give_up` runs when it panicked too often.
+pub(crate) fn start(
     config: &Arc<Config>,
     log: &Logger,
     sockets: Sockets,
     give_up: GiveUp,
-) -> (Addr<Gate>, Vec<oneshot::Sender<()>>) {
+) -> (Addr<Gate>, [Door; 2]) {
     let log = log.new(o!("actor" => "legacy-gate"));
     let config = InForce::new(RefCell::new(config.clone()));
     let (gate_config, gate_log) = (config.clone(), log.clone());
@@ -70,15 +106,11 @@ pub fn start(
     let gate = start_supervised("legacy-gate", log.clone(), limit, give_up, |_| {
         Gate::new(gate_config, gate_log)
     });
-    let mut open = Vec::new();
-    let mut keep_open = || {
-        let (sender, receiver) = oneshot::channel();
-        open.push(sender);
-        receiver
-    };
+    let (auth_door, auth_frame) = Door::new();
     let auth = doors::auth(sockets.auth, config.clone(), gate.clone(), log.clone());
-    actix_rt::spawn(until(keep_open(), auth));
+    actix_rt::spawn(auth_frame.run(auth));
+    let (message_door, message_frame) = Door::new();
     let message = doors::message(sockets.message, config, gate.clone(), log);
-    actix_rt::spawn(until(keep_open(), message));
-    (gate, open)
+    actix_rt::spawn(message_frame.run(message));
+    (gate, [auth_door, message_door])
 }

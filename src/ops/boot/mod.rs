@@ -1,42 +1,42 @@
 //! Starts the server and runs it. In: the configuration. Out: a running server, until a signal or a fault ends it.
 //!
-//! [`store`] opens the log, [`sockets`] listens, [`wiring`] starts the actors and makes them known to each other, [`first_steps`]
-//! tells newcomers what to do.
+//! [`store`] opens the log, [`sockets`] listens, [`wiring`] starts the actors and makes them known to each other, [`life`] is what lasts from
+//! then to the end, [`doors`] are what is closed first, [`first_steps`] tells newcomers what to do.
 
+mod doors;
 mod first_steps;
+mod life;
 mod sockets;
 mod store;
 mod wiring;
 
+pub(crate) use doors::Door;
 pub use store::log_options;
 pub(in crate::ops) use wiring::connections_max;
-pub(crate) use wiring::until;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix::{Addr, Recipient};
-use actix_rt::{Arbiter, System};
-use slog::{Logger, crit, o, warn};
-use tokio::sync::mpsc::unbounded_channel;
+use actix_rt::Arbiter;
+use slog::{Logger, crit, info, warn};
 
 use crate::edge::tls::certificate::CertificateError;
-use crate::hub::auth::AuthError;
+use crate::hub::auth::{self, AuthError};
 use crate::hub::connections::ConnectionCount;
 use crate::hub::counters::Counters;
 use crate::hub::log::MessageLog;
 use crate::hub::messages::UseConfig;
 use crate::hub::probe::Probes;
 use crate::hub::session::SessionSupervisor;
-use crate::ops::control::{self, Answer, Verbs};
-use crate::ops::health::{self, Health};
-use crate::ops::reload::{Certificate, Listeners, Reload, Source};
-use crate::ops::watchdog::{self, Questions, Threads, Watchdog, Work};
-use crate::ops::{memory, notify, shutdown, sys};
+use crate::ops::reload::{Certificate, Source};
+use crate::ops::sys;
+use crate::ops::takeover::TakeoverError;
+use crate::ops::takeover::claim::{self, Claim, LetGo};
 use crate::store::accounts::AccountsError;
 use crate::store::log::LogError;
+use life::{Birth, Death, Server};
 use sockets::Sockets;
 
 /// Why the server did not start, or ended by itself.
@@ -72,6 +72,9 @@ pub enum BootError {
     /// The certificate cannot be used.
     #[error("the TLS certificate cannot be used: {0}")]
     Certificate(#[from] CertificateError),
+    /// There is no server whose place could be taken, or it did not let go.
+    #[error(transparent)]
+    Takeover(#[from] TakeoverError),
     /// The operating system refused something else.
     #[error("cannot start: {0}")]
     System(#[from] std::io::Error),
@@ -106,134 +109,108 @@ pub(in crate::ops) struct Running {
     pub log_thread: Arbiter,
     pub auth_thread: Arbiter,
     pub registry_thread: Arbiter,
-    /// Dropped to end accepting.
-    pub accepting: Vec<tokio::sync::oneshot::Sender<()>>,
+    /// Closed to end accepting.
+    pub doors: Vec<Door>,
 }
 
-/// Runs a server until `stop` is done, a signal comes, or it cannot go on. Blocks. `ready` is called once everything listens.
-pub fn run(source: Source, log: &Logger, ready: impl FnOnce(&Addresses)) -> Result<(), BootError> {
-    let descriptors = sys::raise_descriptor_limit()?;
-    let config = Arc::new(source.loaded.config.clone());
-    let certificate = Certificate::load(&config)?;
-    // Before the log: whoever starts a second server by mistake is told so, and a taken port leaves no folder behind.
-    let sockets = Sockets::bind(&config, certificate.offer())?;
-    let folder = store::make_data_dir(&config.server.data_dir)?;
-    let factory = store::factory(&config, folder.clone(), log.new(o!("actor" => "log")));
-    let store = factory()?;
-    let accounts_factory = store::accounts_factory(&config, &folder);
-    let mut accounts = accounts_factory()?;
-    let addresses = sockets.addresses()?;
-    first_steps::tell(log, &config, &folder, &mut *accounts)?;
-    let system = System::new();
-    let result = system.block_on(async {
-        let (fatal, mut faults) = unbounded_channel();
-        let running = wiring::start(
-            &config,
-            log,
-            store,
-            factory,
-            (accounts, accounts_factory),
-            sockets,
-            descriptors,
-            fatal,
-        )
-        .await?;
-        let listeners = Listeners {
-            keepers: running.keepers.clone(),
-            shards: running.sessions.clone(),
-            connections: running.connections.clone(),
-            descriptors,
-        };
-        let reload = Reload::start(source, certificate, listeners, log);
-        // Whoever reads READY may send a signal at once, or a request.
-        let signals = shutdown::Signals::listen()?;
-        reload.follow_hangups()?;
-        let _tidying = memory::start(running.connections.clone())?;
-        let watchdog = start_watchdog(&running, &reload, log)?;
-        let health = Health::new(health::Parts {
-            address: addresses.main,
-            shards: running.shards.len(),
-            probes: running.probes.clone(),
-            log: running.log.clone(),
-            stuck: watchdog.stuck(),
-            folder: folder.clone(),
-        });
-        let control = open_control(&folder, &reload, health, running.counters.clone(), log);
-        ready(&addresses);
-        notify::ready(&status(&running.connections));
-        let ended = shutdown::wait_for_end(log, signals, &mut faults).await;
-        notify::stopping();
-        // From here on each step has a deadline of its own, and threads end.
-        drop(watchdog);
-        // Before the log is given free: the next server's socket is not to be removed.
-        drop(control);
-        let deadline = reload.in_force().server.shutdown_deadline;
-        let stopped = shutdown::stop(log, running, deadline).await;
-        match (ended, stopped) {
-            (Err(reason), _) | (Ok(()), Err(reason)) => Err(BootError::Fatal(reason)),
-            (Ok(()), Ok(())) => Ok(()),
-        }
-    });
-    if let Err(error) = &result {
-        crit!(log, "{}", error);
-    }
-    result
+/// How a server comes by its sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// It binds them.
+    Fresh,
+    /// It takes the place of the one that runs on the same data folder.
+    Takeover,
 }
 
-/// For the service manager.
-fn status(connections: &ConnectionCount) -> String {
-    format!("{} connections", connections.open())
-}
-
-fn start_watchdog(running: &Running, reload: &Reload, log: &Logger) -> std::io::Result<Watchdog> {
-    let mut threads = Threads::default()
-        .here("main")
-        .on(&running.log_thread, "log", Work::Disk)
-        .on(&running.auth_thread, "auth", Work::Disk)
-        .on(&running.registry_thread, "registry", Work::Disk);
-    for (id, thread) in running.shards.iter().enumerate() {
-        threads = threads.on(thread, &format!("shard {id}"), Work::Memory);
-    }
-    let (config, connections) = (reload.follow(), running.connections.clone());
-    let questions = Questions {
-        deadline: Box::new(move || config.borrow().server.watchdog),
-        status: Box::new(move || status(&connections)),
-    };
-    watchdog::start(threads, questions, log.new(o!("actor" => "watchdog")))
-}
-
-/// What runs without it: everything but the commands that use it.
-fn open_control(
-    folder: &Path,
-    reload: &Reload,
-    health: Health,
-    counters: Arc<Counters>,
+/// Runs a server until a signal comes, another one takes over, or it cannot go on. Blocks. `ready` is called once everything listens.
+pub fn run(
+    source: Source,
+    start: Start,
     log: &Logger,
-) -> Option<control::Control> {
-    let reload = reload.clone();
-    let verbs = Verbs::default().on("reload", move || {
-        let reload = reload.clone();
-        async move { reload.ask("gencomm reload").await }
-    });
-    let verbs = verbs.on_number("health", move |milliseconds| {
-        let health = health.clone();
-        let patience = milliseconds.map_or(health::PATIENCE, Duration::from_millis);
-        async move { health.ask(patience).await }
-    });
-    let verbs = verbs.on("counters", move || {
-        let figures = counters.all().into_iter();
-        let lines = figures
-            .map(|(name, count)| format!("{name} {count}"))
-            .collect();
-        async move { Answer::ok(lines) }
-    });
-    let opened = control::open(folder, verbs, log.new(o!("actor" => "control")));
-    match opened {
-        Ok(control) => Some(control),
-        Err(error) => {
-            warn!(log, "no control socket, so `gencomm reload` does not work; SIGHUP does";
-                "folder" => %folder.display(), "error" => %error);
-            None
+    ready: impl Fn(&Addresses),
+) -> Result<(), BootError> {
+    let descriptors = sys::raise_descriptor_limit()?;
+    let config = &source.loaded.config;
+    let certificate = Certificate::load(config)?;
+    let (sockets, folder, mut claim) = match start {
+        Start::Fresh => {
+            // Before the log: whoever starts a second server by mistake is told so, and a taken port leaves no folder behind.
+            let sockets = Sockets::bind(config, certificate.offer())?;
+            (
+                sockets,
+                store::make_data_dir(&config.server.data_dir)?,
+                None,
+            )
+        }
+        Start::Takeover => take_over(&source, &certificate, log)?,
+    };
+    let mut server = Server {
+        log,
+        folder,
+        descriptors,
+        signals: None,
+    };
+    let mut birth = Birth {
+        source,
+        certificate,
+        sockets,
+    };
+    let mut ready = Some(ready);
+    loop {
+        let tell = ready.take();
+        let lived = server.live(birth, &mut claim, |addresses| match &tell {
+            Some(ready) => ready(addresses),
+            None => info!(log, "serving again"; "main" => %addresses.main),
+        });
+        match lived {
+            Ok(Death::Last) => return Ok(()),
+            Ok(Death::Again(again)) => {
+                birth = *again;
+                life::wait_for_log(log, &server.folder);
+            }
+            Err(error) => {
+                crit!(log, "{}", error);
+                if let Some(claim) = claim {
+                    claim.give_back(&error.to_string());
+                    warn!(
+                        log,
+                        "nothing was taken over; the server that was there goes on"
+                    );
+                }
+                return Err(error);
+            }
         }
     }
+}
+
+/// Everything that can be wrong is found out while the running server still serves; then it lets go of its log.
+fn take_over(
+    source: &Source,
+    certificate: &Certificate,
+    log: &Logger,
+) -> Result<(Sockets, PathBuf, Option<Claim>), BootError> {
+    let config = &source.loaded.config;
+    auth::check(config)?;
+    let (mut claim, there) = claim::ask(&config.server.data_dir)?;
+    info!(log, "taking over from process {}", claim.pid());
+    let prepared = store::make_data_dir(&config.server.data_dir)
+        .and_then(|folder| Ok((Sockets::take(config, certificate.offer(), there)?, folder)));
+    let (sockets, folder) = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            claim.give_back(&error.to_string());
+            return Err(error);
+        }
+    };
+    match claim.let_go(&folder)? {
+        LetGo::Closed => info!(log, "process {} has let go of the log", claim.pid()),
+        LetGo::Died => {
+            warn!(
+                log,
+                "process {} died before it had closed the log; opened as after a crash",
+                claim.pid()
+            );
+        }
+    }
+    Ok((sockets, folder, Some(claim)))
 }

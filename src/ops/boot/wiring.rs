@@ -1,6 +1,5 @@
 //! Wires the tree: store, log, log-in, shards, gates. Built downstream first, so this file reads as the picture of the system.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc;
@@ -35,6 +34,7 @@ use crate::ops::supervise::{GiveUp, RestartLimit, start_supervised};
 use crate::store::accounts::{Accounts, RoomPolicy};
 use crate::store::log::LogStore;
 
+use super::doors::Door;
 use super::sockets::Sockets;
 use super::{BootError, Running};
 
@@ -53,7 +53,7 @@ pub(super) async fn start(
     store: Box<dyn LogStore>,
     factory: StoreFactory,
     (accounts, accounts_factory): (Box<dyn Accounts>, AccountsFactory),
-    sockets: Sockets,
+    mut sockets: Sockets,
     descriptors: u64,
     fatal: UnboundedSender<String>,
 ) -> Result<Running, BootError> {
@@ -130,7 +130,7 @@ pub(super) async fn start(
     let tails_bytes = usize::try_from(config.rooms.tails_bytes).unwrap_or(usize::MAX);
     let tails = Arc::new(TailBudget::new(tails_bytes));
     let (mut shards, mut parts, mut links) = (Vec::new(), Vec::new(), Vec::new());
-    for id in 0..sockets.main.len() {
+    for id in 0..sockets.shards {
         let thread = Arbiter::new();
         let heard = Arc::new(AtomicU64::new(0));
         let (config, log) = (config.clone(), log.new(o!("shard" => id)));
@@ -164,11 +164,12 @@ pub(super) async fn start(
     let sessions: Vec<_> = parts.iter().map(|part| part.sessions.clone()).collect();
     auth.do_send(KnowSessions(sessions.clone()));
     // 1. The edge: the gates, then the doors.
-    let mut accepting = Vec::new();
-    let gate = sockets.legacy.map(|sockets| {
+    sockets.open()?;
+    let mut doors = Vec::new();
+    let gate = sockets.take_legacy().map(|sockets| {
         let give_up = give_up("the gate of original clients", fatal.clone());
-        let (gate, doors) = legacy::start(config, log, sockets, give_up);
-        accepting.extend(doors);
+        let (gate, own) = legacy::start(config, log, sockets, give_up);
+        doors.extend(own);
         gate
     });
     for part in &parts {
@@ -199,14 +200,13 @@ pub(super) async fn start(
     if let (Some(gate), Some(first)) = (&gate, parts.first()) {
         gate.do_send(legacy::LiveOn(first.sessions.clone()));
     }
-    for ((socket, thread), part) in sockets.main.into_iter().zip(&shards).zip(&parts) {
-        let (sessions, log) = (part.sessions.clone(), log.new(o!("actor" => "listener")));
-        let (open, closed) = tokio::sync::oneshot::channel();
-        accepting.push(open);
-        thread.spawn(until(
-            closed,
-            listener::accept_clients(socket, sessions, log),
-        ));
+    for ((own, thread), part) in sockets.by_shard().into_iter().zip(&shards).zip(&parts) {
+        for socket in own {
+            let (sessions, log) = (part.sessions.clone(), log.new(o!("actor" => "listener")));
+            let (door, frame) = Door::new();
+            doors.push(door);
+            thread.spawn(frame.run(listener::accept_clients(socket, sessions, log)));
+        }
     }
     info!(log, "server started"; "shards" => shards.len(), "connections_max" => connections.max(),
         "durability" => format!("{:?}", config.storage.durability).to_lowercase());
@@ -228,7 +228,7 @@ pub(super) async fn start(
         log_thread,
         auth_thread,
         registry_thread,
-        accepting,
+        doors,
     })
 }
 
@@ -308,15 +308,4 @@ fn on_thread<T: Send + 'static>(
     receiver
         .recv_timeout(START_DEADLINE)
         .map_err(|_| BootError::Thread)
-}
-
-/// Runs `work` until the other end of `closed` is dropped.
-pub(crate) async fn until(
-    closed: tokio::sync::oneshot::Receiver<()>,
-    work: impl Future<Output = ()>,
-) {
-    tokio::select! {
-        _ = closed => {}
-        () = work => {}
-    }
 }

@@ -39,6 +39,11 @@ impl AskError {
     }
 }
 
+/// A connection to the server whose data folder this is, for what is more than one request.
+pub(in crate::ops) fn connect(folder: &Path) -> io::Result<UnixStream> {
+    path::connect(folder, PATIENCE)
+}
+
 /// Asks the server whose data folder this is for `verb`.
 pub fn ask(folder: &Path, verb: &str) -> Result<Answer, AskError> {
     ask_within(folder, verb, PATIENCE)

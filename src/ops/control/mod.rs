@@ -1,7 +1,7 @@
 //! The control socket, `control.sock` in the data folder: how commands on the same machine speak to a running server.
 //!
-//! In: connections, each with one request, a verb on a line, with a number behind it if need be. Out: an [`Answer`], whose first line is `ok` or `failed`, and the end of
-//! the connection. Owns the socket's file, which its user alone may use, and removes it at the end. What a verb does is its handler's
+//! In: connections, each with one request, a verb on a line, with a number behind it if need be. Out: an [`Answer`], whose first line is `ok` or
+//! `failed`, and the end of the connection; few verbs begin a conversation instead. Owns the socket's file, which its user alone may use, and removes it at the end. What a verb does is its handler's
 //! business: see [`Verbs`]. [`ask`] is the other side.
 
 pub mod ask;
@@ -92,10 +92,14 @@ fn floor_char_boundary(text: &str, at: usize) -> usize {
 }
 
 type Handler = Box<dyn Fn(Option<u64>) -> LocalBoxFuture<'static, Answer>>;
+type Conversation = Box<dyn Fn(UnixStream) -> LocalBoxFuture<'static, ()>>;
 
 /// What can be asked for.
 #[derive(Default)]
-pub struct Verbs(BTreeMap<&'static str, Handler>);
+pub struct Verbs {
+    answered: BTreeMap<&'static str, Handler>,
+    conversations: BTreeMap<&'static str, Conversation>,
+}
 
 impl Verbs {
     /// `handler` answers `verb`.
@@ -116,7 +120,21 @@ impl Verbs {
         F: Future<Output = Answer> + 'static,
     {
         let handler = move |number| handler(number).boxed_local();
-        self.0.insert(verb, Box::new(handler));
+        self.answered.insert(verb, Box::new(handler));
+        self
+    }
+
+    /// Whoever says `verb` is left to `handler`, with no deadline: the connection is more than one request and its answer.
+    pub fn on_conversation<F>(
+        mut self,
+        verb: &'static str,
+        handler: impl Fn(UnixStream) -> F + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + 'static,
+    {
+        let handler = move |stream| handler(stream).boxed_local();
+        self.conversations.insert(verb, Box::new(handler));
         self
     }
 
@@ -125,8 +143,9 @@ impl Verbs {
             Some((verb, number)) => (verb, number.parse().ok()),
             None => (request, None),
         };
-        let Some(handler) = self.0.get(verb) else {
-            let known: Vec<&str> = self.0.keys().copied().collect();
+        let Some(handler) = self.answered.get(verb) else {
+            let known = self.answered.keys().chain(self.conversations.keys());
+            let known: Vec<&str> = known.copied().collect();
             let text = format!(
                 "unknown request \"{}\"; known: {}",
                 request.escape_debug(),
@@ -198,7 +217,13 @@ async fn converse(mut stream: UnixStream, verbs: &Verbs) -> Result<(), String> {
     let _place = panic_at::place("control/converse");
     let request = timeout(PATIENCE, read_request(&mut stream)).await;
     let answer = match request {
-        Ok(Ok(Some(request))) => verbs.answer(&request).await,
+        Ok(Ok(Some(request))) => match verbs.conversations.get(request.as_str()) {
+            Some(conversation) => {
+                conversation(stream).await;
+                return Ok(());
+            }
+            None => verbs.answer(&request).await,
+        },
         Ok(Ok(None)) => {
             let text = "a request is one word of plain letters and a newline".to_owned();
             Answer::failed(vec![text])

@@ -26,7 +26,7 @@ use crate::hub::messages::UseConfig;
 use crate::hub::session::SessionSupervisor;
 
 use super::boot::connections_max;
-use super::config::{Change, Changes, Config, ConfigError, Environment, Loaded, Takes, changes};
+use super::config::{Change, Changes, ConfigError, Environment, Loaded, Takes, changes};
 use super::control::Answer;
 use super::logging::LevelSwitch;
 use super::{notify, panic_at};
@@ -38,7 +38,7 @@ pub(in crate::ops) use tls::Certificate;
 const REQUESTS_MAX: usize = 16;
 
 /// Where the configuration comes from, and what it said at the start.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Source {
     /// The folder.
     pub dir: PathBuf,
@@ -66,7 +66,7 @@ pub(in crate::ops) struct Listeners {
 #[derive(Clone)]
 pub(in crate::ops) struct Reload {
     requests: mpsc::Sender<Request>,
-    in_force: watch::Receiver<Arc<Config>>,
+    in_force: watch::Receiver<Arc<Loaded>>,
 }
 
 struct Request {
@@ -82,15 +82,20 @@ impl Reload {
         listeners: Listeners,
         log: &Logger,
     ) -> Self {
-        let config = Arc::new(source.loaded.config.clone());
+        let loaded = Arc::new(source.loaded);
         let (requests, asked) = mpsc::channel(REQUESTS_MAX);
-        let (tell, in_force) = watch::channel(config.clone());
+        let (tell, in_force) = watch::channel(loaded.clone());
         let tls_log = log.new(o!("actor" => "tls"));
         let reloader = Reloader {
-            tls: Tls::new(&config, certificate, tls_log, listeners.shards.clone()),
+            tls: Tls::new(
+                &loaded.config,
+                certificate,
+                tls_log,
+                listeners.shards.clone(),
+            ),
             dir: source.dir,
             environment: source.environment,
-            loaded: Arc::new(source.loaded),
+            loaded,
             in_force: tell,
             levels: source.levels,
             listeners,
@@ -101,12 +106,12 @@ impl Reload {
     }
 
     /// Where the configuration in force is found, for other threads.
-    pub(in crate::ops) fn follow(&self) -> watch::Receiver<Arc<Config>> {
+    pub(in crate::ops) fn follow(&self) -> watch::Receiver<Arc<Loaded>> {
         self.in_force.clone()
     }
 
     /// The configuration in force.
-    pub(in crate::ops) fn in_force(&self) -> Arc<Config> {
+    pub(in crate::ops) fn in_force(&self) -> Arc<Loaded> {
         self.in_force.borrow().clone()
     }
 
@@ -137,7 +142,7 @@ struct Reloader {
     dir: PathBuf,
     environment: Environment,
     loaded: Arc<Loaded>,
-    in_force: watch::Sender<Arc<Config>>,
+    in_force: watch::Sender<Arc<Loaded>>,
     levels: LevelSwitch,
     tls: Tls,
     listeners: Listeners,
@@ -213,7 +218,7 @@ impl Reloader {
         }
         let max = connections_max(&config, self.listeners.descriptors);
         self.listeners.connections.set_max(max);
-        self.in_force.send_replace(config.clone());
+        self.in_force.send_replace(self.loaded.clone());
         let keepers = self.listeners.keepers.iter();
         let told = keepers.map(|keeper| keeper.send(UseConfig(config.clone())));
         // Awaited, so that who asked finds it in force. An actor that has ended needs none.

@@ -14,6 +14,7 @@ use crate::hub::session::{SessionSupervisor, UseTls};
 use crate::ops::config::Config;
 
 /// The files of a configuration as they are now.
+#[derive(Clone)]
 pub(in crate::ops) struct Certificate {
     stamp: Stamp,
     loaded: Option<Loaded>,
