@@ -1,7 +1,7 @@
 //! 2. Who hears what: the actors.
 //!
 //! A message comes in at its sender's [`client`], goes to [`log`], which is one, and from there once to each shard's [`room`], which wakes
-//! the members' clients. [`session`] and [`auth`] are above the clients, [`heartbeat`] watches them, [`codec`] is C16, [`registry`] decides about rooms. What they decide is in
+//! the members' clients. [`session`] and [`auth`] are above the clients, [`leaving`] is how they go, [`heartbeat`] watches them, [`codec`] is C16, [`registry`] decides about rooms. What they decide is in
 //! [`rules`], without actors; what a shard's actors share is in [`shard`] and, for each client, its [`seat`]. Clients are [`light`] actors; [`probe`] shows that all of it works; [`runner`] runs
 //! them.
 
@@ -15,6 +15,7 @@ pub mod counters;
 pub mod heartbeat;
 pub mod identity;
 pub mod known_accounts;
+pub mod leaving;
 pub mod legacy;
 pub mod light;
 pub mod log;

@@ -12,8 +12,8 @@ use slog::{Logger, error, info, warn};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use crate::hub::leaving::{AwaitTold, SendHome};
 use crate::hub::log::{CloseLog, MessageLog};
-use crate::hub::session::{AwaitTold, SendHome};
 
 use super::boot::{Door, Running};
 use super::notify;
@@ -141,11 +141,11 @@ pub(super) async fn hand_over(
     let home = send_home(log, &running, share(CLIENTS_SHARE), spread);
     let mut home = actix_rt::spawn(home);
     let untold = await_told(&running, TOLD_DEADLINE).await;
-    if untold > 0 {
+    if untold != Some(0) {
         warn!(log, "clients could not be told in time; their connections just end"; "clients" => untold);
     }
     if let Err(why) = close_log(&running, share(LOG_SHARE)).await {
-        to.failed(&why).await;
+        to.unclosed(&why).await;
         join(log, running, share(THREADS_SHARE)).await;
         return Err(why);
     }
@@ -265,15 +265,15 @@ fn send_home(
     }
 }
 
-/// How many clients could not be told to go.
-async fn await_told(running: &Running, deadline: Duration) -> usize {
+/// How many clients could not be told to go; not known where a thread no longer turns.
+async fn await_told(running: &Running, deadline: Duration) -> Option<usize> {
     let asked: Vec<_> = running
         .sessions
         .iter()
         .map(|sessions| sessions.send(AwaitTold { deadline }))
         .collect();
     let told = tokio::time::timeout(deadline * 2, join_all(asked)).await;
-    told.map_or(0, |told| told.into_iter().flatten().sum())
+    Some(told.ok()?.into_iter().flatten().sum())
 }
 
 /// Closes the log; once more if it panicked over that.

@@ -11,6 +11,9 @@ use crate::support::{PATIENCE, Server};
 /// Longer than starting a server takes here, most of the time.
 const LONGEST_LIFE: Duration = Duration::from_millis(800);
 
+/// How far a new process goes.
+type Step = fn(&Server) -> Fake;
+
 /// The server came back from a hand-over: same address, same past, and the next one works.
 #[track_caller]
 fn is_back(server: &mut Server, id: u64) {
@@ -29,7 +32,7 @@ fn is_back(server: &mut Server, id: u64) {
 
 #[test]
 fn nobody_takes_over_and_the_server_goes_on() {
-    let steps: [(&str, fn(&Server) -> Fake); 4] = [
+    let steps: [(&str, Step); 4] = [
         ("without a word", |server| {
             let mut fake = Fake::with_sockets(server);
             fake.say("ready");
@@ -88,7 +91,7 @@ fn a_signal_before_it_is_ready_ends_the_server_and_the_takeover() {
     let mut server = Server::start();
     let mut fake = Fake::with_sockets(&server);
     assert_eq!(server.term().code(), Some(0));
-    assert_eq!(fake.to_end(), "failed the server is stopping\n");
+    assert_eq!(fake.until_end(), "failed the server is stopping\n");
 }
 
 #[test]

@@ -32,7 +32,7 @@ impl Fake {
     }
 
     /// Everything up to the end.
-    pub fn to_end(&mut self) -> String {
+    pub fn until_end(&mut self) -> String {
         let mut text = String::new();
         self.0.read_to_string(&mut text).expect("an end");
         text

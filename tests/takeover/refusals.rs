@@ -102,7 +102,7 @@ fn whoever_goes_before_it_is_ready_leaves_no_trace() {
             fake.say("takeover");
             fake.line();
             fake.say("socks");
-            assert_eq!(fake.to_end(), "");
+            assert_eq!(fake.until_end(), "");
             fake
         },
         Fake::with_sockets,

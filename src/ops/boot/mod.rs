@@ -207,7 +207,7 @@ fn take_over(
         LetGo::Died => {
             warn!(
                 log,
-                "process {} died before it had closed the log; opened as after a crash",
+                "process {} ended without closing the log; it is opened as after a crash",
                 claim.pid()
             );
         }

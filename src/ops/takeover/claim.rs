@@ -99,7 +99,7 @@ pub(in crate::ops) struct Claim {
 pub(in crate::ops) enum LetGo {
     /// Closed as at any end.
     Closed,
-    /// As its server left it when it died.
+    /// As its server left it when it died, or could not close it.
     Died,
 }
 
@@ -172,7 +172,9 @@ impl Claim {
         };
         match line.split_once(' ').unwrap_or((&line, "")) {
             ("done", _) => Ok(LetGo::Closed),
-            ("failed", why) => Err(TakeoverError::Refused(why.to_owned())),
+            // As with a supervisor that starts it again: what was answered is on the disk.
+            ("unclosed", _) if is_given_free(folder) => Ok(LetGo::Died),
+            ("failed" | "unclosed", why) => Err(TakeoverError::Refused(why.to_owned())),
             _ => Err(TakeoverError::Nonsense(line)),
         }
     }

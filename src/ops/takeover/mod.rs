@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | `takeover` | `takeover {version} {process id} {milliseconds that its end may take}`, or `failed` and why |
 //! | `sockets` | each listening socket: a byte that says which, and the descriptor; then `.` |
-//! | `ready` | it stops accepting, sends its clients home, commits and closes the log; then `done`, or `failed {why}` |
+//! | `ready` | it stops accepting, sends its clients home, commits and closes the log; then `done`, or `unclosed {why}`; `failed {why}` if it was told to stop meanwhile |
 //! | `serving`, or `failed {why}` | it ends |
 //!
 //! Until `ready` the running server serves as ever, and whatever goes wrong changes nothing. From then on it keeps its own copies of the

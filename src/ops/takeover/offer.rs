@@ -203,9 +203,9 @@ impl HandOver {
         let _ = say(&mut self.stream, "done").await;
     }
 
-    /// The log was not closed as it should.
-    pub(in crate::ops) async fn failed(&mut self, why: &str) {
-        let _ = say(&mut self.stream, &format!("failed {why}")).await;
+    /// The log was not closed as it should, and this process ends all the same.
+    pub(in crate::ops) async fn unclosed(&mut self, why: &str) {
+        let _ = say(&mut self.stream, &format!("unclosed {why}")).await;
     }
 
     /// Waits until it serves, or is gone.

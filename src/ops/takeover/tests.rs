@@ -67,11 +67,17 @@ fn all_goes_well() {
 
 #[test]
 fn a_server_that_dies_when_it_should_let_go_has_let_go() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = server(dir.path(), offer);
-    let (mut claim, _sockets) = claim::ask(dir.path()).unwrap();
-    assert_eq!(claim.let_go(dir.path()).unwrap(), LetGo::Died);
-    server.join().unwrap();
+    let scripts: [Script; 2] = [offer, |stream, lines| {
+        offer(stream, lines);
+        stream.write_all(b"unclosed the disk is gone\n").unwrap();
+    }];
+    for script in scripts {
+        let dir = tempfile::tempdir().unwrap();
+        let server = server(dir.path(), script);
+        let (mut claim, _sockets) = claim::ask(dir.path()).unwrap();
+        assert_eq!(claim.let_go(dir.path()).unwrap(), LetGo::Died);
+        server.join().unwrap();
+    }
 }
 
 #[test]
