@@ -7,6 +7,7 @@ mod cut;
 mod disk;
 mod files;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -174,12 +175,17 @@ impl Forgetful {
         let Some(session) = self.session.take() else {
             return;
         };
-        if let Err(error) = session.umount_and_join() {
-            eprintln!(
-                "{}: {error}; it goes when nobody uses it",
-                self.folder.display()
-            );
-            let _ = Command::new("umount").arg("-l").arg(&self.folder).status();
+        match session.umount_and_join() {
+            Ok(()) => {}
+            // The kernel tells the thread so, or that there is no device any more.
+            Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                eprintln!(
+                    "{}: {error}; it goes when nobody uses it",
+                    self.folder.display()
+                );
+                let _ = Command::new("umount").arg("-l").arg(&self.folder).status();
+            }
         }
     }
 }

@@ -52,6 +52,8 @@ fn page(client: &mut Gc2, room: &str, after: u64) -> Option<(Messages, Messages)
         } else if line.starts_with("OK;page;") {
             assert_eq!(number(&line, 2), page.len() as u64, "{line}");
             return Some((page, unasked));
+        } else if line.starts_with("BYE;restart;") {
+            return None;
         } else if line.starts_with("ERR;page;not-found;") {
             // Nobody has said anything yet.
             return Some((page, unasked));
