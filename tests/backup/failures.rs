@@ -80,8 +80,13 @@ fn one_that_was_killed_is_none() {
     let data = server.data_dir();
     let unfinished = || {
         let all = std::fs::read_dir(&data).expect("data").flatten();
-        all.filter(|entry| entry.file_name().to_string_lossy().starts_with(".backup-"))
-            .count()
+        all.filter(|entry| {
+            entry
+                .file_name()
+                .to_string_lossy()
+                .starts_with(".gencomm-backup-")
+        })
+        .count()
     };
     assert!(kill_when(backup(&server, "-"), || unfinished() > 0));
     assert_eq!(unfinished(), 1);

@@ -22,7 +22,7 @@ use crate::store::log::inspect::{self, Access};
 use crate::term::time::{Clock, shown};
 
 /// How unfinished work is named, before the process id.
-const UNFINISHED: &str = ".backup";
+const UNFINISHED: &str = ".gencomm-backup";
 /// What stands for standard output, or standard input.
 const STREAM: &str = "-";
 

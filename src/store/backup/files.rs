@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::manifest::FileEntry;
@@ -47,27 +47,34 @@ impl Temporary {
         Ok(made)
     }
 
-    /// Makes a folder whose name is `name`, a dash and this process's id; what dead processes have left under such names goes.
+    /// Makes a folder whose name is `name`, a dash and this process's id; what processes of this user that were killed have left under such
+    /// names goes.
     pub(crate) fn beside(folder: &Path, name: &str) -> Result<Self, BackupError> {
-        for entry in fs::read_dir(folder)
-            .map_err(failed("reading", folder))?
-            .flatten()
-        {
+        let entries = fs::read_dir(folder).map_err(failed("reading", folder))?;
+        for entry in entries.flatten() {
             let found = entry.file_name();
             let pid = found
                 .to_str()
                 .and_then(|found| found.strip_prefix(name)?.strip_prefix('-'));
-            let is_dead = |pid: &u32| !Path::new("/proc").join(pid.to_string()).exists();
-            if pid
-                .and_then(|pid| pid.parse().ok())
-                .as_ref()
-                .is_some_and(is_dead)
-            {
+            let is_ours = entry.metadata().is_ok_and(|data| {
+                data.is_dir() && data.uid() == rustix::process::geteuid().as_raw()
+            });
+            if is_ours && pid.and_then(|pid| pid.parse().ok()).is_some_and(is_over) {
                 // If it cannot be, it only takes space.
                 let _ = fs::remove_dir_all(entry.path());
             }
         }
-        Self::make(&folder.join(format!("{name}-{}", std::process::id())))
+        let path = folder.join(format!("{name}-{}", std::process::id()));
+        // It must not be there: where everybody may write, it would be somebody else's.
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .map_err(failed("creating", &path))?;
+        Ok(Self {
+            path,
+            was_there: false,
+            is_kept: false,
+        })
     }
 
     /// Where it is.
@@ -96,6 +103,11 @@ impl Drop for Temporary {
             let _ = fs::remove_dir_all(&path).or_else(|_| fs::remove_file(&path));
         }
     }
+}
+
+/// Whether no process but this one has this id; in a container it may have had the same one before.
+fn is_over(pid: u32) -> bool {
+    pid == std::process::id() || !Path::new("/proc").join(pid.to_string()).exists()
 }
 
 /// Makes a folder and those above it, with mode 0700.

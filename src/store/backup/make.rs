@@ -67,6 +67,8 @@ pub(crate) fn make(origin: &Origin, to: &Path) -> Result<Made, BackupError> {
         .map_err(failed("writing", &path))?;
     fs::rename(&temporary, &path).map_err(failed("writing", &path))?;
     sync(to)?;
+    let absolute = std::path::absolute(to).map_err(failed("reading", to))?;
+    absolute.parent().map_or(Ok(()), sync)?;
     Ok(Made { manifest, notes })
 }
 
