@@ -19,6 +19,17 @@ impl Client {
         let links = self.shard.links();
         match place {
             "client" => panic!("provoked"),
+            // What panics while it unwinds ends the process at once.
+            "double" => {
+                struct Second;
+                impl Drop for Second {
+                    fn drop(&mut self) {
+                        panic!("provoked while it unwinds");
+                    }
+                }
+                let _second = Second;
+                panic!("provoked");
+            }
             "room" => links.room.do_send(Provoke("room")),
             "half-heard" => links.room.do_send(Provoke("half-heard")),
             "unnoted" => links.room.do_send(Provoke("unnoted")),
