@@ -156,12 +156,14 @@ mod tests {
         fn handle(&mut self, what: Do, _: &mut Context<Self>) {
             let what = keep(self, what);
             let (number, is_taken_first) = (what.number, what.is_taken_first);
-            let taken = is_taken_first.then(|| what.take());
+            let mut what = Some(what);
+            if is_taken_first {
+                drop(what.take().map(Kept::take));
+            }
             if self.panics > 0 {
                 self.panics -= 1;
                 panic!("provoked");
             }
-            drop(taken);
             self.done.borrow_mut().push(number);
         }
     }

@@ -73,6 +73,21 @@ fn an_original_client_survives_the_panics_of_its_actor() {
 }
 
 #[test]
+fn a_call_that_panics_costs_that_session() {
+    let server = builder().set("server.shards", "1").start();
+    let mut gc2 = server.guest("gil");
+    let address = OriginalClient::fresh_address();
+    let client = OriginalClient::log_in_from(&server, address, Habits::default());
+    gc2.ask("PROVOKE;p;at=fatal/call/entry", "OK;p;at=fatal/call/entry");
+    client.say("ann", "once");
+    super::wait_for_logs(&server, "original client panicked", 1);
+    drop(client);
+    let client = OriginalClient::log_in_from(&server, address, Habits::default());
+    client.say("ann", "again");
+    client.expect(&[("ann", "again")]);
+}
+
+#[test]
 fn an_original_client_that_panics_too_often_is_out_and_may_come_again() {
     let server = builder().set("limits.connections", "6").start();
     let mut gc2 = server.guest("gil");

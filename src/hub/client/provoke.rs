@@ -1,5 +1,5 @@
 //! Only with the feature `fault-injection`: the verb `PROVOKE;{tag};{place}`, which makes an actor panic, so that tests can show from
-//! outside that it is survived. With `at={place}` whoever passes that place next panics; `fired` tells how often each did, and `calm` ends the drawing. In: a line. Out: a [`Provoke`] to the actor named, or a panic of this client.
+//! outside that it is survived. With `at={place}` whoever passes that place next panics; `fired` tells how often each did, and `wild` and `calm` begin and end the drawing. In: a line. Out: a [`Provoke`] to the actor named, or a panic of this client.
 
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
@@ -62,7 +62,8 @@ impl Client {
                 self.reply(|out| reply::ok(out, tag, &[fired.join(",").as_str()]));
                 return true;
             }
-            "calm" => panic_at::calm_down(),
+            "wild" => panic_at::draw(true),
+            "calm" => panic_at::draw(false),
             at if at.starts_with("at=") => panic_at::set_anywhere(&at["at=".len()..]),
             _ => {
                 self.refuse(tag, ErrorCode::BadRequest, "there is no such place");
