@@ -4,7 +4,7 @@
 //! `GENCOMM_PANICS=seed=7,rate=2000,places=room/,gap=2100ms,restarts=5,at=log/started/entry|log/Requests/end`: each pass of a place whose name begins so panics with a chance of one in `rate`,
 //! but of one actor (what stands before the `/`) on one thread no oftener than every `gap`. Each thread draws from a generator of its own, made
 //! of the seed and the thread's name. What no restart makes up for (`fatal/...`) panics only if it is named. What `at` names panics once in any case; `restarts` is how many
-//! restarts of an actor in ten seconds are survived.
+//! restarts of an actor in ten seconds are survived. With `calm` nothing is drawn until it is asked for (`PROVOKE;{tag};wild`).
 
 #[cfg(feature = "fault-injection")]
 mod armed {
@@ -71,6 +71,10 @@ mod armed {
                         rule.restarts_max = value.parse().ok();
                         rule.restarts_max.is_some()
                     }
+                    "calm" => {
+                        draw(false);
+                        true
+                    }
                     "at" => {
                         value.split('|').for_each(set_anywhere);
                         true
@@ -79,7 +83,7 @@ mod armed {
                 };
                 if !is_good {
                     eprintln!(
-                        "GENCOMM_PANICS: {part:?} is none of seed=, rate=, places=, gap=...ms, restarts=, at="
+                        "GENCOMM_PANICS: {part:?} is none of seed=, rate=, places=, gap=...ms, restarts=, at=, calm"
                     );
                     std::process::exit(2);
                 }
@@ -161,9 +165,9 @@ mod armed {
         rule().is_none() && PLACE.get().is_empty() && ANYWHERE_COUNT.load(Ordering::Acquire) == 0
     }
 
-    /// Nothing is drawn any more.
-    pub(crate) fn calm_down() {
-        IS_CALM.store(true, Ordering::Relaxed);
+    /// Whether places are drawn from now on.
+    pub(crate) fn draw(wanted: bool) {
+        IS_CALM.store(!wanted, Ordering::Relaxed);
     }
 
     /// How many restarts are survived, if that is to be another number.
@@ -228,7 +232,7 @@ mod armed {
     }
 }
 #[cfg(feature = "fault-injection")]
-pub(crate) use armed::{calm_down, fired, hang, place, point, restarts_max, set, set_anywhere};
+pub(crate) use armed::{draw, fired, hang, place, point, restarts_max, set, set_anywhere};
 
 /// Nothing, in a release.
 #[cfg(not(feature = "fault-injection"))]

@@ -3,6 +3,8 @@
 
 mod campaign;
 mod client;
+mod in_hand;
+mod limits;
 mod places;
 mod under_load;
 mod world;

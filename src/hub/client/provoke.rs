@@ -1,6 +1,6 @@
 //! Only with the feature `fault-injection`: the verb `PROVOKE;{tag};{place}`, which makes an actor panic or its thread hang, so that tests can
-//! show from outside what comes of it. With `at={place}` whoever passes that place next panics; `fired` tells how often each did, and `calm` ends
-//! the drawing. In: a line. Out: a [`Provoke`] to the actor named, or a panic of this client.
+//! show from outside what comes of it. With `at={place}` whoever passes that place next panics; `fired` tells how often each did, and `wild` and `calm` begin and
+//! end the drawing. In: a line. Out: a [`Provoke`] to the actor named, or a panic of this client.
 
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
@@ -31,6 +31,17 @@ impl Client {
             "hang-log" => links.log.do_send(Provoke("hang")),
             "hang-auth" => links.auth.do_send(Provoke("hang")),
             "hang-registry" => links.registry.do_send(Provoke("hang")),
+            // What panics while it unwinds ends the process at once.
+            "double" => {
+                struct Second;
+                impl Drop for Second {
+                    fn drop(&mut self) {
+                        panic!("provoked while it unwinds");
+                    }
+                }
+                let _second = Second;
+                panic!("provoked");
+            }
             "room" => links.room.do_send(Provoke("room")),
             "half-heard" => links.room.do_send(Provoke("half-heard")),
             "unnoted" => links.room.do_send(Provoke("unnoted")),
@@ -63,7 +74,8 @@ impl Client {
                 self.reply(|out| reply::ok(out, tag, &[fired.join(",").as_str()]));
                 return true;
             }
-            "calm" => panic_at::calm_down(),
+            "wild" => panic_at::draw(true),
+            "calm" => panic_at::draw(false),
             at if at.starts_with("at=") => panic_at::set_anywhere(&at["at=".len()..]),
             _ => {
                 self.refuse(tag, ErrorCode::BadRequest, "there is no such place");

@@ -1,7 +1,7 @@
 //! Everything else that goes on: rooms that are walked through and governed, log-ins, original clients, and who runs the server.
 
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use gencomm::store::accounts::{Accounts, State};
 use super::person::Person;
 use crate::auth::{OTHER, PASSWORD, base64, entry, plain};
 use crate::support::original_client::{connect_from, finish, read_once};
-use crate::support::{Gc2, PATIENCE, Ports, fresh_tag, number};
+use crate::support::{Gc2, PATIENCE, Ports, Stop, fresh_tag, number};
 use crate::tls;
 
 /// Walks through rooms and looks at everything.
@@ -24,7 +24,7 @@ pub fn walk(mut person: Person, stop: &AtomicBool) -> Person {
             break;
         }
         let room = format!("walk{}", round % 3);
-        let steps: [(&str, String, &[&str]); 9] = [
+        let steps: [(&str, String, &[&str]); 10] = [
             ("JOIN", format!("{room};last=3"), &["conflict"]),
             ("SEND", format!("{room};passing {round}"), &["forbidden"]),
             ("WHO", room.clone(), &["not-found"]),
@@ -40,6 +40,7 @@ pub fn walk(mut person: Person, stop: &AtomicBool) -> Person {
                 &["not-found", "forbidden", "bad-request"],
             ),
             ("WHO", "den".to_owned(), &[]),
+            ("WHO", "nowhere".to_owned(), &["not-found"]),
             ("ROOMS", String::new(), &[]),
             ("PART", room.clone(), &["conflict"]),
         ];
@@ -70,7 +71,8 @@ pub fn govern(mut person: Person, stop: &AtomicBool) -> (Person, String) {
         );
         person.get_done("SEND", "own;soon forgotten", &["forbidden"]);
         for act in ["mute;gus", "unmute;gus", "private", "public"] {
-            person.get_done("ROOM", &format!("own;{act}"), &[]);
+            // An act whose answer was lost may have been done.
+            person.get_done("ROOM", &format!("own;{act}"), &["not-found", "conflict"]);
         }
         let next = format!("topic {round}");
         while person
@@ -84,17 +86,17 @@ pub fn govern(mut person: Person, stop: &AtomicBool) -> (Person, String) {
 
 /// Logs in in every way, over and over. `swaps` has a password that is changed all the time.
 pub fn log_in(address: SocketAddr, stop: &AtomicBool) -> usize {
-    let mut log_ins = 0;
+    let (mut log_ins, mut last_name) = (0, "plain".to_owned());
     let mut passwords = [PASSWORD, OTHER];
     while !stop.load(Ordering::Relaxed) {
         Person::enter(address, "plain", &plain("plain", PASSWORD), "");
         let name = format!("new{}", fresh_tag());
-        let mut gus = Person::guest(address, &format!("g{}", fresh_tag()));
-        let register = format!("{name};{};", base64(PASSWORD));
-        while gus.get_done("REGISTER", &register, &["conflict"]).is_none() {}
+        Person::guest(address, &format!("g{}", fresh_tag()));
+        register(address, &name);
         let mut new = Person::enter(address, &name, &plain(&name, PASSWORD), "");
         // Whether there is such an account is asked before this is sent.
-        new.get_done("SEND", "@plain;hello", &[]);
+        new.get_done("SEND", &format!("@{last_name};hello"), &[]);
+        last_name = name;
         let mut swaps = Person::enter(address, "swaps", &plain("swaps", passwords[0]), "");
         let (tag, [old, next]) = (fresh_tag(), passwords.map(base64));
         let answer = swaps.ask(&format!("PASSWD;{tag};{old};{next}"), &tag);
@@ -106,6 +108,23 @@ pub fn log_in(address: SocketAddr, stop: &AtomicBool) -> usize {
         log_ins += 4;
     }
     log_ins
+}
+
+/// Makes an account, by however many tries.
+fn register(address: SocketAddr, name: &str) {
+    let end = Instant::now() + PATIENCE;
+    for turn in 0.. {
+        let mut client = Gc2::connect(address);
+        client.try_send(&format!("REGISTER;r;{name};{};", base64(PASSWORD)));
+        match client.try_line() {
+            Ok(line) if line.starts_with("OK;r;") => return,
+            // An attempt that failed on the server's side may have been done all the same.
+            Ok(line) if turn > 0 && line.starts_with("ERR;r;conflict;") => return,
+            Ok(line) => assert!(line.starts_with("ERR;r;unavailable;"), "{line:?}"),
+            Err(why) => assert_ne!(why, Stop::TimedOut, "REGISTER is not answered"),
+        }
+        assert!(Instant::now() < end, "{name} cannot be registered");
+    }
 }
 
 /// Which of these passwords `swaps` has now.
@@ -150,6 +169,43 @@ pub fn run(
         set.expect("active");
     }
     rounds
+}
+
+/// Gets single messages in C16.
+pub fn get(mut person: Person, stop: &AtomicBool) -> Person {
+    for id in (1..100).cycle() {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        person.get_done("GET", &id.to_string(), &["not-found"]);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    person
+}
+
+/// Logs in as an original client does, over and over, and goes without a word.
+pub fn come_and_go(home: Ipv4Addr, ports: Ports, stop: &AtomicBool) -> usize {
+    let callback = TcpListener::bind((home, 12090)).expect("the callback port");
+    callback.set_nonblocking(true).expect("a listener");
+    let mut log_ins = 0;
+    while !stop.load(Ordering::Relaxed) {
+        // A panic may take either half, and then it begins again.
+        let (mut main, mut auth) = (
+            connect_from(home, ports.main),
+            connect_from(home, ports.auth),
+        );
+        let _ = (main.write_all(b"Ping"), auth.write_all(b"AuthRequest"));
+        let end = Instant::now() + Duration::from_secs(1);
+        while Instant::now() < end {
+            if let Ok((mut called, _)) = callback.accept() {
+                called.set_nonblocking(false).expect("a socket");
+                log_ins += usize::from(read_once(&mut called, 1024, PATIENCE) == b"Authed");
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+    log_ins
 }
 
 /// Says things as an original client does, and waits for each `Thx`; returns what was thanked for.

@@ -132,6 +132,12 @@ pub fn run(panics: &str, steer: impl FnOnce(&mut Steering)) -> Outcome {
         let listening = scope.spawn(move || ("@ann", talk::hear(bob, "@ann", END)));
         let walking = ["wim", "wes"]
             .map(|name| scope.spawn(move || doings::walk(Person::guest(address, name), stop)));
+        let getting = scope.spawn(move || {
+            let log_in = "AUTH;a;GUEST;gia";
+            doings::get(Person::enter(address, "gia", log_in, "body=c16"), stop)
+        });
+        let passing =
+            scope.spawn(move || doings::come_and_go(OriginalClient::fresh_address(), ports, stop));
         let governing = scope.spawn(|| doings::govern(bobby, stop));
         let logging_in = scope.spawn(|| doings::log_in(address, stop));
         let running = scope.spawn(|| doings::run(process, &mut accounts, stop));
@@ -168,6 +174,8 @@ pub fn run(panics: &str, steer: impl FnOnce(&mut Steering)) -> Outcome {
         let (person, last_topic) = governing.join().expect("an owner");
         (topic, probes) = (last_topic, probing.join().expect("a probe"));
         people.push(person);
+        people.push(getting.join().expect("a guest"));
+        assert!(passing.join().expect("an original client that passes by") > 0);
         assert!(logging_in.join().expect("log-ins") > 0);
         assert!(running.join().expect("an operator") > 0);
         for thread in saying {
@@ -217,8 +225,12 @@ pub fn run(panics: &str, steer: impl FnOnce(&mut Steering)) -> Outcome {
     judge.send("JOIN;j;own;");
     judge.until("OK;j;");
     assert!(topic.is_empty() || judge.line().ends_with(&format!(";{topic}")));
+    let homes: Vec<String> = originals
+        .iter()
+        .map(|one| one.address().to_string())
+        .collect();
     drop((judge, originals));
-    finish(server, &fired, &people);
+    finish(server, &fired, &people, &homes);
     Outcome {
         probes,
         kept: sent.values().map(Vec::len).sum::<usize>() + thanked.len(),
@@ -257,7 +269,7 @@ fn check_stored(stored: &[(u64, String)], kept: &[Kept], room: &str) {
 }
 
 /// Nobody lost a connection whose own actor did not panic, and the server stops as it should.
-fn finish(mut server: Server, fired: &BTreeMap<String, u64>, people: &[Person]) {
+fn finish(mut server: Server, fired: &BTreeMap<String, u64>, people: &[Person], homes: &[String]) {
     let of_clients = fired
         .iter()
         .filter(|(place, _)| place.starts_with("client/"));
@@ -269,13 +281,18 @@ fn finish(mut server: Server, fired: &BTreeMap<String, u64>, people: &[Person]) 
     );
     assert_eq!(server.term().code(), Some(0));
     let log = server.log_to_end();
-    for word in [
-        "given up",
-        "original client panicked",
-        "original client ended",
-    ] {
-        // When the server stops, original clients are let go.
-        let before_the_end = log.split("stopping: SIGTERM").next().unwrap_or_default();
-        assert!(!before_the_end.contains(word), "{word:?} in the log");
+    assert!(!log.contains("given up"), "somebody was given up");
+    // When the server stops, original clients are let go.
+    let before_the_end = log.split("stopping: SIGTERM").next().unwrap_or_default();
+    for line in before_the_end.lines() {
+        let is_end = [
+            "original client panicked",
+            "original client ended",
+            "original client removed",
+        ]
+        .iter()
+        .any(|word| line.contains(word));
+        let is_theirs = homes.iter().any(|home| line.contains(home.as_str()));
+        assert!(!(is_end && is_theirs), "{line}");
     }
 }
