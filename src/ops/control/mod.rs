@@ -5,6 +5,8 @@
 //! business: see [`Verbs`]. [`ask`] is the other side.
 
 pub mod ask;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod path;
 #[cfg(test)]
 mod tests;
@@ -206,16 +208,19 @@ async fn read_request(stream: &mut UnixStream) -> std::io::Result<Option<String>
         let read = stream.read(&mut buffer[filled..]).await?;
         let line_end = memchr::memchr(b'\n', &buffer[filled..filled + read]);
         if let Some(end) = line_end {
-            let line = std::str::from_utf8(&buffer[..filled + end]).ok();
-            let line = line.map(|line| line.strip_suffix('\r').unwrap_or(line));
-            let is_word = |line: &&str| {
-                !line.is_empty() && line.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
-            };
-            return Ok(line.filter(is_word).map(str::to_owned));
+            return Ok(request_in(&buffer[..filled + end]).map(str::to_owned));
         }
         filled += read;
         if read == 0 || filled == buffer.len() {
             return Ok(None);
         }
     }
+}
+
+/// The verb on a line; `None` if that is no request.
+fn request_in(line: &[u8]) -> Option<&str> {
+    let line = std::str::from_utf8(line).ok()?;
+    let word = line.strip_suffix('\r').unwrap_or(line);
+    let is_word = word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+    (is_word && !word.is_empty()).then_some(word)
 }

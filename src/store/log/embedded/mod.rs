@@ -6,6 +6,8 @@
 mod commit;
 mod draft;
 mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod ids;
 mod journal;
 mod lock;

@@ -21,6 +21,11 @@ pub(super) struct RoomsTable {
 
 /// Writes the table; the caller syncs the folder.
 pub(super) fn write(folder: &Path, as_of: u64, rooms: &[(RoomName, u64)]) -> Result<(), LogError> {
+    replace(&folder.join(NAME), &encode(as_of, rooms))
+}
+
+/// The bytes of the table.
+pub(super) fn encode(as_of: u64, rooms: &[(RoomName, u64)]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEAD_BYTES + rooms.len() * 24);
     bytes.extend_from_slice(MAGIC);
     bytes.extend_from_slice(&VERSION.to_le_bytes());
@@ -34,16 +39,21 @@ pub(super) fn write(folder: &Path, as_of: u64, rooms: &[(RoomName, u64)]) -> Res
     }
     let crc = crc32fast::hash(&bytes);
     bytes.extend_from_slice(&crc.to_le_bytes());
-    replace(&folder.join(NAME), &bytes)
+    bytes
 }
 
 /// Reads the table; `Err` says why it cannot be used.
 pub(super) fn read(folder: &Path) -> Result<RoomsTable, &'static str> {
     let bytes = std::fs::read(folder.join(NAME)).map_err(|_| "it is missing or cannot be read")?;
-    let length = checked_length(MAGIC, HEAD_BYTES, &bytes)?;
+    decode(&bytes)
+}
+
+/// Reads the bytes of the table.
+pub(super) fn decode(bytes: &[u8]) -> Result<RoomsTable, &'static str> {
+    let length = checked_length(MAGIC, HEAD_BYTES, bytes)?;
     let mut table = RoomsTable {
-        as_of: u64_at(&bytes, 16),
-        rooms: HashMap::with_capacity((u32_at(&bytes, 12) as usize).min(length / 9)),
+        as_of: u64_at(bytes, 16),
+        rooms: HashMap::with_capacity((u32_at(bytes, 12) as usize).min(length / 9)),
     };
     let mut rest = &bytes[HEAD_BYTES..length];
     while !rest.is_empty() {
