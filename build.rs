@@ -32,6 +32,11 @@ fn main() {
         // Every function is a leaf or ends in a jump: a frame pointer would only cost short texts.
         .force_frame_pointer(false)
         // In debug builds too: message bodies go through it, and tests compare every byte pair.
-        .opt_level(3)
-        .compile("c16");
+        .opt_level(3);
+    // As the Rust code is built, which a nightly compiler tells: so a fuzzer sees every step beyond a buffer in C too.
+    let sanitizers = std::env::var("CARGO_CFG_SANITIZE").unwrap_or_default();
+    if sanitizers.split(',').any(|name| name == "address") {
+        library.flag("-fsanitize=address");
+    }
+    library.compile("c16");
 }

@@ -11,6 +11,8 @@
 
 pub mod cli;
 pub mod edge;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod hub;
 pub mod ops;
 pub mod store;

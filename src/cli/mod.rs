@@ -12,6 +12,8 @@ pub mod client;
 pub mod config;
 pub mod counters;
 pub mod doctor;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 pub mod health;
 pub mod input;
 pub mod log;

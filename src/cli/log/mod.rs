@@ -3,7 +3,7 @@
 //! What reads goes through `store::log::inspect`; what writes takes the log's own lock and refuses while somebody has it.
 
 mod export;
-mod import;
+pub(crate) mod import;
 mod progress;
 mod remove;
 mod show;

@@ -103,6 +103,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn keys_of_names_are_of_this_process_alone() {
+        // Who could compute them would choose a hundred thousand names that share a place in the table.
+        let [one, other] = [(); 2].map(|()| NamesInUse::default().keys.hash_one("ann"));
+        assert_ne!(one, other);
+    }
+
+    #[test]
     fn a_guests_name_belongs_to_one_address_while_it_is_in_use() {
         let (here, there) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
         let ann = "ann";

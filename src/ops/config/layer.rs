@@ -137,7 +137,7 @@ impl Layer {
     fn unknown(&mut self, origin: &Origin, path: &[String], siblings: &toml::Table) {
         let key = path.join(".");
         let all = super::load::defaults();
-        let candidates = key_names(&all, "").into_iter().chain(all.keys().cloned());
+        let candidates = key_names(all, "").into_iter().chain(all.keys().cloned());
         let nearest = candidates
             .map(|candidate| (strsim::jaro_winkler(&candidate, &key), candidate))
             .filter(|(alike, _)| *alike >= SIMILARITY_MIN)

@@ -8,6 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use ::config::{Map, Value};
 
@@ -99,10 +100,13 @@ pub fn data_dir_hint(dir: &Path, environment: &Environment) -> PathBuf {
 }
 
 /// The embedded text as a table: every key with its default.
-pub(super) fn defaults() -> toml::Table {
-    DEFAULT_TEXT
-        .parse()
-        .expect("the embedded default.toml is valid TOML")
+pub(super) fn defaults() -> &'static toml::Table {
+    static DEFAULTS: LazyLock<toml::Table> = LazyLock::new(|| {
+        DEFAULT_TEXT
+            .parse()
+            .expect("the embedded default.toml is valid TOML")
+    });
+    &DEFAULTS
 }
 
 /// Why `dir` is no folder to read, with the system's `error` if it gave one.
@@ -140,6 +144,11 @@ fn read_table(path: &Path) -> Result<Option<toml::Table>, Problem> {
         let what = format!("is longer than {FILE_BYTES_MAX} bytes; that is no configuration file");
         return Err(Problem::new(path.display(), what));
     }
+    parse_table(path, bytes).map(Some)
+}
+
+/// The table that is written in the bytes of a file.
+pub(super) fn parse_table(path: &Path, bytes: Vec<u8>) -> Result<toml::Table, Problem> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let (line, column) = place(error.as_bytes(), error.utf8_error().valid_up_to());
         Problem::new(
@@ -147,7 +156,7 @@ fn read_table(path: &Path) -> Result<Option<toml::Table>, Problem> {
             "is not UTF-8",
         )
     })?;
-    text.parse().map(Some).map_err(|error: toml::de::Error| {
+    text.parse().map_err(|error: toml::de::Error| {
         let offset = error.span().map_or(0, |span| span.start);
         let (line, column) = place(text.as_bytes(), offset);
         let what = format!(
@@ -175,18 +184,21 @@ fn place(text: &[u8], offset: usize) -> (usize, usize) {
 }
 
 /// Merges the defaults, the files in their order and the environment, and checks the result.
-fn merge(
+pub(super) fn merge(
     files: Vec<(PathBuf, toml::Table)>,
     environment: &Environment,
 ) -> Result<Loaded, ConfigError> {
+    // The same at every reload; checking its hundred values anew would cost more than all the rest.
+    static BUILT_IN: LazyLock<Layer> =
+        LazyLock::new(|| Layer::from_table(&Origin::BuiltIn, defaults().clone(), defaults()));
     let known = defaults();
-    let mut layers = vec![Layer::from_table(&Origin::BuiltIn, known.clone(), &known)];
+    let mut layers = vec![BUILT_IN.clone()];
     let mut names = Vec::new();
     for (path, table) in files {
         names.push(path.clone());
-        layers.push(Layer::from_table(&Origin::File(path), table, &known));
+        layers.push(Layer::from_table(&Origin::File(path), table, known));
     }
-    layers.push(Layer::from_variables(environment, &known));
+    layers.push(Layer::from_variables(environment, known));
 
     let mut problems = Vec::new();
     let mut bad_keys = BTreeSet::new();

@@ -7,6 +7,8 @@
 mod change;
 mod check;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod keys;
 mod layer;
 mod load;

@@ -5,6 +5,8 @@
 //! business: see [`Verbs`]. [`ask`] is the other side.
 
 pub mod ask;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod path;
 #[cfg(test)]
 mod tests;
@@ -251,9 +253,7 @@ async fn read_request(stream: &mut UnixStream) -> std::io::Result<Option<String>
         let read = stream.read(&mut buffer[filled..]).await?;
         let line_end = memchr::memchr(b'\n', &buffer[filled..filled + read]);
         if let Some(end) = line_end {
-            let line = std::str::from_utf8(&buffer[..filled + end]).ok();
-            let line = line.map(|line| line.strip_suffix('\r').unwrap_or(line));
-            return Ok(line.filter(|line| is_request(line)).map(str::to_owned));
+            return Ok(request_in(&buffer[..filled + end]).map(str::to_owned));
         }
         filled += read;
         if read == 0 || filled == buffer.len() {
@@ -262,10 +262,12 @@ async fn read_request(stream: &mut UnixStream) -> std::io::Result<Option<String>
     }
 }
 
-/// A word, behind which a number may stand.
-fn is_request(line: &str) -> bool {
+/// The request on a line: a word, behind which a number may stand; `None` if that is no request.
+fn request_in(line: &[u8]) -> Option<&str> {
+    let line = std::str::from_utf8(line).ok()?;
+    let line = line.strip_suffix('\r').unwrap_or(line);
     let (word, number) = line.split_once(' ').unwrap_or((line, "0"));
     let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
-    let is_letter = |b: u8| b.is_ascii_lowercase() || b == b'-';
-    is_number && !word.is_empty() && word.bytes().all(is_letter)
+    let is_word = word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+    (is_number && is_word && !word.is_empty()).then_some(line)
 }

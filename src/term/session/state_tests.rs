@@ -247,6 +247,9 @@ fn a_conversation_that_only_goes_on_asks_for_nothing() {
     bench.send("psst");
     bench.go_on(&["OK;auth;ann;"]);
     assert!(bench.written()[0].ends_with(";@bob;psst"));
+    // Nor does it join because a server says something about a JOIN that nobody asked for.
+    bench.go_on(&["MSG;@bob;9;1.000;bob;x", "ERR;join;conflict;x"]);
+    assert_eq!(bench.written(), [""; 0]);
     let mut bench = Bench::new("@nobody", JoinFrom::Last(5));
     bench.connect();
     bench.go_on(&["OK;auth;ann;"]);
@@ -268,4 +271,28 @@ fn what_was_missed_of_a_conversation_is_read_page_by_page() {
     assert_eq!(bench.written(), ["HISTORY;past;@bob;after=1001;1000"]);
     bench.go_on(&["MSG;@bob;1003;1.000;bob;x", &hist(1002), "OK;past;1"]);
     assert_eq!(bench.ids(), (2..=1003).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_server_that_floods_while_the_past_is_read_is_not_kept_in_memory() {
+    let mut bench = Bench::new("@bob", JoinFrom::After(1));
+    bench.connect();
+    bench.go_on(&["OK;auth;ann;"]);
+    bench.written();
+    let line = |verb: &str, id: u64| format!("{verb};@bob;{id};1.000;bob;x");
+    bench.go_on(&[&line("HIST;past", 2)]);
+    // More than is kept: what comes behind is read from the next page, in its turn.
+    for id in 1000..3000 {
+        bench.go_on(&[&line("MSG", id)]);
+    }
+    bench.go_on(&[&line("HIST;past", 3), "OK;past;2"]);
+    assert_eq!(bench.ids(), [2]);
+    assert_eq!(bench.written()[0], "HISTORY;past;@bob;after=2;1000");
+    // And no page is longer than it was asked for.
+    for id in 3..2003 {
+        bench.go_on(&[&line("HIST;past", id)]);
+    }
+    bench.go_on(&["OK;past;2000"]);
+    assert_eq!(bench.ids(), (3..1003).collect::<Vec<_>>());
+    assert_eq!(bench.written(), ["HISTORY;past;@bob;after=1002;1000"]);
 }

@@ -4,6 +4,8 @@
 //! summary. Memory is bounded by a group and a few batches of lines, whatever the size of the file.
 
 mod ahead;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod lines;
 mod record;
 mod rejects;

@@ -5,6 +5,8 @@
 //! widest instructions of this processor by itself; this module keeps no state.
 
 mod ffi;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 #[cfg(test)]
 mod tests;
 

@@ -90,7 +90,7 @@ fn the_embedded_text_gives_the_documented_defaults() {
 #[test]
 fn text_and_structs_hold_the_same_keys() {
     let text = defaults();
-    for (section, keys) in &text {
+    for (section, keys) in text {
         let keys = keys.as_table().unwrap();
         let with = |key: &str, value: Option<toml::Value>| {
             let mut trial = text.clone();

@@ -7,6 +7,8 @@ mod commit;
 pub(crate) mod copy;
 mod draft;
 mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod ids;
 mod journal;
 mod lock;

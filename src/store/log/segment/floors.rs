@@ -42,6 +42,15 @@ pub(super) fn write<'a>(
     all: u64,
     rooms: impl Iterator<Item = (&'a RoomName, RoomFloor)>,
 ) -> Result<(), LogError> {
+    replace(folder, &folder.join(NAME), &encode(all, rooms))?;
+    sync_folder(folder)
+}
+
+/// The bytes of the file.
+pub(super) fn encode<'a>(
+    all: u64,
+    rooms: impl Iterator<Item = (&'a RoomName, RoomFloor)>,
+) -> Vec<u8> {
     let mut bytes = vec![0; HEAD_BYTES];
     let mut count = 0u32;
     for (room, floor) in rooms.filter(|(_, floor)| floor.id > 0) {
@@ -59,8 +68,7 @@ pub(super) fn write<'a>(
     bytes[16..24].copy_from_slice(&all.to_le_bytes());
     let crc = crc32fast::hash(&bytes);
     bytes.extend_from_slice(&crc.to_le_bytes());
-    replace(folder, &folder.join(NAME), &bytes)?;
-    sync_folder(folder)
+    bytes
 }
 
 /// What [`read`] found in a file.
@@ -77,7 +85,8 @@ pub(super) fn read(folder: &Folder) -> Result<Readable, LogError> {
     }
 }
 
-fn decode(bytes: &[u8]) -> Readable {
+/// Reads the bytes of the file.
+pub(super) fn decode(bytes: &[u8]) -> Readable {
     let length = checked_length(MAGIC, HEAD_BYTES, bytes)?;
     let mut floors = Floors {
         all: u64_at(bytes, 16),

@@ -15,6 +15,8 @@ mod expire;
 mod figures;
 mod files;
 mod floors;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod gap;
 mod index;
 mod open;

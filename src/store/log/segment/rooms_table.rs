@@ -25,6 +25,11 @@ pub(super) fn write(
     as_of: u64,
     rooms: &[(RoomName, u64)],
 ) -> Result<(), LogError> {
+    replace(folder, &folder.join(NAME), &encode(as_of, rooms))
+}
+
+/// The bytes of the table.
+pub(super) fn encode(as_of: u64, rooms: &[(RoomName, u64)]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEAD_BYTES + rooms.len() * 24);
     bytes.extend_from_slice(MAGIC);
     bytes.extend_from_slice(&VERSION.to_le_bytes());
@@ -38,7 +43,7 @@ pub(super) fn write(
     }
     let crc = crc32fast::hash(&bytes);
     bytes.extend_from_slice(&crc.to_le_bytes());
-    replace(folder, &folder.join(NAME), &bytes)
+    bytes
 }
 
 /// What [`read`] found in a file.
@@ -55,7 +60,8 @@ pub(super) fn read(folder: &Folder) -> Result<Readable, LogError> {
     }
 }
 
-fn decode(bytes: &[u8]) -> Readable {
+/// Reads the bytes of the table.
+pub(super) fn decode(bytes: &[u8]) -> Readable {
     let length = checked_length(MAGIC, HEAD_BYTES, bytes)?;
     let mut table = RoomsTable {
         as_of: u64_at(bytes, 16),

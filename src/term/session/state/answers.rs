@@ -106,7 +106,12 @@ impl Session {
             }
         } else if let Some(query) = self.take_query(tag) {
             events.push_back(Event::NotAnswered { query, error });
-        } else if tag == JOIN_TAG && error.code == "conflict" && self.last_seen.is_some() {
+        } else if tag == JOIN_TAG
+            && error.code == "conflict"
+            && self.from.is_some()
+            && self.last_seen.is_some()
+        {
+            // A conversation is not joined, so nobody can refuse that.
             let last_seen = self.last_seen.take().unwrap_or(0);
             self.from = Some(JoinFrom::Now);
             events.push_back(Event::Restored { last_seen });

@@ -13,6 +13,10 @@ use crate::edge::wire::gc2::request;
 use crate::term::message::Message;
 
 pub(super) const PAST_TAG: &str = "past";
+/// Messages kept that are said while a page is read.
+const MEANWHILE_MAX: usize = 1024;
+/// Bytes of bodies kept until a page is whole, of both kinds. A server that sends more is asked for the rest behind it.
+const HELD_BYTES_MAX: usize = 64 << 20;
 
 /// What a session in a direct conversation knows of its past.
 pub(super) struct Past {
@@ -21,6 +25,9 @@ pub(super) struct Past {
     limit: Option<u16>,
     page: Vec<Message>,
     meanwhile: Vec<Message>,
+    held_bytes: usize,
+    /// Something did not fit: the next page has it.
+    is_cut: bool,
 }
 
 impl Past {
@@ -30,7 +37,16 @@ impl Past {
             limit: None,
             page: Vec::new(),
             meanwhile: Vec::new(),
+            held_bytes: 0,
+            is_cut: false,
         }
+    }
+
+    /// Whether the message may be kept. From the first one on that does not fit none is, so that nothing is left out between two.
+    fn fits(&mut self, message: &Message) -> bool {
+        self.held_bytes += message.body.len();
+        self.is_cut |= self.held_bytes > HELD_BYTES_MAX || self.meanwhile.len() >= MEANWHILE_MAX;
+        !self.is_cut
     }
 
     /// Keeps a message that was said while the past is read; gives it back otherwise.
@@ -38,13 +54,16 @@ impl Past {
         if self.limit.is_none() {
             return Some(message);
         }
-        self.meanwhile.push(message);
+        if self.fits(&message) {
+            self.meanwhile.push(message);
+        }
         None
     }
 
-    /// Keeps a message of the page.
+    /// Keeps a message of the page; more of them than were asked for are not kept.
     pub(super) fn take(&mut self, message: Message) {
-        if self.limit.is_some() {
+        let limit = self.limit.map_or(0, usize::from);
+        if self.page.len() < limit && self.fits(&message) {
             self.page.push(message);
         }
     }
@@ -74,6 +93,7 @@ impl Session {
         };
         past.limit = Some(limit);
         past.meanwhile.clear();
+        (past.held_bytes, past.is_cut) = (0, false);
         request::history(out, PAST_TAG, &self.room, range, Some(limit));
         true
     }
@@ -85,10 +105,14 @@ impl Session {
             return;
         };
         let page = std::mem::take(&mut past.page);
-        let meanwhile = std::mem::take(&mut past.meanwhile);
+        let mut meanwhile = std::mem::take(&mut past.meanwhile);
+        if past.is_cut {
+            // What is kept may not be the next one.
+            meanwhile.clear();
+        }
         // Of the newest ones there are no more; of those behind a message or a time there may be.
         let is_from_the_end = self.last_seen.is_none() && matches!(past.from, JoinFrom::Last(_));
-        let more = !is_from_the_end && page.len() >= usize::from(limit);
+        let more = past.is_cut || (!is_from_the_end && page.len() >= usize::from(limit));
         if self.phase == Phase::Entering {
             let newest = page.last().map_or(0, |message| message.id);
             self.enter(newest, out, events);

@@ -1,5 +1,7 @@
 //! The commit point: two preallocated halves, written in turn. In: encoded groups. Owns `journal-0` and `journal-1`.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 pub(super) mod layout;
 mod redact;
 pub(super) mod scan;

@@ -1,0 +1,290 @@
+//! Whole log folders whose files somebody has changed: opening them never panics, and what is served is what was stored.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+pub use super::journal::fuzzing::journal;
+use super::{Durability, EmbeddedLog, EmbeddedOptions};
+use crate::edge::wire::names::{RoomName, UserName};
+use crate::edge::wire::timestamp::Timestamp;
+use crate::fuzzing::Input;
+use crate::store::log::{
+    Event, EventKind, LogError, LogReader, LogStore, NewEvent, Outcome, PageQuery, RoomRetention,
+};
+
+mod mend;
+
+/// A folder in memory, if there is one, that goes with the value.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let memory = Path::new("/dev/shm");
+        let parent = if memory.is_dir() {
+            memory.to_owned()
+        } else {
+            std::env::temp_dir()
+        };
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = parent.join(format!("gencomm-fuzz-{}-{number}", std::process::id()));
+        fs::create_dir_all(&path).expect("a folder");
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A log as its files are, and what it holds.
+struct Image {
+    /// Path within the folder, and bytes; in order of name.
+    files: Vec<(PathBuf, Vec<u8>)>,
+    events: Vec<Event>,
+}
+
+fn options(folder: &Path) -> EmbeddedOptions {
+    EmbeddedOptions {
+        folder: folder.to_owned(),
+        durability: Durability::Os,
+        flush_interval: Duration::from_secs(1),
+        segment_bytes: 1024,
+        journal_bytes: 64 * 1024,
+        retain_messages: 0,
+        retain_age: Duration::ZERO,
+        retain_bytes: 0,
+        rooms_max: 100,
+        tags_max: 100,
+    }
+}
+
+fn open(folder: &Path) -> Result<EmbeddedLog, LogError> {
+    let silent = slog::Logger::root(slog::Discard, slog::o!());
+    EmbeddedLog::open(options(folder), silent)
+}
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_micros((1_700_000_000 + seconds) * 1_000_000)
+}
+
+fn message(room: &str, body: String) -> NewEvent {
+    NewEvent {
+        room: RoomName::parse(room).expect("a room"),
+        user: UserName::repaired("ann").0,
+        kind: EventKind::Message(body.into_bytes().into()),
+        origin: 7,
+        nonce: 1,
+        tag: None,
+        time: None,
+    }
+}
+
+/// Several segments, removals, tags, a room that keeps little; stopped cleanly, or not at all.
+fn image(is_stopped: bool) -> Image {
+    let folder = Folder::new();
+    let mut log = open(&folder.0).expect("a new log");
+    for n in 0..36 {
+        let room = ["lobby", "dev", "short"][n as usize % 3];
+        let mut event = message(room, format!("message {n} of many; with \\\\ in it"));
+        if n % 4 == 0 {
+            event.tag = Some(log.tag_mark("ann", &format!("t{n}"), &event.room, b"x"));
+        }
+        log.stage(event);
+        if n % 10 == 9 {
+            log.stage(NewEvent {
+                kind: EventKind::Removal(n - 3),
+                ..message(room, String::new())
+            });
+        }
+        if n % 2 == 1 {
+            log.commit(at(n)).expect("a commit");
+            log.maintain(at(n)).expect("upkeep");
+        }
+    }
+    let short = RoomName::parse("short").expect("a room");
+    let keep = RoomRetention {
+        age: Duration::ZERO,
+        messages: 3,
+    };
+    log.set_room_retention(&short, keep).expect("a retention");
+    let events = served(&*log.reader()).expect("a good log");
+    if is_stopped {
+        log.close().expect("a stop");
+    }
+    drop(log);
+    Image {
+        files: files(&folder.0, Path::new("")),
+        events,
+    }
+}
+
+fn files(root: &Path, below: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let entries = fs::read_dir(root.join(below)).expect("a folder");
+    let mut found = Vec::new();
+    for entry in entries {
+        let name = below.join(entry.expect("an entry").file_name());
+        if root.join(&name).is_dir() {
+            found.extend(files(root, &name));
+        } else if name != Path::new("LOCK") {
+            found.push((name.clone(), fs::read(root.join(&name)).expect("a file")));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// All that readers get, by pages and by ids.
+fn served(reader: &dyn LogReader) -> Result<Vec<Event>, LogError> {
+    let mut query = PageQuery {
+        room: None,
+        after: 0,
+        before: u64::MAX,
+        since: Timestamp::default(),
+        newest_first: false,
+        with_removals: true,
+        events_max: 100,
+        bytes_max: 1 << 20,
+    };
+    let mut events: Vec<Event> = Vec::new();
+    loop {
+        let page = reader.page(&query)?;
+        events.extend(page.events);
+        assert!(
+            !page.more || page.scanned_to > query.after,
+            "no way forward"
+        );
+        query.after = page.scanned_to;
+        if !page.more {
+            return Ok(events);
+        }
+    }
+}
+
+static IMAGES: LazyLock<[Image; 2]> = LazyLock::new(|| [image(true), image(false)]);
+
+/// Which log, and what is done to its files.
+pub fn log_folder(data: &[u8]) {
+    let mut input = Input(data);
+    let how = input.byte();
+    let image = &IMAGES[usize::from(how & 1)];
+    // Somebody who puts checksums right is beyond chance: what is served then is not known, but nothing panics.
+    let is_mended = how & 2 != 0;
+    let mut files = image.files.clone();
+    let mut changed = 0;
+    while !input.is_empty() && changed < 6 {
+        change(&mut files, &mut input, is_mended);
+        changed += 1;
+    }
+    let folder = Folder::new();
+    for (name, bytes) in &files {
+        let path = folder.0.join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, bytes).expect("a file");
+    }
+    let expected = (!is_mended).then_some(&image.events[..]);
+    // Twice: what the first start made of it is no worse.
+    for _ in 0..2 {
+        if !start(&folder.0, expected) {
+            return;
+        }
+    }
+}
+
+/// Opens, reads, writes; returns whether that was possible.
+fn start(folder: &Path, expected: Option<&[Event]>) -> bool {
+    let Ok(mut log) = open(folder) else {
+        return false;
+    };
+    let reader = log.reader();
+    if let Ok(events) = served(&*reader) {
+        assert!(events.is_sorted_by_key(|event| event.id), "ids do not rise");
+        if let Some(expected) = expected {
+            events.iter().for_each(|event| was_stored(event, expected));
+        }
+    }
+    for room in ["lobby", "dev", "short", "none"] {
+        let room = RoomName::parse(room).expect("a room");
+        let _ = reader.resolve(&room, crate::store::log::From::Last(3));
+        let _ = reader.resolve(&room, crate::store::log::From::Since(at(20)));
+        assert!(reader.room_newest(&room) <= reader.newest() || expected.is_none());
+    }
+    for id in [1, 2, 20, 21, 30, u64::MAX] {
+        let _ = reader.get(id);
+    }
+    let newest = reader.newest();
+    log.stage(message("lobby", "afterwards".to_owned()));
+    if let Ok(commit) = log.commit(at(100)) {
+        match commit.outcomes[..] {
+            [Outcome::Stored { id, .. }] => {
+                assert!(id > newest, "an id is given twice");
+                let got = reader.get(id).expect("just stored").expect("just stored");
+                assert_eq!(got.id, id);
+            }
+            [Outcome::Limit(_)] => {}
+            ref other => panic!("{other:?}"),
+        }
+    }
+    let _ = log.maintain(at(101));
+    let _ = log.close();
+    true
+}
+
+/// The content of a synced record is compared at `log verify`, not at every read: see "What a read checks" in `docs/storage.md`.
+fn was_stored(event: &Event, expected: &[Event]) {
+    if event.time == at(100) {
+        return;
+    }
+    let Some(stored) = expected.iter().find(|stored| stored.id == event.id) else {
+        // Removed, or expired, until somebody damaged what said so.
+        return assert!(event.id <= 40, "nobody stored {}", event.id);
+    };
+    assert_eq!((&event.room, &event.user), (&stored.room, &stored.user));
+    assert_eq!((event.time, event.origin), (stored.time, stored.origin));
+    match (&event.kind, &stored.kind) {
+        (EventKind::Message(got), EventKind::Message(was)) => assert_eq!(got.len(), was.len()),
+        (got, was) => assert_eq!(got, was),
+    }
+}
+
+/// Changes one place of one file.
+fn change(files: &mut Vec<(PathBuf, Vec<u8>)>, input: &mut Input<'_>, is_mended: bool) {
+    let at = usize::from(input.byte()) % files.len();
+    let (what, place) = (input.byte(), usize::from(input.short()));
+    let other = files[place % files.len()].1.clone();
+    let (name, bytes) = &mut files[at];
+    let place = if bytes.is_empty() {
+        0
+    } else {
+        place % bytes.len()
+    };
+    match what % 8 {
+        0 | 1 => {
+            if let Some(byte) = bytes.get_mut(place) {
+                *byte ^= input.byte().max(1);
+            }
+        }
+        2 | 3 => {
+            let value = input.long().to_le_bytes();
+            let place = place / 8 * 8;
+            let end = bytes.len().min(place + 8);
+            let value = &value[..end - place];
+            bytes[place..end].copy_from_slice(value);
+        }
+        4 => bytes.truncate(place),
+        5 => bytes.extend_from_slice(input.bytes(64)),
+        6 => *bytes = other,
+        _ => {
+            let piece = bytes[place..].to_vec();
+            bytes.extend(piece);
+        }
+    }
+    if is_mended {
+        mend::checksums(name, bytes);
+    }
+}
