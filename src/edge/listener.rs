@@ -6,11 +6,11 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::Addr;
 use mio::net::TcpListener;
-use slog::{Logger, debug, error};
+use slog::{Logger, debug, error, info};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::hub::session::{Accepted, SessionSupervisor};
@@ -22,6 +22,9 @@ const BACKLOG: i32 = 4096;
 const ACCEPTS_MAX: usize = 64;
 /// Pause after an accept that failed for want of descriptors or memory: trying on would only burn time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Time between two log lines about failed accepts, which come every [`ACCEPT_PAUSE`].
+const COMPLAINT_PAUSE: Duration = Duration::from_secs(10);
 
 /// Sockets for `count` shards on `address`; port 0 picks one for all.
 pub fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<StdListener>> {
@@ -78,6 +81,7 @@ pub async fn accept(
             return;
         }
     };
+    let mut failures = Failures::default();
     loop {
         let mut ready = match listener.readable().await {
             Ok(ready) => ready,
@@ -89,7 +93,10 @@ pub async fn accept(
         // Some at a time, so that those who are here already get their turns.
         for _ in 0..ACCEPTS_MAX {
             match ready.get_inner().accept() {
-                Ok((stream, peer)) => take(stream.into(), peer),
+                Ok((stream, peer)) => {
+                    failures.end(log);
+                    take(stream.into(), peer);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready.clear_ready();
                     break;
@@ -98,14 +105,52 @@ pub async fn accept(
                     debug!(log, "connection lost before it was accepted"; "error" => %error);
                 }
                 Err(error) => {
-                    error!(log, "accepting failed; trying again"; "error" => %error,
-                        "pause_ms" => ACCEPT_PAUSE.as_millis() as u64);
+                    failures.note(log, &error);
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     break;
                 }
             }
         }
         tokio::task::yield_now().await;
+    }
+}
+
+/// Accepts that failed for want of descriptors or memory: told at once, then now and then.
+#[derive(Debug, Default)]
+struct Failures {
+    count: u64,
+    told_at: Option<Instant>,
+    is_over: bool,
+}
+
+impl Failures {
+    /// One more.
+    fn note(&mut self, log: &Logger, error: &io::Error) {
+        self.count += 1;
+        self.is_over = false;
+        let is_due = self
+            .told_at
+            .is_none_or(|told| told.elapsed() >= COMPLAINT_PAUSE);
+        if is_due {
+            self.told_at = Some(Instant::now());
+            error!(log, "accepting failed; trying again; nobody comes in meanwhile"; "error" => %error,
+                "failures" => self.count, "pause_ms" => ACCEPT_PAUSE.as_millis() as u64);
+        }
+    }
+
+    /// One that went well. That is told once things have been well for a time, since failures come in crowds.
+    fn end(&mut self, log: &Logger) {
+        if self.count == 0 {
+            return;
+        }
+        let was_over = std::mem::replace(&mut self.is_over, true);
+        let is_due = self
+            .told_at
+            .is_some_and(|told| told.elapsed() >= COMPLAINT_PAUSE);
+        if was_over && is_due {
+            info!(log, "accepting again"; "failures" => self.count);
+            *self = Self::default();
+        }
     }
 }
 

@@ -35,7 +35,7 @@ use super::log_queue::LogQueue;
 use super::messages::ClientRef;
 use super::page_slots::PageSlots;
 use super::registry::{Policies, RoomRegistry};
-use super::room::{LocalRoom, MemberLeft, Membership, Room};
+use super::room::{LocalRoom, MemberLeft, Membership, QueueHasRoom, Room};
 use super::rules::access::{self, Action, Verdict, Who};
 use super::seat::{Identity, Seat};
 use super::session::SessionSupervisor;
@@ -375,12 +375,22 @@ impl Shard {
     pub fn wait_for_log(&self, seat: &Rc<Seat>) {
         if !seat.set_waits_for_log(true) {
             self.waiting_for_log.borrow_mut().push(seat.clone());
+            self.queue.note_waited_for();
         }
     }
 
-    /// Requests went through the log: counts them out and wakes who waits for that.
+    /// All shards have heard of these requests: counts them out, and tells the others if somebody waits for that.
     pub fn leave_queue(&self, bytes: usize) {
         self.queue.leave(bytes);
+        if !self.queue.is_full() && self.queue.take_waited_for() {
+            for room in self.links().rooms.iter() {
+                room.do_send(QueueHasRoom);
+            }
+        }
+    }
+
+    /// Wakes who waits for room in the log's queue, if there is some.
+    pub fn wake_waiting_if_room(&self) {
         if !self.queue.is_full() {
             self.wake_waiting();
         }
