@@ -18,6 +18,7 @@ use crate::edge::poller::PollerEntry;
 use crate::edge::wire::names::RoomName;
 use crate::edge::wire::timestamp::Timestamp;
 use crate::ops::config::{Config, lists};
+use crate::ops::logging::NowAndThen;
 
 use super::addresses::AddressCount;
 use super::auth::{AuthSupervisor, Registered};
@@ -96,6 +97,7 @@ pub struct Shard {
     heartbeat: OnceCell<Addr<Heartbeat>>,
     tls: RefCell<Option<Arc<ServerConfig>>>,
     reports: Cell<u32>,
+    address_refusals: RefCell<NowAndThen>,
 }
 
 impl Shard {
@@ -126,6 +128,7 @@ impl Shard {
             heartbeat: OnceCell::new(),
             tls: RefCell::default(),
             reports: Cell::default(),
+            address_refusals: RefCell::default(),
         })
     }
 
@@ -202,7 +205,11 @@ impl Shard {
             return Some(true);
         }
         links.counters.connections_per_address_refused_total.count();
-        info!(self.log, "connection refused: limits.connections_per_address is reached"; "address" => %address);
+        let count = self.address_refusals.borrow_mut().note();
+        if let Some(count) = count {
+            info!(self.log, "connections refused: limits.connections_per_address is reached";
+                "last" => %address, "refused" => count);
+        }
         None
     }
 

@@ -115,6 +115,8 @@ fn whoever_dies_with_a_full_socket_is_let_go_in_time() {
     for at in 0..1500 {
         speaker.send(&format!("SEND;{at};den;{body}"));
         speaker.until(&format!("OK;{at};"));
+        // Any line counts as life.
+        watcher.send("PONG;;1");
     }
     watcher.until("PARTED;lobby;dead");
     let took = cut.elapsed();
@@ -142,7 +144,7 @@ fn a_thousand_that_die_at_once_are_let_go_and_come_back_without_gap_or_double() 
     );
     let mut watcher = space.on(Link::Near, || watcher(near, "watcher", "den"));
     let mut speaker = space.on(Link::Near, || member(near, "speaker", "den"));
-    let mut say = |count: usize| -> Vec<u64> {
+    let say = |speaker: &mut Gc2, count: usize| -> Vec<u64> {
         (0..count)
             .map(|_| speaker.say("den", &fresh_tag(), "hello"))
             .collect()
@@ -161,7 +163,7 @@ fn a_thousand_that_die_at_once_are_let_go_and_come_back_without_gap_or_double() 
     };
     let mut clients = come("");
     let full = server.resident_bytes();
-    let first = say(5);
+    let first = say(&mut speaker, 5);
     for client in &mut clients {
         for id in &first {
             client.until(&format!("MSG;den;{id};"));
@@ -183,6 +185,7 @@ fn a_thousand_that_die_at_once_are_let_go_and_come_back_without_gap_or_double() 
         if answer == "OK;w;2" {
             break;
         }
+        speaker.check_alive();
         assert!(
             cut.elapsed() < interval + timeout + 2 * SLACK,
             "{answer} are still there"
@@ -191,7 +194,7 @@ fn a_thousand_that_die_at_once_are_let_go_and_come_back_without_gap_or_double() 
     }
     let took = cut.elapsed();
     watcher.check_alive();
-    let missed = say(200);
+    let missed = say(&mut speaker, 200);
     let reaped = server.resident_bytes();
     println!(
         "{count} died: let go after {took:?}, {parted} told; resident {} KiB before, {} with them, {} without; {}",

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::space::{self, Link, Space, connect};
+use super::space::{self, Link, Space, connect, member};
 use super::travellers::{self, Journey};
 use crate::support::{load, rounds};
 
@@ -53,7 +53,9 @@ fn with_three_of_ten_packets_lost_nothing_is_lost_doubled_or_out_of_order() {
         // The one on the other link is served all the while.
         witness.check_alive();
     }
-    let outcome = travellers::finish(&journey, senders, readers, &mut witness);
+    let outcome = travellers::finish(&journey, senders, readers, || {
+        space.on(Link::Near, || member(near, "checker", "den"))
+    });
     println!(
         "{} messages in {seconds} s, 12 clients came in {} times",
         outcome.messages, outcome.entries

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use super::space::{self, Link, Space, connect};
+use super::space::{self, Link, Space, connect, member};
 use super::travellers::{self, Journey};
 use crate::support::{PATIENCE, fresh_tag, load, rounds};
 
@@ -62,7 +62,9 @@ fn fall_apart(interval: Duration, timeout: Duration, silence: Duration) -> usize
         std::thread::sleep(Duration::from_millis(20));
     }
     let back = healed.elapsed();
-    let outcome = travellers::finish(&journey, senders, readers, &mut witness);
+    let outcome = travellers::finish(&journey, senders, readers, || {
+        space.on(Link::Near, || member(near, "checker", "den"))
+    });
     println!(
         "apart for {apart:?}, heartbeat {interval:?} + {timeout:?}: {} messages, 8 clients came in {} times, 200 messages {back:?} after",
         outcome.messages, outcome.entries

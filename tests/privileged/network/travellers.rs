@@ -126,22 +126,21 @@ fn ask(client: &mut Gc2, journey: &Journey, tag: &str, line: &str) -> Option<Str
     }
 }
 
-/// The next line; the server's questions are answered. `None` if the connection is lost, or silent for too long.
+/// The next line; one that is the server's question has been answered. `None` if the connection is lost, or silent for too long.
 fn hear(client: &mut Gc2, journey: &Journey) -> Option<String> {
-    loop {
-        let line = match client.try_line_bytes(journey.silence) {
-            Ok(line) => String::from_utf8(line).expect("UTF-8"),
-            Err(Stop::TimedOut | Stop::Closed | Stop::Broken(_)) => return None,
-        };
-        match line.strip_prefix("PING;") {
-            Some(rest) => {
-                if !client.try_send(&format!("PONG;{rest}")) {
-                    return None;
-                }
-            }
-            None => return Some(line),
-        }
+    let line = match client.try_line_bytes(journey.silence) {
+        Ok(line) => String::from_utf8(line).expect("UTF-8"),
+        Err(Stop::TimedOut | Stop::Closed | Stop::Broken(_)) => return None,
+    };
+    match line.strip_prefix("PING;") {
+        Some(rest) => client.try_send(&format!("PONG;{rest}")).then_some(line),
+        None => Some(line),
     }
+}
+
+/// Whether a line is no message and no answer, and usual.
+fn is_in_between(line: &str) -> bool {
+    line.starts_with("PING;") || line.starts_with("BYE;")
 }
 
 /// What a reader has seen.
@@ -179,7 +178,7 @@ pub fn read(journey: &Arc<Journey>, name: &str) -> JoinHandle<Seen> {
                     assert!(id > last, "{} heard {id} after {last}", who.name);
                     ids.push(id);
                 } else {
-                    assert!(line.starts_with("BYE;"), "{} heard {line:?}", who.name);
+                    assert!(is_in_between(&line), "{} heard {line:?}", who.name);
                 }
             }
         }
@@ -235,7 +234,7 @@ pub fn send(journey: &Arc<Journey>, name: &str, pace: Duration) -> JoinHandle<Se
                     assert_eq!(before, None, "{line:?}");
                     journey.kept.fetch_add(1, Ordering::Relaxed);
                 } else {
-                    let is_usual = line.starts_with("MSG;") || line.starts_with("BYE;");
+                    let is_usual = line.starts_with("MSG;") || is_in_between(&line);
                     assert!(is_usual, "{name} heard {line:?}");
                 }
             }
@@ -256,13 +255,14 @@ pub struct Outcome {
     pub entries: usize,
 }
 
-/// Ends the journey, and compares what everybody has seen with what was answered and with what the log has. `witness` is logged in.
+/// Ends the journey, and compares what everybody has seen with what was answered and with what the log has. `witness` is a member of
+/// the room who comes when the senders are done.
 #[track_caller]
 pub fn finish(
     journey: &Arc<Journey>,
     senders: Vec<JoinHandle<Sent>>,
     readers: Vec<JoinHandle<Seen>>,
-    witness: &mut Gc2,
+    witness: impl FnOnce() -> Gc2,
 ) -> Outcome {
     journey.is_ending.store(true, Ordering::Release);
     let (mut all, mut outcome) = (BTreeMap::new(), Outcome::default());
@@ -274,6 +274,7 @@ pub fn finish(
         assert_eq!(all.len(), count, "an id was given twice");
     }
     // The end is one more message, so that readers who have everything hear of it.
+    let mut witness = witness();
     let end = witness.say(&journey.room, "end", "the end");
     all.insert(end, "the end".into());
     journey.end.store(end, Ordering::Release);
