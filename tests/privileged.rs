@@ -18,5 +18,7 @@ mod failing_disk;
 mod forgetting;
 #[path = "privileged/full_disk.rs"]
 mod full_disk;
+#[path = "privileged/network/mod.rs"]
+mod network;
 #[path = "privileged/power.rs"]
 mod power;

@@ -20,7 +20,9 @@ fn request(bytes: &[u8]) {
         let is_verb = |byte: &u8| byte.is_ascii_lowercase() || *byte == b'-';
         return assert!(line.is_empty() || !line.iter().all(is_verb), "a good verb");
     };
-    assert!(verb.bytes().all(|b| matches!(b, b'a'..=b'z' | b'-')));
+    let (word, number) = verb.split_once(' ').unwrap_or((verb, "0"));
+    assert!(word.bytes().all(|b| matches!(b, b'a'..=b'z' | b'-')) && !word.is_empty());
+    assert!(number.bytes().all(|b| b.is_ascii_digit()) && !number.is_empty());
     assert!(line.len() - verb.len() <= 1 && !verb.is_empty());
 }
 
