@@ -232,7 +232,7 @@ fn a_full_disk_refuses_and_breaks_nothing() {
         }
         assert!(muted < 1000, "it is never full");
     };
-    assert!(matches!(error, AccountsError::Database { .. }), "{error}");
+    assert!(matches!(error, AccountsError::DiskFull { .. }), "{error}");
     let held = |db: &mut EmbeddedAccounts| db.room(&name).unwrap().unwrap().people.len();
     assert_eq!(held(&mut db), muted + 1);
     let records = audited(&mut db);
