@@ -9,6 +9,7 @@ mod support;
 
 mod accounts;
 mod auth;
+mod backup;
 mod crash;
 mod direct;
 mod gc2;

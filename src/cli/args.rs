@@ -111,6 +111,21 @@ pub enum Command {
         after_help = "Reading works beside a running server; import and remove want it stopped.\n\nExamples:\n  gencomm log stats\n  gencomm log show --room dev --last 20\n  gencomm log import database.db\n  gencomm log export --format jsonl --output all.jsonl"
     )]
     Log(LogArgs),
+    /// Copy everything that the server keeps, while it runs or not
+    ///
+    /// Log, accounts, configuration files, certificates: as of one moment, into a folder that is not there yet, or with - as one stream (tar).
+    /// What was removed is not in it.
+    #[command(
+        after_help = "A folder that is called verify is named ./verify.\n\nExamples:\n  gencomm backup /mnt/backup/gencomm-$(date +%F)\n  gencomm backup - | zstd > gencomm.tar.zst\n  gencomm backup verify /mnt/backup/gencomm-2026-11-22\n  zstd -dc gencomm.tar.zst | gencomm backup verify -"
+    )]
+    Backup(BackupArgs),
+    /// Make a data folder out of a backup
+    ///
+    /// The folder must not be there, or be empty. All of the backup is compared first; it is restored whole or not at all.
+    #[command(
+        after_help = "Examples:\n  gencomm restore /mnt/backup/gencomm-2026-11-22\n  zstd -dc gencomm.tar.zst | gencomm restore - --to /var/lib/gencomm --config-to /etc/gencomm"
+    )]
+    Restore(RestoreArgs),
     /// Say who has an account, and what they log in with
     #[command(
         after_help = "Works beside a running server, which follows within a second.\n\nExamples:\n  gencomm user add alice --role admin\n  gencomm user list\n  gencomm user add builder --role bot && gencomm user token builder add ci --expires 90d\n  gencomm user invite --uses 5 --expires 7d\n  pwgen 20 1 | gencomm user passwd alice --password-stdin"
@@ -405,4 +420,4 @@ mod tests;
 mod upkeep;
 
 pub use client::{ClientArgs, PasswdArgs, RegisterArgs, SecretArgs, ServerArgs};
-pub use upkeep::HealthArgs;
+pub use upkeep::{BackupAction, BackupArgs, HealthArgs, RestoreArgs};

@@ -11,8 +11,8 @@ use super::args::{Cli, HealthArgs};
 use super::log::configuration;
 use super::output::{Failure, exit_code, say, stdout};
 use crate::ops::config::{data_dir_hint, process_environment};
-use crate::ops::control::Answer;
 use crate::ops::control::ask::{AskError, ask_within};
+use crate::ops::control::{Answer, BUSY};
 use crate::ops::health::Step;
 use crate::store::log::inspect;
 
@@ -22,8 +22,6 @@ const NO_SERVER: u8 = 3;
 const MARGIN: u32 = 10;
 /// Pause before a server is asked again that has too many who ask.
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
-/// What it says then.
-const BUSY: &str = "too many requests at once";
 
 /// Asks, and gives the exit code.
 pub fn run(cli: &Cli, args: &HealthArgs) -> u8 {
@@ -58,7 +56,7 @@ fn asked(folder: &Path, timeout: Duration) -> Result<Answer, AskError> {
         let left = left.max(Duration::from_millis(1));
         let verb = format!("health {}", (left - left / MARGIN).as_millis());
         let answer = ask_within(folder, &verb, left)?;
-        let is_busy = !answer.is_ok && answer.lines.iter().any(|line| line.contains(BUSY));
+        let is_busy = !answer.is_ok && answer.lines.iter().any(|line| line == BUSY);
         if !is_busy || left <= BUSY_PAUSE {
             return Ok(answer);
         }

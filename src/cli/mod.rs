@@ -5,6 +5,7 @@
 
 pub mod args;
 pub mod audit;
+pub mod backup;
 pub mod certs;
 pub mod chat;
 pub mod client;
@@ -67,6 +68,8 @@ fn dispatch(cli: &Cli) -> u8 {
             };
         }
         Command::Log(args) => log::run(cli, args),
+        Command::Backup(args) => backup::run(cli, args),
+        Command::Restore(args) => backup::restore(cli, args),
         Command::User(args) => user::run(cli, args),
         Command::Audit(args) => audit::run(cli, args),
         Command::Certs(args) => certs::run(cli, &args.action),

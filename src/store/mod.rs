@@ -1,6 +1,7 @@
-//! 3. What remains: the message log, and who may do what.
+//! 3. What remains: the message log, who may do what, and copies of both.
 //!
 //! Nothing above [`log`] and [`accounts`] knows which back end is there; only `hub` and the offline commands of `cli` come here.
 
 pub mod accounts;
+pub(crate) mod backup;
 pub mod log;

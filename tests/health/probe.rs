@@ -178,7 +178,7 @@ fn whoever_may_not_ask_is_told_so() {
     } else {
         use std::os::unix::fs::PermissionsExt;
         let socket = server.data_dir().join("control.sock");
-        let nobody = std::fs::Permissions::from_mode(0);
+        let nobody = std::fs::Permissions::from_mode(0o000);
         std::fs::set_permissions(socket, nobody).expect("its mode");
     }
     let ran = command.stdin(Stdio::null()).output().expect("it runs");

@@ -27,6 +27,10 @@ fn config_works_in_every_place() {
         "gencomm user list --config d",
         "gencomm user --data x token bot list --json --config d",
         "gencomm audit --config d",
+        "gencomm health --config d",
+        "gencomm backup x --config d",
+        "gencomm backup verify x --config d",
+        "gencomm restore x --config d",
     ] {
         let cli = parse(line).unwrap();
         assert_eq!(cli.config_dir(), Path::new("d"), "{line}");
@@ -143,4 +147,31 @@ fn a_secret_is_no_argument_and_has_one_source() {
     ] {
         assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
     }
+}
+
+#[test]
+fn a_backup_has_a_target_or_is_verified() {
+    let target = |line: &str| match parse(line).unwrap().command {
+        Command::Backup(args) => (args.target, args.action.is_some()),
+        other => panic!("{other:?}"),
+    };
+    let path = |text: &str| Some(PathBuf::from(text));
+    assert_eq!(target("gencomm backup -"), (path("-"), false));
+    assert_eq!(target("gencomm backup ./verify"), (path("./verify"), false));
+    assert_eq!(target("gencomm backup x --data d"), (path("x"), false));
+    assert_eq!(target("gencomm backup verify x"), (None, true));
+    assert_eq!(target("gencomm backup verify -"), (None, true));
+    for line in [
+        "gencomm backup",
+        "gencomm backup verify",
+        "gencomm backup x y",
+        "gencomm backup x verify y",
+        "gencomm restore",
+        "gencomm restore x y",
+        "gencomm health --timeout 0s",
+    ] {
+        assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+    }
+    assert!(parse("gencomm restore - --to d --config-to c").is_ok());
+    assert!(parse("gencomm health --json --timeout 2s --data d").is_ok());
 }

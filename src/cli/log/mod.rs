@@ -26,15 +26,7 @@ use crate::store::log::{LogError, LogReader};
 pub fn run(cli: &Cli, args: &LogArgs) -> Result<(), Failure> {
     let config = configuration(cli)?;
     let data = args.data.as_ref().unwrap_or(&config.server.data_dir);
-    // What recovery and readers find wrong belongs on standard error, wherever a server's log lines go.
-    let mut lines = config.logging.clone();
-    lines.file = None;
-    lines.levels.clear();
-    if lines.level != Level::Error {
-        lines.level = Level::Warning;
-    }
-    let (log, _guard) =
-        logging::build(&lines).map_err(|error| Failure::Usage(error.to_string()))?;
+    let (log, _guard) = warnings(&config)?;
     let place = Place {
         options: boot::log_options(&config, data.join("log")),
         log,
@@ -48,6 +40,17 @@ pub fn run(cli: &Cli, args: &LogArgs) -> Result<(), Failure> {
         LogAction::Remove { id } => remove::run(&place, *id),
         LogAction::Stats { json } => stats::run(&place, *json),
     }
+}
+
+/// What recovery and readers find wrong belongs on standard error, wherever a server's log lines go.
+pub(super) fn warnings(config: &Config) -> Result<(Logger, logging::Guard), Failure> {
+    let mut lines = config.logging.clone();
+    lines.file = None;
+    lines.levels.clear();
+    if lines.level != Level::Error {
+        lines.level = Level::Warning;
+    }
+    logging::build(&lines).map_err(|error| Failure::Usage(error.to_string()))
 }
 
 /// The configuration. A log can be read without any, so a folder that is not there counts only if it was named.

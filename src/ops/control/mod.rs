@@ -41,6 +41,8 @@ const ANSWER_LINE_BYTES_MAX: usize = 4096;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a handler may take.
 const HANDLER_DEADLINE: Duration = Duration::from_secs(30);
+/// What is said to the next.
+pub const BUSY: &str = "too many requests at once; try again";
 /// Pause after an accept that failed for want of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -177,7 +179,7 @@ async fn serve(listener: UnixListener, verbs: Rc<Verbs>, log: Logger) {
         };
         let Ok(place) = places.clone().try_acquire_owned() else {
             warn!(log, "control socket: connection refused"; "connections_max" => CONNECTIONS_MAX);
-            let busy = Answer::failed(vec!["too many requests at once; try again".to_owned()]);
+            let busy = Answer::failed(vec![BUSY.to_owned()]);
             // Into an empty buffer, or not at all.
             let _ = stream.try_write(busy.to_text().as_bytes());
             continue;

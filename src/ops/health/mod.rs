@@ -124,11 +124,13 @@ impl Health {
     }
 }
 
+/// What a step came to, and after how long.
+type Outcome = (Result<(), String>, Duration);
+
 /// One look at everything.
 struct Probe {
     began: Instant,
-    /// What each step came to, and after how long.
-    steps: RefCell<[Option<(Result<(), String>, Duration)>; NAMES.len()]>,
+    steps: RefCell<[Option<Outcome>; NAMES.len()]>,
     /// Shards that have not answered a connection yet.
     silent: RefCell<BTreeSet<u16>>,
     /// Shards whose fan-out has not heard of the log yet.

@@ -27,8 +27,6 @@ const TICK: Duration = Duration::from_millis(500);
 /// How often is looked, unless the service manager wants to hear more often.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 const LOOK_EVERY_MIN: Duration = Duration::from_millis(20);
-/// Who comes late to a look, by more than this factor, did not run either.
-const LOOK_LATE_FACTOR: u32 = 2;
 /// How much longer than `server.watchdog` a thread may be still that writes to the disk.
 const DISK_FACTOR: u32 = 4;
 /// How often the service manager gets a new status line, at most.
@@ -174,7 +172,7 @@ pub(super) fn start(threads: Threads, questions: Questions, log: Logger) -> io::
         let mut before = Instant::now();
         while ended.recv_timeout(look_every) == Err(RecvTimeoutError::Timeout) {
             let now = Instant::now();
-            let watched = (now - before).min(look_every * LOOK_LATE_FACTOR);
+            let watched = rule::watched(now - before, look_every);
             before = now;
             guard.look(now, watched);
         }

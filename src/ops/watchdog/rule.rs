@@ -5,6 +5,14 @@ use std::time::Duration;
 /// A thread that has not turned for so long is told of; sooner if the deadline is near.
 pub(super) const LATE: Duration = Duration::from_secs(5);
 
+/// A watchdog that comes later to its look than this factor did not run either.
+const LOOK_LATE_FACTOR: u32 = 2;
+
+/// How much of the time since the last look was watched.
+pub(super) fn watched(elapsed: Duration, look_every: Duration) -> Duration {
+    elapsed.min(look_every * LOOK_LATE_FACTOR)
+}
+
 /// What is known of one thread.
 #[derive(Debug, Default)]
 pub(super) struct Watched {
@@ -81,6 +89,14 @@ mod tests {
             }
         }
         assert_eq!(said, [Verdict::Late(LATE), Verdict::Over(DEADLINE)]);
+    }
+
+    #[test]
+    fn who_did_not_look_blames_nobody() {
+        let mut thread = Watched::default();
+        let asleep = watched(Duration::from_secs(8 * 3600), LOOK);
+        assert_eq!(thread.look(0, asleep, DEADLINE), Verdict::Fine);
+        assert_eq!(watched(LOOK, LOOK), LOOK);
     }
 
     #[test]

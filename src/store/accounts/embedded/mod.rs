@@ -5,6 +5,7 @@
 
 mod census;
 mod changes;
+mod copy;
 mod fault;
 mod invites;
 mod open;
@@ -26,6 +27,7 @@ use super::{
 use crate::edge::wire::names::{RoomName, UserName};
 use crate::edge::wire::timestamp::Timestamp;
 pub use census::{Census, census};
+pub use copy::{check, copy};
 use fault::Fault;
 
 /// The file's name in the data folder.

@@ -127,7 +127,7 @@ fn connect(file: &Path, busy_timeout: Duration) -> Result<Connection, Fault> {
 }
 
 /// The version of the file's form, 0 if it is empty. Refuses what is not ours before anything in it is touched.
-fn version(db: &Connection, file: &Path) -> Result<usize, AccountsError> {
+pub(super) fn version(db: &Connection, file: &Path) -> Result<usize, AccountsError> {
     let found = (|| {
         // In one transaction: somebody else may be making the file just now.
         let tx = db.unchecked_transaction()?;

@@ -4,6 +4,7 @@
 //! point is harmless: `docs/storage.md`.
 
 mod commit;
+pub(crate) mod copy;
 mod draft;
 mod files;
 mod ids;

@@ -102,7 +102,8 @@ fn read_only(
     })
 }
 
-fn recover(options: &EmbeddedOptions, log: &slog::Logger) -> Result<Access, LogError> {
+/// Completes what a crash left undone, if nobody writes the log.
+pub(crate) fn recover(options: &EmbeddedOptions, log: &slog::Logger) -> Result<Access, LogError> {
     match EmbeddedLog::open(options.clone(), log.clone()).and_then(|mut store| store.close()) {
         Ok(()) => Ok(Access::Recovered),
         // A server came in between.

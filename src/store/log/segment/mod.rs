@@ -9,6 +9,7 @@ pub(crate) mod audit;
 mod bytes;
 mod candidates;
 mod chain;
+mod copy;
 mod cut;
 mod expire;
 mod figures;
@@ -50,6 +51,7 @@ use room_retain::RoomsKept;
 use shared::{Segment, Shared};
 use view::Opened;
 
+pub(crate) use copy::{copy_removals, copy_segments, copy_whole};
 pub(crate) use figures::Figures;
 pub(crate) use floors::Expired;
 pub(crate) use index::room_hash;

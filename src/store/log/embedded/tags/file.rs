@@ -1,5 +1,6 @@
 //! One file of send-once tags: header of 24 bytes (magic `GCTAGS01`, version, crc with the field zero, created), then entries of 40.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::FileExt;
@@ -121,6 +122,39 @@ impl TagFile {
     pub(super) fn sync(&self) -> Result<(), LogError> {
         self.file.sync_data().map_err(sync_failed(&self.path))
     }
+}
+
+/// Copies a file that may be appended to: without what is about records above `newest`, and without the digests of `forgotten` ones.
+pub(in super::super) fn copy_file(
+    from: &Path,
+    to: &Path,
+    newest: u64,
+    forgotten: &HashSet<u64>,
+) -> Result<(), LogError> {
+    let bytes = match std::fs::read(from) {
+        Ok(bytes) => bytes,
+        // Too old by now.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(refused("reading", from)(error)),
+    };
+    let Some(created) = read_header(&bytes) else {
+        return Ok(());
+    };
+    let entries = bytes[HEADER_BYTES..].chunks_exact(ENTRY_BYTES);
+    let kept = entries
+        .filter_map(read_entry)
+        .filter(|tag| tag.id <= newest);
+    let kept: Vec<Tagged> = kept
+        .map(|mut tag| {
+            if forgotten.contains(&tag.id) {
+                tag.mark.digest = FORGOTTEN_DIGEST;
+            }
+            tag
+        })
+        .collect();
+    TagFile::create(to.to_owned(), created)?
+        .append(&kept)
+        .map(drop)
 }
 
 fn place(number: u32) -> u64 {

@@ -1,6 +1,7 @@
 //! The embedded log as a whole, mostly under hostile conditions.
 
 mod basics;
+mod copy;
 mod crash;
 mod expiry;
 mod faults;

@@ -88,7 +88,7 @@ pub(crate) fn audit(
 }
 
 /// First ids of the text files, rising.
-fn text_files(folder: &Path) -> Result<Vec<u64>, LogError> {
+pub(super) fn text_files(folder: &Path) -> Result<Vec<u64>, LogError> {
     let mut firsts = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(io_error("read", folder))? {
         let name = entry.map_err(io_error("read", folder))?.file_name();
