@@ -1,7 +1,7 @@
 //! Backups: everything that a server keeps, as of a moment, in a folder or in one stream; and the way back.
 //!
 //! In: a data folder that a server may be using, and the files of its configuration. Out: copies, and a manifest of them
-//! ([`manifest`]). [`make`] copies, [`check`] compares, [`archive`] is the stream, [`restore`] puts back. What a backup holds and why it is
+//! ([`manifest`]). [`mod@make`] copies, [`check`] compares, [`archive`] is the stream, [`mod@restore`] puts back. What a backup holds and why it is
 //! consistent: `docs/storage.md`.
 
 mod archive;
