@@ -1,6 +1,7 @@
 //! The measure: everything that was answered is there once, everybody hears everything once, and the gap in accepting is short.
 //!
 //! `GENCOMM_TAKEOVER_CLIENTS=1000 GENCOMM_TAKEOVER_ROUNDS=5` makes it the run whose result stands in docs/reliability.md.
+//! With `GENCOMM_PROGRAM` and `GENCOMM_SUCCESSOR` the two processes are of other builds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
