@@ -1,6 +1,8 @@
 //! The measure: everything that was answered is there once, everybody hears everything once, and the gap in accepting is short.
 //!
-//! `GENCOMM_TAKEOVER_CLIENTS=1000 GENCOMM_TAKEOVER_ROUNDS=5` makes it the run whose result stands in docs/reliability.md.
+//! `GENCOMM_TAKEOVER_CLIENTS=1000 GENCOMM_TAKEOVER_ROUNDS=5 GENCOMM_TAKEOVER_GAP_MS=1000` makes it the run whose result stands in
+//! docs/reliability.md: on a machine that is busy with other things the gap is longer, and only the rest is sure.
+//! With `GENCOMM_PROGRAM` and `GENCOMM_SUCCESSOR` the two processes are of other builds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -16,8 +18,6 @@ use crate::support::{PATIENCE, Server, assert_same_ids};
 const MESSAGES_PER_SECOND: f64 = 250.0;
 /// Clients of one account, and of one room.
 const PER_ACCOUNT: usize = 50;
-/// What the documented run has to keep.
-const GAP_MAX: Duration = Duration::from_secs(1);
 
 fn from_environment(name: &str, otherwise: usize) -> usize {
     let text = std::env::var(name).ok();
@@ -51,6 +51,9 @@ pub fn members(house: &mut House, count: usize) -> Vec<Member> {
 fn nothing_is_lost_or_doubled_and_the_gap_is_short() {
     let count = from_environment("GENCOMM_TAKEOVER_CLIENTS", 100);
     let rounds = from_environment("GENCOMM_TAKEOVER_ROUNDS", 3);
+    let patience = PATIENCE.as_millis() as usize;
+    let gap_max = from_environment("GENCOMM_TAKEOVER_GAP_MS", patience);
+    let gap_max = Duration::from_millis(gap_max as u64);
     raise_descriptor_limit().expect("descriptors");
     let mut house = House::of(builder());
     let members = members(&mut house, count);
@@ -73,9 +76,7 @@ fn nothing_is_lost_or_doubled_and_the_gap_is_short() {
     report(count, &found, &stories);
     for (found, _) in &found {
         assert_eq!(found.refused, 0, "the sockets listen all the time");
-        // A loaded machine may be slow; the documented run is not made on one.
-        let most = if count >= 1000 { GAP_MAX } else { PATIENCE };
-        assert!(found.gap < most, "{found:?}");
+        assert!(found.gap < gap_max, "{found:?}");
     }
     for story in &stories {
         assert_eq!(story.refused, 0, "the sockets listen all the time");
