@@ -210,6 +210,27 @@ impl Model {
         self.give(id, Some(number))
     }
 
+    /// An event of a log in which bits were flipped is one that was sent; its text may differ in what it says if that is so.
+    pub(super) fn check_rotten(&self, event: &Event, text_may_differ: bool) -> Result<(), String> {
+        let given = self.ids.get(&event.id);
+        let number = match (given, &event.kind) {
+            (Some(Some(number)), EventKind::Message(_)) => *number,
+            (Some(None), EventKind::Removal(_)) => return Ok(()),
+            _ => return Err(format!("{event:?} was never there")),
+        };
+        let message = &self.messages[number];
+        let same = message.time == event.time && message.session == event.origin;
+        let text = message.room == event.room && message.user == event.user;
+        let EventKind::Message(body) = &event.kind else {
+            return Ok(());
+        };
+        ensure!(
+            same && (text_may_differ || text && message.body == *body),
+            "message {number} is served as {event:?}"
+        );
+        Ok(())
+    }
+
     /// Whether a message may have expired by now.
     pub(super) fn may_have_expired(&self, message: &Message, id: u64) -> bool {
         let too_old = |limits: &Limits| {
