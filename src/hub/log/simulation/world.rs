@@ -234,6 +234,7 @@ impl World {
     fn settle(&mut self, store: &EmbeddedLog) -> Result<(), String> {
         self.clock_was_set = false;
         self.note_time();
+        self.model.is_lenient = self.is_troubled;
         // Nothing fails while it is only looked.
         let plan = self.machine.pause();
         let reader = store.reader();
