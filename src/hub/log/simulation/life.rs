@@ -256,10 +256,10 @@ impl World {
         if self.options.durability == Durability::Interval && !self.is_troubled {
             // Looked after ten times a second.
             let slack = self.options.flush_interval + Duration::from_millis(300);
-            if let Some(before) = self.uptime().checked_sub(slack) {
-                if !self.is_over(life) {
-                    self.model.all_sure(before);
-                }
+            if let Some(before) = self.uptime().checked_sub(slack)
+                && !self.is_over(life)
+            {
+                self.model.all_sure(before);
             }
         }
         Ok(())
@@ -271,7 +271,7 @@ impl World {
             self.next_request += 1;
             let number = self.next_request;
             let shard = self.dice.index(self.shards.len()) as u16;
-            if let Some((action, session)) = self.action(&asked, life) {
+            if let Some((action, session)) = self.action(&asked) {
                 self.tell(|| format!("request {number}: {asked:?}"));
                 requests.push(Request {
                     client: ClientRef {
@@ -297,7 +297,7 @@ impl World {
         self.wait(life, Duration::from_millis(1)).await
     }
 
-    fn action(&mut self, asked: &Asked, life: &Life) -> Option<(Action, u64)> {
+    fn action(&mut self, asked: &Asked) -> Option<(Action, u64)> {
         let say = |message: &Message, body: Bytes| Action::Say {
             room: message.room.clone(),
             user: message.user.clone(),
@@ -352,7 +352,6 @@ impl World {
                 let Fate::Stored(id) = message.fate else {
                     return None;
                 };
-                let _ = life;
                 Some((remove(id, &message.user, RemovalRight::Author), session + 1))
             }
         }
@@ -393,7 +392,8 @@ impl World {
                 expired: false,
             });
             asked.push(Asked::Say(number));
-            if self.dice.once_in(12) && self.model.messages[number].tag.is_some() {
+            let is_tagged = self.model.messages[number].tag.is_some();
+            if self.dice.once_in(12) && is_tagged && !self.clock_was_set {
                 // The same again, perhaps in the same group.
                 asked.push(Asked::Say(number));
             }

@@ -10,12 +10,13 @@ use slog::Logger;
 use super::listener::Shard;
 use super::model::{Message, Model, When, ensure};
 use super::reading;
+use crate::edge::wire::names::{RoomName, UserName};
 use crate::edge::wire::timestamp::Timestamp;
 use crate::store::log::clock::Clock;
 use crate::store::log::disk::simulated::{Dice, Fault, Kind, Machine, Plan};
 use crate::store::log::embedded::{Durability, EmbeddedLog, EmbeddedOptions};
 use crate::store::log::ground::{Background, Ground};
-use crate::store::log::{LogError, LogStore, RoomRetention};
+use crate::store::log::{EventKind, LogError, LogStore, NewEvent, RoomRetention};
 
 /// A process of the log, from its start to its end.
 pub(super) const LIVES_MAX: u64 = 5;
@@ -51,8 +52,6 @@ pub(super) struct World {
     pub(super) is_troubled: bool,
     /// A power cut came since the log was last recovered.
     power_was_cut: bool,
-    /// Which bits were flipped.
-    pub(super) rotten: Option<String>,
     beside: Arc<Mutex<Dice>>,
 }
 
@@ -99,7 +98,6 @@ impl World {
             next_request: 0,
             is_troubled: false,
             power_was_cut: false,
-            rotten: None,
             beside,
         }
     }
@@ -215,10 +213,7 @@ impl World {
                 }
                 Ok(Err(error)) => {
                     self.tell(|| format!("cannot open: {error}"));
-                    ensure!(
-                        self.is_troubled || self.rotten.is_some(),
-                        "the log cannot be opened: {error}"
-                    );
+                    ensure!(self.is_troubled, "the log cannot be opened: {error}");
                     ensure!(
                         attempt < 1,
                         "the log cannot be opened on a sound disk: {error}"
@@ -239,6 +234,7 @@ impl World {
     fn settle(&mut self, store: &EmbeddedLog) -> Result<(), String> {
         self.clock_was_set = false;
         self.note_time();
+        self.model.is_lenient = self.is_troubled;
         // Nothing fails while it is only looked.
         let plan = self.machine.pause();
         let reader = store.reader();
@@ -291,16 +287,61 @@ impl World {
             }
             let power = self.dice.below(10) < 7;
             self.end_life(power);
-            if self.options.durability != Durability::Always {
-                continue;
-            }
         }
         self.is_troubled = false;
         self.calm();
-        match self.recover()? {
-            Some(_) => Ok(()),
-            None => Err("the last start came to nothing".to_owned()),
+        if self.recover()?.is_none() {
+            return Err("the last start came to nothing".to_owned());
         }
+        if self.dice.once_in(4) {
+            self.machine.kill();
+            self.rot()?;
+        }
+        Ok(())
+    }
+
+    /// Bits flip on the disk. The log says so, or serves what was said; it does not panic, and goes on if it can.
+    fn rot(&mut self) -> Result<(), String> {
+        let flips = 1 + self.dice.below(3);
+        let flipped: Vec<_> = (0..flips).filter_map(|_| self.machine.flip_bit()).collect();
+        self.tell(|| format!("flipped: {flipped:?}"));
+        // Of what is said a byte may be another one without anybody seeing it, but for `log verify`.
+        let text_may_differ = flipped.iter().any(|(name, _)| name.ends_with(".log"));
+        let ground = self.ground();
+        let (options, log) = (self.options.clone(), self.log.clone());
+        let mut store = match EmbeddedLog::open_on(&ground, options, log) {
+            Ok(store) => store,
+            Err(error) => {
+                self.tell(|| format!("cannot open: {error}"));
+                return Ok(());
+            }
+        };
+        let reader = store.reader();
+        // A read that fails says so.
+        for event in reading::all(&*reader, &mut self.dice).unwrap_or_default() {
+            self.model.check_rotten(&event, text_may_differ)?;
+        }
+        store.stage(NewEvent {
+            room: RoomName::parse("lobby").map_err(|error| error.to_string())?,
+            user: UserName::parse("alice").map_err(|error| error.to_string())?,
+            kind: EventKind::Message("goes on".into()),
+            origin: 1,
+            nonce: 0,
+            tag: None,
+            time: None,
+        });
+        if let Ok(commit) = store.commit(self.clock.wall()) {
+            for event in commit.events {
+                ensure!(
+                    !self.model.ids.contains_key(&event.id),
+                    "id {} is given again, behind {flipped:?}",
+                    event.id
+                );
+            }
+        }
+        let _ = store.maintain(self.clock.wall());
+        let _ = store.close();
+        Ok(())
     }
 }
 

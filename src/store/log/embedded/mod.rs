@@ -15,6 +15,7 @@ mod lock;
 mod open;
 mod quarantine;
 mod removal;
+mod renew;
 mod sync;
 mod tags;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::Clock;
+use super::disk::Folder;
 use super::ground::Ground;
 use super::segment::Segments;
 use super::stored::Group;
@@ -84,6 +86,7 @@ pub struct EmbeddedOptions {
 /// The embedded log's writer. Dropping it without [`LogStore::close`] is what a crash is, and as harmless.
 pub struct EmbeddedLog {
     options: EmbeddedOptions,
+    folder: Folder,
     log: slog::Logger,
     reader: Arc<dyn LogReader>,
     segments: Segments,
@@ -129,14 +132,25 @@ impl EmbeddedLog {
         options: EmbeddedOptions,
         log: slog::Logger,
     ) -> Result<Self, LogError> {
-        open::open(ground, options, log)
+        let folder = Folder::new(Arc::clone(&ground.disk), options.folder.clone());
+        let opened = open::open(ground, folder.clone(), options, log);
+        if let Err(LogError::Stopped { .. }) = &opened {
+            // Without it the next start knows no better than this one; it says what it finds.
+            let _ = renew::mark(&folder);
+        }
+        opened
     }
 
     /// Remembers that the log has stopped, if that is what `result` says.
     fn noting<T>(&mut self, result: Result<T, LogError>) -> Result<T, LogError> {
-        if let Err(LogError::Stopped { file, reason }) = &result {
-            self.stopped
-                .get_or_insert_with(|| (file.clone(), reason.clone()));
+        if let Err(LogError::Stopped { file, reason }) = &result
+            && self.stopped.is_none()
+        {
+            self.stopped = Some((file.clone(), reason.clone()));
+            if let Err(error) = renew::mark(&self.folder) {
+                slog::error!(self.log, "a sync failed, and the next start cannot be told of it: restart the machine before the log is opened again";
+                    "error" => %error);
+            }
         }
         result
     }

@@ -19,29 +19,33 @@ use super::journal::scan::HalfScan;
 use super::lock::WriterLock;
 use super::quarantine::Quarantine;
 use super::removal::forget_copies;
+use super::renew;
 use super::sync::{SyncWork, Syncer};
 use super::tags::{Marker, Tagged, Tags};
 use super::{Durability, EmbeddedLog, EmbeddedOptions};
 
 pub(super) fn open(
     ground: &Ground,
+    folder: Folder,
     options: EmbeddedOptions,
     log: Logger,
 ) -> Result<EmbeddedLog, LogError> {
     let clock = ground.clock.clone();
     let began = clock.uptime();
-    let folder = Folder::new(Arc::clone(&ground.disk), options.folder.clone());
     make_folder(&folder)?;
     let lock = WriterLock::take(&folder)?;
     let quarantine = Quarantine::new(&folder);
     let expired = Expired::read(&folder)?;
     let (mut journal, scans) = Journal::open(&folder, options.journal_bytes, &expired)?;
+    let journal_last = last_id(&scans);
+    let ids_there = journal_ids(&scans, journal_last, &folder)?;
+    if renew::is_marked(&folder) {
+        let bytes = renew::all(&folder, ids_there.first)?;
+        warn!(log, "a sync failed before the log was opened: what may not have reached the disk is written again"; "bytes" => bytes);
+    }
     // Before anything is done because of what is in it: nothing must outlive a power cut that the journal does not.
     journal.sync()?;
     report_cuts(&journal, &scans, &quarantine, &log)?;
-
-    let journal_last = last_id(&scans);
-    let ids_there = journal_ids(&scans, journal_last, &folder)?;
     let mut segments =
         Segments::open_in(folder.clone(), segment_options(&options), ids_there, &log)?;
     let applied = apply(&scans, &mut segments, &log)?;
@@ -127,6 +131,7 @@ pub(super) fn open(
         #[cfg(test)]
         hooks: super::tests::Hooks::default(),
         options,
+        folder,
         log,
         _lock: lock,
     })

@@ -137,6 +137,7 @@ mod tests {
         copy[line + 412..line + 600].copy_from_slice(&content[812..1000]);
         let found = pieces(&copy, sectors, &content);
         assert_eq!(found, [line + 112..line + 412, line + 412..line + 600]);
-        assert_eq!(pieces(b"xx short xx", 0, b"short"), [3..8]);
+        let short = pieces(b"xx short xx", 0, b"short");
+        assert_eq!(short.first(), Some(&(3..8)));
     }
 }

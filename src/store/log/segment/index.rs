@@ -1,5 +1,5 @@
 //! The `.idx` sidecar: a header and one entry of 128 bytes per record, in rising order of id.
-//! An entry never straddles a sector, so that overwriting one in place is all or nothing.
+//! Behind the header of 64 bytes every fourth entry straddles a border of 512 bytes, where overwriting one in place can be torn.
 
 use hashbrown::HashMap;
 

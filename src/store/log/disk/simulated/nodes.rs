@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::dice::Dice;
 
 /// What a disk writes all or nothing of.
-pub(super) const SECTOR_BYTES: usize = 512;
+const SECTOR_BYTES: usize = 512;
 
 /// A change of a file that was not synced.
 #[derive(Debug, Clone)]
