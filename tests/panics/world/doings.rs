@@ -230,7 +230,7 @@ pub fn say_as_original(home: Ipv4Addr, ports: Ports, name: &str, stop: &AtomicBo
 /// How long it takes from a connection to a message that somebody else hears, again and again.
 pub fn probe(server: SocketAddr, stop: &AtomicBool) -> Vec<Duration> {
     let mut ear = Person::guest(server, &format!("ear{}", fresh_tag()));
-    ear.get_done("JOIN", "probe;", &["conflict"]);
+    while ear.get_done("JOIN", "probe;", &["conflict"]).is_none() {}
     let mut took = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         let (began, word) = (Instant::now(), fresh_tag());
@@ -251,7 +251,10 @@ pub fn probe(server: SocketAddr, stop: &AtomicBool) -> Vec<Duration> {
                 // The ear's own client panicked: not a probe.
                 Err(_) => {
                     ear.come_back();
-                    ear.get_done("JOIN", "probe;last=20", &["conflict"]);
+                    while ear
+                        .get_done("JOIN", "probe;last=20", &["conflict"])
+                        .is_none()
+                    {}
                 }
             }
         }

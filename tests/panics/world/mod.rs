@@ -229,8 +229,10 @@ pub fn run(panics: &str, steer: impl FnOnce(&mut Steering)) -> Outcome {
         .iter()
         .map(|one| one.address().to_string())
         .collect();
-    drop((judge, originals));
+    drop(judge);
     finish(server, &fired, &people, &homes);
+    // Not before: a client that is gone is let go.
+    drop(originals);
     Outcome {
         probes,
         kept: sent.values().map(Vec::len).sum::<usize>() + thanked.len(),
