@@ -63,7 +63,7 @@ pub fn govern(mut person: Person, stop: &AtomicBool) -> (Person, String) {
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        person.get_done("JOIN", "own;", &["conflict"]);
+        while person.get_done("JOIN", "own;", &["conflict"]).is_none() {}
         person.get_done(
             "ROOM",
             &format!("own;retention;messages={}", 5 + round % 3),
@@ -200,6 +200,7 @@ pub fn come_and_go(home: Ipv4Addr, ports: Ports, stop: &AtomicBool) -> usize {
             if let Ok((mut called, _)) = callback.accept() {
                 called.set_nonblocking(false).expect("a socket");
                 log_ins += usize::from(read_once(&mut called, 1024, PATIENCE) == b"Authed");
+                let _ = connect_from(home, ports.message).write_all(b"lou;passing by");
                 break;
             }
             std::thread::sleep(Duration::from_millis(5));
