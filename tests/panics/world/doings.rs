@@ -16,6 +16,9 @@ use crate::support::original_client::{connect_from, finish, read_once};
 use crate::support::{Gc2, PATIENCE, Ports, Stop, fresh_tag, number};
 use crate::tls;
 
+/// What one says who only passes by; it may come when everything else has been said.
+pub const PASSING: &str = "passing by";
+
 /// Walks through rooms and looks at everything.
 pub fn walk(mut person: Person, stop: &AtomicBool) -> Person {
     let mut said = Vec::new();
@@ -184,11 +187,19 @@ pub fn get(mut person: Person, stop: &AtomicBool) -> Person {
 }
 
 /// Logs in as an original client does, over and over, and goes without a word.
-pub fn come_and_go(home: Ipv4Addr, ports: Ports, stop: &AtomicBool) -> usize {
-    let callback = TcpListener::bind((home, 12090)).expect("the callback port");
-    callback.set_nonblocking(true).expect("a listener");
+pub fn come_and_go(homes: [Ipv4Addr; 4], ports: Ports, stop: &AtomicBool) -> usize {
+    // In turn, so that each session is over before the next one of its address begins.
+    let callbacks = homes.map(|home| {
+        let callback = TcpListener::bind((home, 12090)).expect("the callback port");
+        callback.set_nonblocking(true).expect("a listener");
+        (home, callback)
+    });
     let mut log_ins = 0;
-    while !stop.load(Ordering::Relaxed) {
+    for (home, callback) in callbacks.iter().cycle() {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let home = *home;
         // A panic may take either half, and then it begins again.
         let (mut main, mut auth) = (
             connect_from(home, ports.main),
@@ -200,11 +211,13 @@ pub fn come_and_go(home: Ipv4Addr, ports: Ports, stop: &AtomicBool) -> usize {
             if let Ok((mut called, _)) = callback.accept() {
                 called.set_nonblocking(false).expect("a socket");
                 log_ins += usize::from(read_once(&mut called, 1024, PATIENCE) == b"Authed");
-                let _ = connect_from(home, ports.message).write_all(b"lou;passing by");
+                let _ = connect_from(home, ports.message)
+                    .write_all(format!("lou;{PASSING}").as_bytes());
                 break;
             }
             std::thread::sleep(Duration::from_millis(5));
         }
+        std::thread::sleep(Duration::from_millis(250));
     }
     log_ins
 }
