@@ -81,10 +81,10 @@ where
     M: Message + 'static,
 {
     fn drop(&mut self) {
-        if !std::thread::panicking() || self.is_second {
-            return;
-        }
-        if let Some(message) = self.message.take() {
+        if let Some(message) = self.message.take()
+            && std::thread::panicking()
+            && !self.is_second
+        {
             let handling: Handling<A> = Box::new(|actor, ctx| {
                 let _ = actor.handle(message, ctx);
             });
@@ -158,7 +158,7 @@ mod tests {
             let (number, is_taken_first) = (what.number, what.is_taken_first);
             let mut what = Some(what);
             if is_taken_first {
-                drop(what.take().map(Kept::take));
+                let _ = what.take().map(Kept::take);
             }
             if self.panics > 0 {
                 self.panics -= 1;

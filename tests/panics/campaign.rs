@@ -43,7 +43,7 @@ fn panics_at_random_under_load_cost_nobody_else_anything() {
     for seed in first..first + rounds {
         let who = WHO[usize::try_from(seed).expect("a small number") % WHO.len()];
         println!("round {seed}: GENCOMM_PANIC_SEED={seed} GENCOMM_PANIC_ROUNDS=1, places {who:?}");
-        let panics = format!("seed={seed},rate=100,places={who},gap=150ms,restarts=1000,calm");
+        let panics = format!("seed={seed},rate=30,places={who},gap=50ms,restarts=1000,calm");
         let outcome = world::run(&panics, |steering| {
             steering.provoke("wild");
             std::thread::sleep(ROUND);

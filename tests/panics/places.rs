@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::world;
 
 /// How long a wave of panics may take until each has happened.
-const WAVE_PATIENCE: Duration = Duration::from_secs(30);
+const WAVE_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Passed only while the server starts, each once.
 const AT_THE_START: [&str; 6] = [

@@ -16,6 +16,9 @@ use crate::support::original_client::{connect_from, finish, read_once};
 use crate::support::{Gc2, PATIENCE, Ports, Stop, fresh_tag, number};
 use crate::tls;
 
+/// What one says who only passes by; it may come when everything else has been said.
+pub const PASSING: &str = "passing by";
+
 /// Walks through rooms and looks at everything.
 pub fn walk(mut person: Person, stop: &AtomicBool) -> Person {
     let mut said = Vec::new();
@@ -63,7 +66,7 @@ pub fn govern(mut person: Person, stop: &AtomicBool) -> (Person, String) {
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        person.get_done("JOIN", "own;", &["conflict"]);
+        while person.get_done("JOIN", "own;", &["conflict"]).is_none() {}
         person.get_done(
             "ROOM",
             &format!("own;retention;messages={}", 5 + round % 3),
@@ -184,11 +187,19 @@ pub fn get(mut person: Person, stop: &AtomicBool) -> Person {
 }
 
 /// Logs in as an original client does, over and over, and goes without a word.
-pub fn come_and_go(home: Ipv4Addr, ports: Ports, stop: &AtomicBool) -> usize {
-    let callback = TcpListener::bind((home, 12090)).expect("the callback port");
-    callback.set_nonblocking(true).expect("a listener");
+pub fn come_and_go(homes: [Ipv4Addr; 4], ports: Ports, stop: &AtomicBool) -> usize {
+    // In turn, so that each session is over before the next one of its address begins.
+    let callbacks = homes.map(|home| {
+        let callback = TcpListener::bind((home, 12090)).expect("the callback port");
+        callback.set_nonblocking(true).expect("a listener");
+        (home, callback)
+    });
     let mut log_ins = 0;
-    while !stop.load(Ordering::Relaxed) {
+    for (home, callback) in callbacks.iter().cycle() {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let home = *home;
         // A panic may take either half, and then it begins again.
         let (mut main, mut auth) = (
             connect_from(home, ports.main),
@@ -200,10 +211,13 @@ pub fn come_and_go(home: Ipv4Addr, ports: Ports, stop: &AtomicBool) -> usize {
             if let Ok((mut called, _)) = callback.accept() {
                 called.set_nonblocking(false).expect("a socket");
                 log_ins += usize::from(read_once(&mut called, 1024, PATIENCE) == b"Authed");
+                let _ = connect_from(home, ports.message)
+                    .write_all(format!("lou;{PASSING}").as_bytes());
                 break;
             }
             std::thread::sleep(Duration::from_millis(5));
         }
+        std::thread::sleep(Duration::from_millis(250));
     }
     log_ins
 }
@@ -230,7 +244,7 @@ pub fn say_as_original(home: Ipv4Addr, ports: Ports, name: &str, stop: &AtomicBo
 /// How long it takes from a connection to a message that somebody else hears, again and again.
 pub fn probe(server: SocketAddr, stop: &AtomicBool) -> Vec<Duration> {
     let mut ear = Person::guest(server, &format!("ear{}", fresh_tag()));
-    ear.get_done("JOIN", "probe;", &["conflict"]);
+    while ear.get_done("JOIN", "probe;", &["conflict"]).is_none() {}
     let mut took = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         let (began, word) = (Instant::now(), fresh_tag());
@@ -251,7 +265,10 @@ pub fn probe(server: SocketAddr, stop: &AtomicBool) -> Vec<Duration> {
                 // The ear's own client panicked: not a probe.
                 Err(_) => {
                     ear.come_back();
-                    ear.get_done("JOIN", "probe;last=20", &["conflict"]);
+                    while ear
+                        .get_done("JOIN", "probe;last=20", &["conflict"])
+                        .is_none()
+                    {}
                 }
             }
         }

@@ -10,7 +10,7 @@ mod talk;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gencomm::edge::wire::c16;
 use gencomm::store::accounts::{Role, Secrets};
@@ -136,8 +136,7 @@ pub fn run(panics: &str, steer: impl FnOnce(&mut Steering)) -> Outcome {
             let log_in = "AUTH;a;GUEST;gia";
             doings::get(Person::enter(address, "gia", log_in, "body=c16"), stop)
         });
-        let passing =
-            scope.spawn(move || doings::come_and_go(OriginalClient::fresh_address(), ports, stop));
+        let passing = scope.spawn(move || doings::come_and_go(homes, ports, stop));
         let governing = scope.spawn(|| doings::govern(bobby, stop));
         let logging_in = scope.spawn(|| doings::log_in(address, stop));
         let running = scope.spawn(|| doings::run(process, &mut accounts, stop));
@@ -162,6 +161,21 @@ pub fn run(panics: &str, steer: impl FnOnce(&mut Steering)) -> Outcome {
             }
             people.push(person);
         }
+        for thread in saying {
+            thanked.extend(thread.join().expect("an original client"));
+        }
+        assert!(passing.join().expect("an original client that passes by") > 0);
+        // What was thanked for is on its way.
+        let end = Instant::now() + person::ANSWER_PATIENCE;
+        let mut reader = server.guest("lobbyist");
+        let is_stored =
+            |lobby: &[(u64, String)], text: &String| lobby.iter().any(|(_, it)| it == text);
+        while Instant::now() < end {
+            let lobby = reader.whole_history("lobby");
+            if thanked.iter().all(|text| is_stored(&lobby, text)) {
+                break;
+            }
+        }
         for room in ["den", "tea", "lobby"] {
             steering.say(room, END);
         }
@@ -175,17 +189,13 @@ pub fn run(panics: &str, steer: impl FnOnce(&mut Steering)) -> Outcome {
         (topic, probes) = (last_topic, probing.join().expect("a probe"));
         people.push(person);
         people.push(getting.join().expect("a guest"));
-        assert!(passing.join().expect("an original client that passes by") > 0);
         assert!(logging_in.join().expect("log-ins") > 0);
         assert!(running.join().expect("an operator") > 0);
-        for thread in saying {
-            thanked.extend(thread.join().expect("an original client"));
-        }
     });
     let fired = steering.fired();
     let past = |client: &mut Gc2, room: &str| {
         let mut past = client.whole_history(room);
-        past.retain(|(_, body)| body != END);
+        past.retain(|(_, body)| body != END && body != doings::PASSING);
         past
     };
     let mut judge = server.guest("judge");
@@ -209,6 +219,7 @@ pub fn run(panics: &str, steer: impl FnOnce(&mut Steering)) -> Outcome {
         let all = std::iter::from_fn(|| Some(client.record()));
         let ids: Vec<u64> = all
             .take_while(|one| one.content != END)
+            .filter(|one| one.content != doings::PASSING)
             .map(|one| one.id)
             .collect();
         let expected: Vec<u64> = lobby.iter().map(|(id, _)| *id).collect();
@@ -229,8 +240,10 @@ pub fn run(panics: &str, steer: impl FnOnce(&mut Steering)) -> Outcome {
         .iter()
         .map(|one| one.address().to_string())
         .collect();
-    drop((judge, originals));
+    drop(judge);
     finish(server, &fired, &people, &homes);
+    // Not before: a client that is gone is let go.
+    drop(originals);
     Outcome {
         probes,
         kept: sent.values().map(Vec::len).sum::<usize>() + thanked.len(),

@@ -109,8 +109,12 @@ pub fn hear(mut person: Person, with: &str, end: &str) -> (Person, Vec<u64>) {
         let Ok(line) = person.line("a listener") else {
             person.come_back();
             // What is not stored yet comes as news.
-            let past = person.get_done("HISTORY", &format!("{with};after={last};1000"), &[]);
-            let Some((before, _)) = past else { continue };
+            let range = format!("{with};after={last};1000");
+            let (before, _) = loop {
+                if let Some(past) = person.get_done("HISTORY", &range, &[]) {
+                    break past;
+                }
+            };
             for line in before {
                 let is_past = line.starts_with("HIST;");
                 let id = number(&line, if is_past { 3 } else { 2 });
