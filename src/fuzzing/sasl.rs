@@ -118,7 +118,7 @@ fn changed(text: &str, mut input: Input<'_>) -> String {
 
 /// A right proof that was changed on its way is wrong, and so is one that is played to another beginning.
 fn changed_proof(mut input: Input<'_>) {
-    if input.byte() % 2 == 0 {
+    if input.byte().is_multiple_of(2) {
         let last = changed(&TALK.client_final, input);
         let answer = start(&TALK.client_first).finish(&last);
         assert_eq!(answer.is_ok(), last == TALK.client_final, "{last}");

@@ -40,7 +40,10 @@ fn read(text: &str) {
 
 /// Lines that a handler gave, times many: nothing in one begins another, and all of it is bounded.
 fn written(mut input: Input<'_>) {
-    let (is_ok, times) = (input.byte() % 2 == 0, usize::from(input.short()) % 5000);
+    let (is_ok, times) = (
+        input.byte().is_multiple_of(2),
+        usize::from(input.short()) % 5000,
+    );
     // Mostly few and short; sometimes about as many and as long as an answer holds.
     let (count, length) = if times < 4900 {
         (times % 5, 1)

@@ -11,7 +11,7 @@ fn model_text(raw: &[u8]) -> Vec<u8> {
 }
 
 fn model_raw(text: &[u8]) -> Result<Vec<u8>, DecodeError> {
-    if text.len() % 2 != 0 {
+    if !text.len().is_multiple_of(2) {
         let length_bytes = text.len();
         return Err(DecodeError::OddLength { length_bytes });
     }

@@ -89,10 +89,10 @@ fn message(room: &str, body: String) -> NewEvent {
 fn image(is_stopped: bool) -> Image {
     let folder = Folder::new();
     let mut log = open(&folder.0).expect("a new log");
-    for n in 0..36 {
+    for n in 0..36_u64 {
         let room = ["lobby", "dev", "short"][n as usize % 3];
         let mut event = message(room, format!("message {n} of many; with \\\\ in it"));
-        if n % 4 == 0 {
+        if n.is_multiple_of(4) {
             event.tag = Some(log.tag_mark("ann", &format!("t{n}"), &event.room, b"x"));
         }
         log.stage(event);
@@ -253,7 +253,7 @@ fn was_stored(event: &Event, expected: &[Event]) {
 }
 
 /// Changes one place of one file.
-fn change(files: &mut Vec<(PathBuf, Vec<u8>)>, input: &mut Input<'_>, is_mended: bool) {
+fn change(files: &mut [(PathBuf, Vec<u8>)], input: &mut Input<'_>, is_mended: bool) {
     let at = usize::from(input.byte()) % files.len();
     let (what, place) = (input.byte(), usize::from(input.short()));
     let other = files[place % files.len()].1.clone();

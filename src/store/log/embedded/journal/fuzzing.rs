@@ -72,7 +72,7 @@ fn checked(half: Vec<u8>) -> HalfScan {
     let mut scan = HalfScan::read(Bytes::from(half));
     let mut end = FILE_HEADER_BYTES;
     for meta in &scan.groups {
-        assert!(meta.offset >= end && meta.end <= length && meta.offset % 8 == 0);
+        assert!(meta.offset >= end && meta.end <= length && meta.offset.is_multiple_of(8));
         end = meta.end;
         let group = scan.group(meta).expect("found a moment ago");
         assert!(!group.records.is_empty());
