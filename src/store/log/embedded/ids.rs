@@ -90,6 +90,21 @@ impl Ids {
     }
 }
 
+/// Where in the bytes of the file something stands that is no slot, if anywhere.
+pub(super) fn damaged_at(bytes: &[u8]) -> Option<usize> {
+    let mut slots = bytes.chunks(SLOT_BYTES).take(2);
+    let whole = |slot: &[u8]| {
+        let unused = slot.iter().all(|byte| *byte == 0);
+        unused
+            || slot.len() == SLOT_BYTES && slot[..4] == MAGIC && u32_at(slot, 4) == checksum(slot)
+    };
+    match slots.position(|slot| !whole(slot)) {
+        Some(n) => Some(n * SLOT_BYTES),
+        None if bytes.len() > 2 * SLOT_BYTES => Some(2 * SLOT_BYTES),
+        None => None,
+    }
+}
+
 fn checksum(slot: &[u8]) -> u32 {
     let mut crc = crc32fast::Hasher::new();
     crc.update(&slot[..4]);

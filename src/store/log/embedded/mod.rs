@@ -3,6 +3,7 @@
 //! [`EmbeddedLog`] is the only writer of its folder. What each file holds, the order of a commit and why a crash at any
 //! point is harmless: `docs/storage.md`.
 
+mod beside;
 mod commit;
 mod draft;
 mod files;
@@ -32,7 +33,8 @@ use draft::Draft;
 use ids::Ids;
 use journal::Journal;
 use journal::layout::GROUP_HEADER_BYTES;
-pub(crate) use journal::state::{HalfState, state as journal_state};
+pub(crate) use journal::state::{HalfState, groups as journal_groups, state as journal_state};
+pub(crate) use beside::look as look_beside;
 use lock::WriterLock;
 pub(crate) use lock::{Holder, holder};
 pub(crate) use open::segment_options;

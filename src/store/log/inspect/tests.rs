@@ -64,7 +64,7 @@ fn fill(folder: &Path) -> EmbeddedLog {
 }
 
 fn audited(folder: &Path) -> Audit {
-    audit(folder, false, |_, _| {}).unwrap()
+    audit(folder, false, &[], |_, _| {}).unwrap().0
 }
 
 /// Files with this extension, oldest first.
@@ -203,7 +203,7 @@ fn reading_works_beside_a_writer() {
         ("dev", 100, 299)
     );
     assert_eq!((rooms[2].messages, rooms[2].newest), (99, 301));
-    assert_eq!(audit(&folder, true, |_, _| {}).unwrap().faults_count, 0);
+    assert_eq!(audit(&folder, true, &[], |_, _| {}).unwrap().0.faults_count, 0);
     store.close().unwrap();
     drop(store);
     assert_eq!(holder(&folder).unwrap(), None);
@@ -237,7 +237,7 @@ fn what_has_expired_in_a_room_looks_like_what_was_removed() {
         assert_eq!((page.events.len(), page.events[0].id), (10, 272));
         let page = opened.page(None, 0, Timestamp::default()).unwrap();
         assert_eq!(page.events.len(), 209);
-        assert_eq!(audit(&folder, true, |_, _| {}).unwrap().faults_count, 0);
+        assert_eq!(audit(&folder, true, &[], |_, _| {}).unwrap().0.faults_count, 0);
     }
     store.close().unwrap();
     drop(store);

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use slog::{Logger, info, warn};
+use slog::{Logger, error, info, warn};
 
 use super::super::LogError;
 use super::JournalIds;
@@ -92,6 +92,32 @@ pub(super) fn set_aside(
             let to = quarantine(folder, &path, 0, bytes, why)?;
             warn!(log, "a segment is taken out of the log and kept aside";
                 "file" => %path.display(), "why" => why, "kept_in" => %to.display());
+        }
+    }
+    for part in Part::ALL {
+        remove(&part_path(folder, first_id, part))?;
+    }
+    Ok(if returns { 0 } else { believed(newest) })
+}
+
+/// Takes sidecars without a text out of the log. Returns the newest id that went to quarantine with them.
+pub(super) fn set_orphan_aside(
+    folder: &Path,
+    first_id: u64,
+    journal: JournalIds,
+    log: &Logger,
+) -> Result<u64, LogError> {
+    let why = "the text of this segment is missing";
+    let sidecar = |part| std::fs::read(part_path(folder, first_id, part)).unwrap_or_default();
+    let (index, chain) = (sidecar(Part::Index), sidecar(Part::Chain));
+    let newest = newest_in(&[], behind_header(&index), behind_header(&chain));
+    let returns = first_id >= journal.first && in_journal(newest, first_id - 1, journal);
+    for (part, bytes) in [(Part::Index, &index), (Part::Chain, &chain)] {
+        let path = part_path(folder, first_id, part);
+        if !returns && newest > 0 && !bytes.is_empty() {
+            let to = quarantine(folder, &path, 0, bytes, why)?;
+            error!(log, "the text of a segment is missing; what is left of the segment is kept aside";
+                "file" => %path.display(), "kept_in" => %to.display());
         }
     }
     for part in Part::ALL {

@@ -10,7 +10,7 @@ use super::super::LogError;
 use super::append::{Active, new_segment};
 use super::bytes::HEADER_BYTES;
 use super::candidates::postings_of;
-use super::cut::{cut_back, set_aside};
+use super::cut::{cut_back, set_aside, set_orphan_aside};
 use super::files::{
     Files, Part, io_error, make_folder, parse_name, part_path, remove, sync_folder,
 };
@@ -51,13 +51,13 @@ impl Segments {
         log: &Logger,
     ) -> Result<Self, LogError> {
         make_folder(&options.folder)?;
-        let found = find(&options.folder, Some(journal), log)?;
+        let found = find(&options, Some(journal), log)?;
         Self::from_found(options, found, false, log)
     }
 
     /// Opens the segments to read, beside a running server too: changes nothing and stops at the last whole group.
     pub(crate) fn open_readonly(options: SegmentOptions, log: &Logger) -> Result<Self, LogError> {
-        let found = find(&options.folder, None, log)?;
+        let found = find(&options, None, log)?;
         Self::from_found(options, found, true, log)
     }
 
@@ -138,9 +138,8 @@ impl Segments {
     }
 }
 
-/// First ids of the text files in the folder, rising. Sidecars without a text are debris of a deletion or a
-/// creation that a crash cut short; a writer clears them away.
-fn list(folder: &Path, write: bool) -> Result<Vec<u64>, LogError> {
+/// First ids of the text files in the folder, rising, and those of sidecars without a text.
+fn list(folder: &Path, write: bool) -> Result<(Vec<u64>, Vec<u64>), LogError> {
     let (mut texts, mut others) = (Vec::new(), Vec::new());
     let entries = std::fs::read_dir(folder).map_err(io_error("read", folder))?;
     for entry in entries {
@@ -154,27 +153,34 @@ fn list(folder: &Path, write: bool) -> Result<Vec<u64>, LogError> {
             }
             Some(_) if name.ends_with(".new") => {}
             Some((id, Part::Text)) if id > 0 => texts.push(id),
-            Some((id, part)) => others.push((id, part)),
+            Some((id, _)) => others.push(id),
             None => {}
         }
     }
     texts.sort_unstable();
-    if write {
-        for (id, part) in others {
-            if texts.binary_search(&id).is_err() {
-                remove(&part_path(folder, id, part))?;
-            }
-        }
-    }
-    Ok(texts)
+    others.sort_unstable();
+    others.dedup();
+    others.retain(|id| texts.binary_search(id).is_err());
+    Ok((texts, others))
 }
 
-fn find(folder: &Path, journal: Option<JournalIds>, log: &Logger) -> Result<Found, LogError> {
+fn find(
+    options: &SegmentOptions,
+    journal: Option<JournalIds>,
+    log: &Logger,
+) -> Result<Found, LogError> {
+    let folder = &*options.folder;
     let write = journal.is_some();
-    let mut ids = list(folder, write)?;
+    let (mut ids, without_text) = list(folder, write)?;
     let checked_from = journal.map_or(u64::MAX, |journal| journal.first);
     let mut changed = false;
     let mut newest_aside = 0;
+    if let Some(journal) = journal {
+        for id in without_text {
+            let aside = orphan(options, id, &ids, journal, log)?;
+            newest_aside = newest_aside.max(aside);
+        }
+    }
     // From the segment that holds the first unchecked id on, one after the other.
     let mut at = ids
         .partition_point(|id| *id <= checked_from)
@@ -286,6 +292,32 @@ fn derived_log(write: bool, log: &Logger) -> &Logger {
 
 fn in_memory(postings: super::rooms::Postings) -> RoomIndex {
     RoomIndex::Memory(Arc::new(RwLock::new(postings)))
+}
+
+/// Sidecars without a text: debris of a deletion or a creation that a crash cut short, which is cleared away; else the text is missing.
+/// Returns the newest id that went to quarantine.
+fn orphan(
+    options: &SegmentOptions,
+    id: u64,
+    texts: &[u64],
+    journal: JournalIds,
+    log: &Logger,
+) -> Result<u64, LogError> {
+    let folder = &*options.folder;
+    let oldest = texts.first().is_some_and(|first| id < *first);
+    if oldest && options.expires() {
+        for part in Part::ALL {
+            remove(&part_path(folder, id, part))?;
+        }
+        return Ok(0);
+    }
+    let in_the_middle = texts.last().is_some_and(|last| id < *last);
+    if in_the_middle && id < journal.first {
+        error!(log, "the text of a segment is missing; its messages are not served: copy it back from a backup, or run `gencomm log repair`";
+            "file" => %part_path(folder, id, Part::Text).display());
+        return Ok(0);
+    }
+    set_orphan_aside(folder, id, journal, log)
 }
 
 /// Takes the segments from `from` on out of the log. Returns the newest id that went to quarantine.

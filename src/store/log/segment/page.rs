@@ -8,11 +8,12 @@ use bytes::Bytes;
 use super::super::{Event, EventKind, LogError, Page, PageQuery};
 use super::candidates::{Candidates, End, entries};
 use super::files::{Part, io_error};
+use super::holes::Holes;
 use super::index::{Entry, room_hash};
 use super::places::Places;
 use super::read::SegmentReader;
 use super::shared::{Segment, Snapshot};
-use super::text::{Line, nobody};
+use super::text::{Line, WRONGLY_BLANK, is_wrongly_blank, nobody};
 use super::view::{Opened, RUN_ENTRIES_MAX};
 use crate::edge::wire::names::{RoomName, UserName};
 use crate::edge::wire::record::parse_id;
@@ -45,6 +46,7 @@ struct Filling<'q> {
     /// The last id that was looked at, once a limit is met.
     stopped_at: Option<u64>,
     names: Names,
+    holes: Holes,
 }
 
 /// Names met on this page: most lines repeat one.
@@ -97,11 +99,16 @@ impl SegmentReader {
             reads: 0,
             stopped_at: None,
             names: Names::default(),
+            holes: Holes::new(
+                room.is_some() && !query.newest_first && query.since.as_micros() == 0,
+                query.after.max(floor.saturating_sub(1)),
+            ),
         };
         if filling.lowest <= highest && query.events_max > 0 {
             self.fill(&snapshot, &mut filling)?;
         }
         let stopped_at = filling.stopped_at;
+        let holes = filling.holes;
         let mut events = filling.events;
         if query.newest_first {
             events.reverse();
@@ -126,6 +133,7 @@ impl SegmentReader {
             _ => whole,
         };
         Ok(Page {
+            holes: holes.among(&events, scanned_to),
             events,
             scanned_to,
             more: stopped_at.is_some_and(|id| self.may_follow(query, id, highest)),
@@ -195,8 +203,14 @@ impl SegmentReader {
                 found.reverse();
             }
             let looked_at = found.last().map(|entry| entry.id);
+            let all_there = found.len() == numbers.len();
+            filling.holes.meet(&found);
             found.retain(|entry| filling.wants(entry));
             self.add(&opened, &found, filling)?;
+            let last = numbers.last().copied().unwrap_or_default();
+            if !all_there && filling.holes.sees() && opened.entry(last)?.is_none() {
+                filling.holes.unreadable_next();
+            }
             if filling.reads >= READS_MAX && !filling.events.is_empty() {
                 filling.stopped_at = filling.stopped_at.or(looked_at);
             }
@@ -242,6 +256,7 @@ impl SegmentReader {
         for entry in &beyond {
             let why = "the index points behind the end of the text";
             self.log_damage(opened, entry, why);
+            filling.holes.unreadable(entry.id);
         }
         let runs = text_runs(&there, filling.end);
         filling.reads += runs.len();
@@ -258,6 +273,7 @@ impl SegmentReader {
                 let line = bytes.slice(at..at + entry.line_bytes as usize);
                 if let Err(why) = filling.push(entry, &line) {
                     self.log_damage(opened, entry, why);
+                    filling.holes.unreadable(entry.id);
                 }
             }
         }
@@ -364,6 +380,9 @@ impl Filling<'_> {
                 .ok_or("the line names no user")?;
             let end = line.len() - 1;
             let body = line.slice(end - parsed.content.len()..end);
+            if is_wrongly_blank(&parsed, entry) {
+                return Err(WRONGLY_BLANK);
+            }
             (user, EventKind::Message(body))
         } else {
             let target = parse_id(parsed.content).ok_or("the removal names no id")?;
