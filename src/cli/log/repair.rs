@@ -16,7 +16,11 @@ pub(super) fn run(place: &Place<'_>) -> Result<(), Failure> {
         writeln!(out, "nothing to repair")?;
     }
     for path in &done.renewed {
-        writeln!(out, "made again, or deleted to be made at the next start: {}", path.display())?;
+        writeln!(
+            out,
+            "made again, or deleted to be made at the next start: {}",
+            path.display()
+        )?;
     }
     if !done.lost.is_empty() {
         let mut ranges: Vec<(u64, u64)> = Vec::new();

@@ -182,7 +182,7 @@ fn remedy(fault: &Fault, kept_from: Option<u64>) -> &'static str {
             "the next start of the server writes it anew; until rooms have their retention again, expired messages that were not overwritten yet may be served"
         }
         (Check::Removals, _) if fault.what == NO_REASON => {
-            "somebody else overwrote it, or the file `floors` was lost; copy this segment's files back from a backup, or mark it as lost: `gencomm log repair`"
+            "start the server: if the file `floors` was lost, it finds again what has expired. If this stays, somebody overwrote the message without the server: copy this segment's files back from a backup, or mark it as lost: `gencomm log repair`"
         }
         (Check::Removals, _) => {
             "stop the server and run `gencomm log repair`, which overwrites the content again"

@@ -12,7 +12,8 @@ const FILE_BYTES_MAX: u64 = 8 << 20;
 
 /// The heads that the options name.
 pub(super) fn asked_for(args: &LogVerifyArgs) -> Result<Vec<Head>, Failure> {
-    let wrong = |what: String, error: &dyn std::fmt::Display| Failure::Usage(format!("{what}: {error}"));
+    let wrong =
+        |what: String, error: &dyn std::fmt::Display| Failure::Usage(format!("{what}: {error}"));
     let mut heads = Vec::new();
     for text in &args.heads {
         let head = text.trim().parse();
@@ -25,12 +26,16 @@ pub(super) fn asked_for(args: &LogVerifyArgs) -> Result<Vec<Head>, Failure> {
     let known = heads.len();
     for (n, line) in text.lines().enumerate() {
         let line = line.trim();
-        let Some(word) = line.rsplit(char::is_whitespace).next() else { continue };
+        let Some(word) = line.rsplit(char::is_whitespace).next() else {
+            continue;
+        };
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
         let head = word.parse();
-        heads.push(head.map_err(|error| wrong(format!("{}, line {}", path.display(), n + 1), &error))?);
+        heads.push(
+            head.map_err(|error| wrong(format!("{}, line {}", path.display(), n + 1), &error))?,
+        );
     }
     if heads.len() == known {
         let empty = "there is no head in it";
@@ -48,7 +53,9 @@ fn read(path: &Path) -> std::io::Result<String> {
     let mut text = String::new();
     source.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
     if text.len() as u64 > FILE_BYTES_MAX {
-        return Err(std::io::Error::other("it is longer than 8 MiB; keep every tenth head"));
+        return Err(std::io::Error::other(
+            "it is longer than 8 MiB; keep every tenth head",
+        ));
     }
     Ok(text)
 }
@@ -64,7 +71,10 @@ pub(super) fn tell(out: &mut impl Write, audit: &Audit) -> std::io::Result<bool>
             Fate::OnChain(since) => {
                 proved += 1;
                 if since.group == 0 {
-                    writeln!(out, "on the chain: no record up to it was altered, removed or reordered")?;
+                    writeln!(
+                        out,
+                        "on the chain: no record up to it was altered, removed or reordered"
+                    )?;
                 } else if since.group < group {
                     writeln!(
                         out,
@@ -72,7 +82,10 @@ pub(super) fn tell(out: &mut impl Write, audit: &Audit) -> std::io::Result<bool>
                         since.id.saturating_add(1)
                     )?;
                 } else {
-                    writeln!(out, "on the chain; of what is before it nothing is there to prove")?;
+                    writeln!(
+                        out,
+                        "on the chain; of what is before it nothing is there to prove"
+                    )?;
                 }
             }
             Fate::Differs => {
@@ -104,12 +117,18 @@ pub(super) fn tell(out: &mut impl Write, audit: &Audit) -> std::io::Result<bool>
             )?,
             Fate::Unreadable => {
                 contradicted = true;
-                writeln!(out, "not provable: the link of its group cannot be read; see the faults")?;
+                writeln!(
+                    out,
+                    "not provable: the link of its group cannot be read; see the faults"
+                )?;
             }
         }
     }
     if !audit.heads.is_empty() && proved == 0 && !contradicted {
-        writeln!(out, "no head is left that proves anything: keep a new one (gencomm log head)")?;
+        writeln!(
+            out,
+            "no head is left that proves anything: keep a new one (gencomm log head)"
+        )?;
     }
     Ok(!contradicted && (audit.heads.is_empty() || proved > 0))
 }

@@ -70,7 +70,13 @@ fn tags(folder: &Path, audit: &mut Audit) -> Result<(), LogError> {
     let key = tags.join("key");
     let known = read(&key)?.map(|bytes| bytes.len());
     if known != Some(16) {
-        audit.fault(Check::Tags, &key, 0, None, "the key is missing or not of 16 bytes");
+        audit.fault(
+            Check::Tags,
+            &key,
+            0,
+            None,
+            "the key is missing or not of 16 bytes",
+        );
     }
     for entry in entries {
         let path = entry.map_err(refused("reading", &tags))?.path();
@@ -79,16 +85,12 @@ fn tags(folder: &Path, audit: &mut Audit) -> Result<(), LogError> {
         }
         let Some(bytes) = read(&path)? else { continue };
         audit.checked(Check::Tags);
-        match file_damaged_at(&bytes) {
-            Some((at, true)) => audit.note(format!(
-                "{}: at byte {at} it ends in what is no whole tag, as a kill leaves it; the journal has it",
+        if let Some(at) = file_damaged_at(&bytes) {
+            audit.note(format!(
+                "{}: at byte {at} it holds what is no whole tag: a message sent again under it may be stored twice, unless the journal still has \
+                 it; the file goes by itself within a quarter of an hour",
                 path.display()
-            )),
-            Some((at, false)) => {
-                let why = "neither a header nor a tag";
-                audit.fault(Check::Tags, &path, at as u64, None, why);
-            }
-            None => {}
+            ));
         }
     }
     Ok(())

@@ -9,18 +9,14 @@ mod tests;
 
 pub(crate) use super::embedded::{HalfState, Holder, holder, journal_state};
 pub(crate) use super::segment::Repaired;
-pub(crate) use super::segment::audit::{
-    Audit, Check, Fate, Fault, Head, NO_REASON, newest_head,
-};
+pub(crate) use super::segment::audit::{Audit, Check, Fate, Fault, Head, NO_REASON, newest_head};
 pub(crate) use sizes::{Sizes, sizes};
 
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::embedded::{
-    EmbeddedLog, EmbeddedOptions, journal_groups, look_beside, segment_options,
-};
+use super::embedded::{EmbeddedLog, EmbeddedOptions, journal_groups, look_beside, segment_options};
 use super::segment::audit::Asked;
 use super::segment::{Figures, SegmentReader, Segments, room_hash};
 use super::{LogError, LogReader, LogStore, Page, PageQuery};

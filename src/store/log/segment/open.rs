@@ -223,9 +223,13 @@ fn find(
         changed = true;
     }
     let mut sealed = Vec::with_capacity(ids.len());
-    for id in &ids[..at.min(ids.len())] {
+    for (n, id) in ids[..at.min(ids.len())].iter().enumerate() {
         match summary(folder, *id, derived_log(write, log))? {
-            Some(segment) => sealed.push(segment),
+            Some(mut segment) => {
+                let behind = ids.get(n + 1).map_or(u64::MAX, |next| next - 1);
+                segment.last_id = segment.last_id.min(behind);
+                sealed.push(segment);
+            }
             None => error!(log, "a segment cannot be read; it is left out and stays where it is";
                 "file" => %part_path(folder, *id, Part::Text).display(),
                 "why" => "its .idx is missing or damaged"),
@@ -377,12 +381,15 @@ fn summary(folder: &Path, first_id: u64, log: &Logger) -> Result<Option<Segment>
             "segment" => first_id)
         }
     }
+    // What their ids are at most is not known yet.
+    segment.last_id = u64::MAX / 2;
     figures_from_index(folder, &mut segment)?;
     Ok(Some(segment))
 }
 
 fn figures_from_index(folder: &Path, segment: &mut Segment) -> Result<(), LogError> {
     let copy = segment.clone();
+    segment.last_id = segment.first_id.saturating_sub(1);
     let Some(opened) = Opened::open(folder, &copy)? else {
         return Ok(());
     };
@@ -390,8 +397,10 @@ fn figures_from_index(folder: &Path, segment: &mut Segment) -> Result<(), LogErr
     while from < copy.count {
         let to = copy.count.min(from + RUN_ENTRIES_MAX);
         let run = opened.run(from, to)?;
-        for entry in (from..to).filter_map(|n| run.entry(n)) {
-            segment.last_id = segment.last_id.max(entry.id);
+        for (n, entry) in (from..to).filter_map(|n| Some((n, run.entry(n)?))) {
+            // If the last ones cannot be read: every one behind has an id of its own.
+            let behind = u64::from(copy.count - 1 - n);
+            segment.last_id = segment.last_id.max(entry.id + behind);
             segment.messages += u32::from(entry.is_message());
             segment.time_max = segment.time_max.max(entry.time_max);
         }

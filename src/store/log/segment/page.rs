@@ -47,6 +47,8 @@ struct Filling<'q> {
     stopped_at: Option<u64>,
     names: Names,
     holes: Holes,
+    /// The last entry, in the direction of reading.
+    last_met: Option<u64>,
 }
 
 /// Names met on this page: most lines repeat one.
@@ -99,6 +101,7 @@ impl SegmentReader {
             reads: 0,
             stopped_at: None,
             names: Names::default(),
+            last_met: None,
             holes: Holes::new(
                 room.is_some() && !query.newest_first && query.since.as_micros() == 0,
                 query.after.max(floor.saturating_sub(1)),
@@ -203,6 +206,7 @@ impl SegmentReader {
                 found.reverse();
             }
             let looked_at = found.last().map(|entry| entry.id);
+            filling.keep_in_order(&mut found);
             let all_there = found.len() == numbers.len();
             filling.holes.meet(&found);
             found.retain(|entry| filling.wants(entry));
@@ -324,13 +328,29 @@ fn text_runs(entries: &[Entry], end: End) -> Vec<TextRun<'_>> {
 }
 
 impl Filling<'_> {
+    /// Drops what is out of order: entries that are not in their place. Where ids are left out, that shows here alone.
+    fn keep_in_order(&mut self, found: &mut Vec<Entry>) {
+        found.retain(|entry| {
+            let follows = match (self.last_met, self.end) {
+                (None, _) => true,
+                (Some(last), End::Front) => entry.id > last,
+                (Some(last), End::Back) => entry.id < last,
+            };
+            if follows {
+                self.last_met = Some(entry.id);
+            }
+            follows
+        });
+    }
+
     fn wants(&self, entry: &Entry) -> bool {
         let kind = if entry.is_message() {
             !entry.is_removed()
         } else {
             self.query.with_removals
         };
-        kind && (self.lowest..=self.highest).contains(&entry.id)
+        kind && !entry.is_lost()
+            && (self.lowest..=self.highest).contains(&entry.id)
             && entry.time >= self.query.since.as_micros()
             && self.room.is_none_or(|room| room == entry.room_hash)
             && !self.snapshot.expired_in_room(entry)

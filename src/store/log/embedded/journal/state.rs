@@ -4,9 +4,9 @@ use std::path::Path;
 
 use std::collections::HashSet;
 
-use super::super::super::{EventKind, LogError};
 use super::super::super::segment::Expired;
 use super::super::super::segment::audit::JournalGroup;
+use super::super::super::{EventKind, LogError};
 use super::super::files::refused;
 use super::scan::HalfScan;
 

@@ -123,16 +123,15 @@ impl TagFile {
     }
 }
 
-/// Where in the bytes of a file something stands that is no header and no entry, if anywhere; and whether that is its end, as a kill in
-/// the middle of a write leaves it.
-pub(in super::super) fn damaged_at(bytes: &[u8]) -> Option<(usize, bool)> {
+/// Where in the bytes of a file something stands that is no header and no entry, if anywhere. A kill in the middle
+/// of a write leaves that at its end.
+pub(in super::super) fn damaged_at(bytes: &[u8]) -> Option<usize> {
     if read_header(bytes).is_none() {
-        return Some((0, false));
+        return Some(0);
     }
     let mut entries = bytes[HEADER_BYTES..].chunks(ENTRY_BYTES);
-    let count = entries.len();
     let n = entries.position(|entry| entry.len() != ENTRY_BYTES || read_entry(entry).is_none())?;
-    Some((HEADER_BYTES + n * ENTRY_BYTES, n + 1 == count))
+    Some(HEADER_BYTES + n * ENTRY_BYTES)
 }
 
 fn place(number: u32) -> u64 {

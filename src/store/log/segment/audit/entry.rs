@@ -62,7 +62,10 @@ impl Walk<'_> {
             self.carried.last_id = self.carried.last_id.max(entry.id);
             return Ok(());
         }
-        if entry.is_removed() && entry.is_message() && self.carried.gone.met(self.first_id, number, entry) {
+        if entry.is_removed()
+            && entry.is_message()
+            && self.carried.gone.met(self.first_id, number, entry)
+        {
             self.audit.expired_count += 1;
         }
         match self.record(number, entry, found)? {

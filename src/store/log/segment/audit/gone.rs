@@ -88,7 +88,9 @@ impl Gone {
             .waiting
             .into_iter()
             .filter(|(id, at)| {
-                let expired = floors.as_ref().is_some_and(|all| all.is_below(at.room_hash, *id));
+                let expired = floors
+                    .as_ref()
+                    .is_some_and(|all| all.is_below(at.room_hash, *id));
                 !expired && *id > may_explain
             })
             .collect();
@@ -121,7 +123,8 @@ impl Gone {
                 continue;
             };
             let length = |file: &std::fs::File| file.metadata().map_or(0, |data| data.len());
-            let count = length(&files.index).saturating_sub(entry_at(0)) / (entry_at(1) - entry_at(0));
+            let count =
+                length(&files.index).saturating_sub(entry_at(0)) / (entry_at(1) - entry_at(0));
             let segment = Segment {
                 first_id,
                 last_id: u64::MAX,
@@ -155,8 +158,7 @@ impl Gone {
 }
 
 /// What is said of a message that is overwritten without a reason.
-pub(crate) const NO_REASON: &str =
-    "the content is overwritten, but no removal names this message and it has not expired in its room";
+pub(crate) const NO_REASON: &str = "the content is overwritten, but no removal names this message and it has not expired in its room";
 
 fn read_floors(folder: &Path) -> Option<Arc<RoomFloors>> {
     let floors = floors::read(folder).unwrap_or_default();

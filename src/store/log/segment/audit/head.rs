@@ -49,7 +49,13 @@ pub(crate) enum HeadTextError {
 
 impl fmt::Display for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{PREFIX}{}:{}:{}", self.group, self.newest_id, self.link_hex())
+        write!(
+            f,
+            "{PREFIX}{}:{}:{}",
+            self.group,
+            self.newest_id,
+            self.link_hex()
+        )
     }
 }
 
@@ -66,7 +72,9 @@ impl FromStr for Head {
             number.ok_or(HeadTextError::Number(what))
         };
         let (group, newest_id) = (number("group")?, number("newest id")?);
-        let link = fields.next().and_then(|digits| blake3::Hash::from_hex(digits).ok());
+        let link = fields
+            .next()
+            .and_then(|digits| blake3::Hash::from_hex(digits).ok());
         match (link, fields.next()) {
             (Some(link), None) => Ok(Self {
                 group,
@@ -157,7 +165,11 @@ fn end_of(folder: &Path, first_id: u64) -> Result<Result<Scanned, LogError>, Log
 fn last_link(folder: &Path, first_id: u64) -> Result<Option<Link>, LogError> {
     let path = part_path(folder, first_id, Part::Chain);
     let files = Files::open(folder, first_id, false)?;
-    let length = files.chain.metadata().map_err(io_error("read", &path))?.len();
+    let length = files
+        .chain
+        .metadata()
+        .map_err(io_error("read", &path))?
+        .len();
     let mut links = Blocks::new(length, LINK_BYTES);
     links.next = links.count.saturating_sub(1);
     let block = links.peek(&files.chain).map_err(io_error("read", &path))?;
@@ -178,7 +190,10 @@ mod tests {
         let text = head.to_string();
         assert_eq!(
             text,
-            format!("gencomm-head:1:102:18446744073709551615:{}", "a5".repeat(32))
+            format!(
+                "gencomm-head:1:102:18446744073709551615:{}",
+                "a5".repeat(32)
+            )
         );
         assert_eq!(text.parse(), Ok(head));
         for cut in 0..text.len() {

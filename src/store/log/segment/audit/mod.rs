@@ -156,13 +156,16 @@ impl Carried {
         };
         for next in journal {
             let hashes = next.hashes.iter().copied();
-            if next.number == newest.group + 1 && chain_link(&link, next.number, hashes) == next.link {
+            if next.number == newest.group + 1
+                && chain_link(&link, next.number, hashes) == next.link
+            {
                 link = next.link;
                 newest = Since {
                     group: next.number,
                     id: next.last_id,
                 };
-                self.heads.group(next.number, next.last_id, &link, self.proven);
+                self.heads
+                    .group(next.number, next.last_id, &link, self.proven);
             }
         }
         newest

@@ -153,7 +153,10 @@ impl Walk<'_> {
         if self.carried.chain != Some(here) {
             self.carried.proven = since;
         }
-        if self.carried.segments.is_empty() && self.carried.chain.is_none() && self.carried.lost.is_none() {
+        if self.carried.segments.is_empty()
+            && self.carried.chain.is_none()
+            && self.carried.lost.is_none()
+        {
             self.carried.heads.begin(since, &chain.link_before);
         }
         match self.carried.chain {
@@ -247,7 +250,9 @@ impl Walk<'_> {
             }
             let group = if lost_links { entry.group } else { link.group };
             match last_ids.last_mut() {
-                Some((known, id, count)) if *known == group => (*id, *count) = (entry.id, *count + 1),
+                Some((known, id, count)) if *known == group => {
+                    (*id, *count) = (entry.id, *count + 1)
+                }
                 _ => last_ids.push((group, entry.id, 1)),
             }
             newest = entry.id;
@@ -320,7 +325,7 @@ impl Walk<'_> {
     pub(super) fn as_segment(&self, count: u32) -> Segment {
         Segment {
             first_id: self.first_id,
-            last_id: self.figures.last_id,
+            last_id: self.carried.last_id.max(self.first_id.saturating_sub(1)),
             count,
             messages: self.figures.messages,
             text_bytes: self.text_bytes,

@@ -46,7 +46,10 @@ struct Group {
 fn groups(entries: &[Entry]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for entry in entries {
-        if groups.last().is_none_or(|group| group.number != entry.group) {
+        if groups
+            .last()
+            .is_none_or(|group| group.number != entry.group)
+        {
             groups.push(Group {
                 number: entry.group,
                 last_id: entry.id,
@@ -54,7 +57,9 @@ fn groups(entries: &[Entry]) -> Vec<Group> {
                 count: 0,
             });
         }
-        let Some(group) = groups.last_mut() else { continue };
+        let Some(group) = groups.last_mut() else {
+            continue;
+        };
         group.last_id = entry.id;
         group.count += 1;
         if entry.hash == NO_HASH {
@@ -85,8 +90,12 @@ pub(super) fn repair(
     let stored: HashMap<u64, Link> = links.iter().map(|link| (link.group, *link)).collect();
     let behind = Before {
         last_id: entries.last().map_or(before.last_id, |entry| entry.id),
-        time_max: entries.last().map_or(before.time_max, |entry| entry.time_max),
-        chain: here.next_chain.map(|next| (next.group_before, next.link_before)),
+        time_max: entries
+            .last()
+            .map_or(before.time_max, |entry| entry.time_max),
+        chain: here
+            .next_chain
+            .map(|next| (next.group_before, next.link_before)),
     };
     let Some(begin) = begin else {
         return Ok(behind);
@@ -132,11 +141,13 @@ fn chosen(
     let mut at = begin;
     let mut out = Vec::with_capacity(groups.len());
     for (n, group) in groups.iter().enumerate() {
-        let there = stored.get(&group.number).filter(|link| {
-            link.last_id == group.last_id && link.count == group.count
-        });
+        let there = stored
+            .get(&group.number)
+            .filter(|link| link.last_id == group.last_id && link.count == group.count);
         let there = there.map(|link| link.link).or_else(|| {
-            let next = here.next_chain.filter(|next| next.group_before == group.number)?;
+            let next = here
+                .next_chain
+                .filter(|next| next.group_before == group.number)?;
             (n + 1 == groups.len()).then_some(next.link_before)
         });
         let computed = follows(&at.1, at.0, group);
@@ -144,9 +155,12 @@ fn chosen(
             (Some(there), Some(computed)) if there != computed => {
                 // Which of the two the rest of the log follows from.
                 let rest = match groups.get(n + 1) {
-                    Some(next) => follows(&computed, group.number, next)
-                        .is_some_and(|link| stored.get(&next.number).is_some_and(|s| s.link == link)),
-                    None => here.next_chain.is_some_and(|next| next.link_before == computed),
+                    Some(next) => follows(&computed, group.number, next).is_some_and(|link| {
+                        stored.get(&next.number).is_some_and(|s| s.link == link)
+                    }),
+                    None => here
+                        .next_chain
+                        .is_some_and(|next| next.link_before == computed),
                 };
                 if rest { computed } else { there }
             }

@@ -59,7 +59,20 @@ pub(super) fn repair(
         );
         set_aside(here, Part::Text, lost.copies_at, &lost.copies, &why, done)?;
     }
-    if !lost.blank.is_empty() || !text_path.exists() {
+    let end = entries.iter().map(Entry::end).max().unwrap_or(0);
+    let behind = text.get(end as usize..).unwrap_or_default();
+    set_aside(
+        here,
+        Part::Text,
+        end,
+        behind,
+        "bytes behind the last line",
+        done,
+    )?;
+    if !behind.is_empty() {
+        done.renewed.push(text_path.clone());
+    }
+    if !lost.blank.is_empty() || !behind.is_empty() || !text_path.exists() {
         let file = OpenOptions::new()
             .write(true)
             .create(true)
@@ -70,6 +83,9 @@ pub(super) fn repair(
             let fill = vec![REMOVED_FILL; *bytes];
             file.write_all_at(&fill, *at)
                 .map_err(io_error("overwrite", &text_path))?;
+        }
+        if !behind.is_empty() {
+            file.set_len(end).map_err(io_error("cut", &text_path))?;
         }
         file.sync_all().map_err(sync_error(&text_path))?;
     }
@@ -83,7 +99,10 @@ pub(super) fn repair(
 /// The entries that can be read, in the order of their ids, each where the one before it ends or behind that.
 fn whole_entries(here: &Here<'_>, before: &Before, old: &[u8]) -> Vec<Entry> {
     let blocks = old.get(place(0)..).unwrap_or_default();
-    let mut entries: Vec<Entry> = blocks.chunks(ENTRY_BYTES).filter_map(Entry::decode).collect();
+    let mut entries: Vec<Entry> = blocks
+        .chunks(ENTRY_BYTES)
+        .filter_map(Entry::decode)
+        .collect();
     entries.retain(|entry| {
         entry.id >= here.first_id && entry.id > before.last_id && entry.id < here.next_first
     });
@@ -243,7 +262,8 @@ impl Lost {
     /// The id that a removal names is no content that anybody wrote: it stays.
     fn blank(&mut self, entry: &Entry, line: Option<&[u8]>) {
         if line.is_some() && entry.is_message() && entry.content_bytes > 0 {
-            self.blank.push((entry.content_at(), entry.content_bytes as usize));
+            self.blank
+                .push((entry.content_at(), entry.content_bytes as usize));
         }
     }
 }

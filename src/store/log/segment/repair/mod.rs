@@ -13,10 +13,10 @@ use super::super::LogError;
 use super::audit::{Asked, Audit, Check, NO_REASON, audit, text_files};
 use super::bytes::HEADER_BYTES;
 use super::chain::ChainHeader;
+use super::files::io_error;
 use super::files::{Part, parse_name, part_path, quarantine, remove, replace, sync_folder};
 use super::index::{ENTRY_BYTES, Entry, entry_at};
 use super::rooms_table;
-use super::files::io_error;
 
 /// Rounds of looking for messages that are overwritten without a reason; an audit keeps so many faults at a time.
 const ROUNDS_MAX: usize = 10_000;
@@ -132,11 +132,7 @@ fn renew(path: PathBuf, old: &[u8], new: &[u8], done: &mut Repaired) -> Result<b
 }
 
 /// Whole blocks of a sidecar behind its header, those that `is_whole` refuses as one piece, and where that begins.
-fn damaged_blocks(
-    bytes: &[u8],
-    size: usize,
-    is_whole: impl Fn(&[u8]) -> bool,
-) -> (u64, Vec<u8>) {
+fn damaged_blocks(bytes: &[u8], size: usize, is_whole: impl Fn(&[u8]) -> bool) -> (u64, Vec<u8>) {
     let mut at = None;
     let mut out = Vec::new();
     let body = bytes.get(HEADER_BYTES..).unwrap_or_default();

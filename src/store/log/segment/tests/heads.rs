@@ -15,7 +15,12 @@ fn written() -> Vec<Vec<Event>> {
         let to = if id % 3 == 0 { "dev" } else { "lobby" };
         match id {
             40 => removal(id, id * 1000, "lobby", 7),
-            _ => message(id, id * 1000, to, &format!("group {n}, the words of record {id}")),
+            _ => message(
+                id,
+                id * 1000,
+                to,
+                &format!("group {n}, the words of record {id}"),
+            ),
         }
     };
     (1..=30)
@@ -56,7 +61,9 @@ fn fates(folder: &Path, heads: &[Head]) -> Vec<Fate> {
 }
 
 fn all_proved(fates: &[Fate]) -> bool {
-    fates.iter().all(|fate| *fate == Fate::OnChain(Since::default()))
+    fates
+        .iter()
+        .all(|fate| *fate == Fate::OnChain(Since::default()))
 }
 
 #[test]
@@ -156,7 +163,9 @@ fn what_retention_deleted_is_said_and_its_last_head_still_holds() {
     let mut options = options(folder.path());
     options.retain_messages = 20;
     let mut segments = Segments::open(options, ALL_SYNCED, &log()).unwrap();
-    segments.retain(crate::edge::wire::timestamp::Timestamp::from_micros(99_000)).unwrap();
+    segments
+        .retain(crate::edge::wire::timestamp::Timestamp::from_micros(99_000))
+        .unwrap();
     segments.close().unwrap();
     let begin = audited(folder.path(), &[]).ids.0 - 1;
     assert!(begin > 5);
@@ -191,7 +200,12 @@ fn a_damaged_link_or_entry_breaks_the_proof_only_where_it_must() {
     };
     let found = audit(folder.path(), &asked, |_, _| {}).unwrap();
     assert_eq!(found.faults_count, 1, "{:#?}", found.faults);
-    assert!(found.heads.iter().all(|(_, fate)| *fate == Fate::OnChain(Since::default())));
+    assert!(
+        found
+            .heads
+            .iter()
+            .all(|(_, fate)| *fate == Fate::OnChain(Since::default()))
+    );
     std::fs::write(&chain, whole).unwrap();
     // With the entry of a record its hash is gone: what stands before is proved by an earlier head alone.
     let index = folder.path().join(format!("{:020}.idx", 1));
@@ -232,5 +246,8 @@ fn an_empty_log_has_no_head_and_a_damaged_end_is_said() {
     bytes[last] ^= 1;
     std::fs::write(&newest, bytes).unwrap();
     let told = newest_head(folder.path(), false).unwrap_err().to_string();
-    assert!(told.contains("end of the log is not whole") && told.contains("verify"), "{told}");
+    assert!(
+        told.contains("end of the log is not whole") && told.contains("verify"),
+        "{told}"
+    );
 }

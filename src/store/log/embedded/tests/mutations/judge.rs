@@ -12,7 +12,7 @@ use super::super::super::super::{Event, LogError, LogReader, LogStore, PageQuery
 use super::super::super::EmbeddedLog;
 use super::super::support::{say, silent};
 use super::mutate::Mutation;
-use super::rig::{Kind, Rig, everything, options};
+use super::rig::{Kind, Rig, everything, options, retain};
 
 /// How a mutation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,9 +59,14 @@ pub(super) fn judge(rig: &Rig, mutation: &Mutation) -> Result<Verdict, String> {
     let found = checked(rig, &folder)?;
     let is_found = found.faults_count > 0
         || found.notes != rig.notes
-        || found.heads.iter().any(|(_, fate)| !matches!(fate, Fate::OnChain(_)));
+        || found
+            .heads
+            .iter()
+            .any(|(_, fate)| !matches!(fate, Fate::OnChain(_)));
 
-    let opened = catch_unwind(AssertUnwindSafe(|| EmbeddedLog::open(options(&folder), silent())));
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        EmbeddedLog::open(options(&folder), silent())
+    }));
     let opened = opened.map_err(|_| "opening panicked".to_owned())?;
     let mut log = match opened {
         Ok(log) => log,
@@ -70,6 +75,7 @@ pub(super) fn judge(rig: &Rig, mutation: &Mutation) -> Result<Verdict, String> {
             return Err(format!("refused to start: {error}"));
         }
     };
+    retain(&mut log, &rig.rooms[1]).map_err(|error| format!("retention: {error}"))?;
     let first = lost_and_right(rig, mutation, &log, &may_go)?;
     let said = say(&mut log, "goes on");
     demand!(said > rig.newest, "id {said} was given twice");
@@ -81,12 +87,20 @@ pub(super) fn judge(rig: &Rig, mutation: &Mutation) -> Result<Verdict, String> {
     let repaired = repaired.map_err(|_| "the repair panicked".to_owned())?;
     let repaired = repaired.map_err(|error| format!("the repair failed: {error}"))?;
     let after = checked(rig, &folder)?;
-    let bad: BTreeSet<u64> = repaired.lost.iter().copied().filter(|id| !may_go.contains(id)).collect();
+    let bad: BTreeSet<u64> = repaired
+        .lost
+        .iter()
+        .copied()
+        .filter(|id| rig.served.contains_key(id) && !may_go.contains(id))
+        .collect();
     demand!(bad.is_empty(), "the repair lost {bad:?}");
     let log = EmbeddedLog::open(options(&folder), silent());
     let log = log.map_err(|error| format!("opening again: {error}"))?;
     let lost = lost_and_right(rig, mutation, &log, &may_go)?;
-    demand!(first.is_subset(&lost) || lost.is_subset(&first), "lost {first:?}, then {lost:?}");
+    demand!(
+        first.is_subset(&lost) || lost.is_subset(&first),
+        "lost {first:?}, then {lost:?}"
+    );
     drop(log);
     let last = checked(rig, &folder)?;
     demand!(
@@ -99,9 +113,19 @@ pub(super) fn judge(rig: &Rig, mutation: &Mutation) -> Result<Verdict, String> {
         fates.any(|fate| !matches!(fate, Fate::OnChain(_)))
     };
     let silent_again = last.faults_count == 0 && last.lost_count == 0 && !contradicted(&last);
+    // Messages that were removed, whose removal is lost, are lost too: nobody can tell any more why they are gone.
     if lost.is_empty() && repaired.lost.is_empty() {
-        demand!(silent_again, "nothing is lost, and still: {:#?} {:?}", last.faults, last.heads);
-        return Ok(if is_found { Verdict::MadeGood } else { Verdict::NoEffect });
+        demand!(
+            silent_again,
+            "nothing is lost, and still: {:#?} {:?}",
+            last.faults,
+            last.heads
+        );
+        return Ok(if is_found {
+            Verdict::MadeGood
+        } else {
+            Verdict::NoEffect
+        });
     }
     if lost.iter().all(|id| *id > rig.segments_newest) {
         // Newer than what any head could be printed of.
@@ -112,20 +136,33 @@ pub(super) fn judge(rig: &Rig, mutation: &Mutation) -> Result<Verdict, String> {
         });
     }
     demand!(is_found, "{lost:?} are lost and nobody says so");
-    demand!(!silent_again, "{lost:?} are lost, and after the repair nobody says so");
+    demand!(
+        !silent_again,
+        "{lost:?} are lost, and after the repair nobody says so"
+    );
     if quarantine(&folder) {
         return Ok(Verdict::SetAside);
     }
-    let shorter = mutation.bytes.as_ref().is_none_or(|new| new.len() < rig.files[&mutation.file].len());
-    demand!(shorter, "{lost:?} are lost, and no copy is in quarantine: {repaired:?}");
+    let shorter = mutation
+        .bytes
+        .as_ref()
+        .is_none_or(|new| new.len() < rig.files[&mutation.file].len());
+    demand!(
+        shorter,
+        "{lost:?} are lost, and no copy is in quarantine: {repaired:?}"
+    );
     Ok(Verdict::Lost)
 }
 
 /// `verify`, with the heads that were kept.
 fn checked(rig: &Rig, folder: &Path) -> Result<Audit, String> {
-    let audit = catch_unwind(AssertUnwindSafe(|| audit(folder, false, &rig.heads, |_, _| {})));
+    let audit = catch_unwind(AssertUnwindSafe(|| {
+        audit(folder, false, &rig.heads, |_, _| {})
+    }));
     let audit = audit.map_err(|_| "verify panicked".to_owned())?;
-    audit.map(|(audit, _)| audit).map_err(|error| format!("verify: {error}"))
+    audit
+        .map(|(audit, _)| audit)
+        .map_err(|error| format!("verify: {error}"))
 }
 
 /// Whether something was set aside, with a note that says what to do.
@@ -136,7 +173,9 @@ fn quarantine(folder: &Path) -> bool {
     let notes = fs::read_to_string(folder.join("quarantine/notes")).unwrap_or_default();
     entries.flatten().any(|entry| {
         let name = entry.file_name().into_string().unwrap();
-        let noted = notes.lines().any(|line| line.starts_with(&name) && line.contains("backup"));
+        let noted = notes
+            .lines()
+            .any(|line| line.starts_with(&name) && line.contains("backup"));
         noted || name.starts_with("journal") || name.starts_with("tags")
     })
 }
@@ -158,14 +197,25 @@ fn lost_and_right(
             let mut behind = events.keys().filter(|id| **id > lost.id);
             if let Some(next) = behind.next() {
                 let told = holes.iter().any(|hole| *hole > lost.id && hole <= next);
-                demand!(told, "{} of {room} is lost, {next} follows, holes {holes:?}", lost.id);
+                demand!(
+                    told,
+                    "{} of {room} is lost, {next} follows, holes {holes:?}",
+                    lost.id
+                );
             }
         }
         for hole in &holes {
-            let before = rig.records.iter().filter(|r| r.room == room_hash(room.as_str()));
+            let before = rig
+                .records
+                .iter()
+                .filter(|r| r.room == room_hash(room.as_str()));
             let near = before.rev().find(|record| record.id < *hole);
-            let real = near.is_none_or(|near| may_go.contains(&near.id)) || *hole > rig.segments_newest;
-            demand!(real, "a hole before {hole} of {room}, where nothing is missing");
+            let real =
+                near.is_none_or(|near| may_go.contains(&near.id)) || *hole > rig.segments_newest;
+            demand!(
+                real,
+                "a hole before {hole} of {room}, where nothing is missing"
+            );
         }
         by_room.extend(events);
     }
@@ -180,16 +230,26 @@ fn lost_and_right(
         let found = [by_room.get(id), all.get(id), got.as_ref()];
         for event in found.into_iter().flatten() {
             let body_changed = event.kind != was.kind;
-            let right = Event { kind: was.kind.clone(), nonce: was.nonce, ..event.clone() } == *was;
+            let right = Event {
+                kind: was.kind.clone(),
+                nonce: was.nonce,
+                ..event.clone()
+            } == *was;
             // The content alone is not compared with its hash by reads.
             let unchecked = body_changed && mutation.class == ".log" && may_go.contains(id);
-            demand!(right && (!body_changed || unchecked), "{event:?} is served for {was:?}");
+            demand!(
+                right && (!body_changed || unchecked),
+                "{event:?} is served for {was:?}"
+            );
         }
         if found[1].is_none() || found[0].is_none() {
             lost.insert(*id);
         }
     }
-    let strange = all.keys().chain(by_room.keys()).find(|id| **id <= rig.newest && !rig.served.contains_key(id));
+    let strange = all
+        .keys()
+        .chain(by_room.keys())
+        .find(|id| **id <= rig.newest && !rig.served.contains_key(id));
     demand!(strange.is_none(), "{strange:?} is served again");
     let unexpected: Vec<_> = lost.iter().filter(|id| !may_go.contains(id)).collect();
     demand!(unexpected.is_empty(), "{unexpected:?} are not served");
@@ -212,7 +272,10 @@ fn pages(reader: &dyn LogReader, mut query: PageQuery) -> Result<Read, String> {
         if !page.more {
             return Ok((events, holes));
         }
-        demand!(page.scanned_to > query.after, "a page that does not move on");
+        demand!(
+            page.scanned_to > query.after,
+            "a page that does not move on"
+        );
         query.after = page.scanned_to;
     }
 }
@@ -223,17 +286,34 @@ fn may_go(rig: &Rig, mutation: &Mutation) -> BTreeSet<u64> {
     let new = mutation.bytes.as_deref().unwrap_or_default();
     let is_same = |at: u64| old.get(at as usize) == new.get(at as usize);
     let touched = |(from, to): (u64, u64)| !(from..to).all(is_same);
-    let first = (0..old.len() as u64).find(|at| !is_same(*at)).unwrap_or(old.len() as u64);
-    let segment: Option<u64> = mutation.file.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
+    let first = (0..old.len() as u64)
+        .find(|at| !is_same(*at))
+        .unwrap_or(old.len() as u64);
+    let segment: Option<u64> = mutation
+        .file
+        .file_stem()
+        .and_then(|stem| stem.to_str()?.parse().ok());
     let newest_segment = rig.records.iter().map(|record| record.segment).max();
     // Segments that the start compares with the journal, from the one with its first id on.
-    let compared = rig.records.iter().filter(|r| r.id <= rig.journal_first).map(|r| r.segment).max();
+    let compared = rig
+        .records
+        .iter()
+        .filter(|r| r.id <= rig.journal_first)
+        .map(|r| r.segment)
+        .max();
     let mut ids = BTreeSet::new();
-    let here = rig.records.iter().filter(|record| Some(record.segment) == segment);
+    let here = rig
+        .records
+        .iter()
+        .filter(|record| Some(record.segment) == segment);
     match mutation.class {
         ".log" | ".idx" | ".chain" => {
             for record in here {
-                let span = if mutation.class == ".log" { record.text } else { record.entry };
+                let span = if mutation.class == ".log" {
+                    record.text
+                } else {
+                    record.entry
+                };
                 // A file that is gone, or that does not begin as it should, takes all with it.
                 let header = mutation.class != ".log" && first < 64 || mutation.bytes.is_none();
                 let end_cut = segment >= compared && segment <= newest_segment && {
@@ -241,7 +321,9 @@ fn may_go(rig: &Rig, mutation: &Mutation) -> BTreeSet<u64> {
                     mutation.class == ".chain" || span.1 > first
                 };
                 let own = mutation.class != ".chain" && touched(span);
-                if record.id < rig.journal_first && (own || header && mutation.class != ".chain" || end_cut) {
+                if record.id < rig.journal_first
+                    && (own || header && mutation.class != ".chain" || end_cut)
+                {
                     ids.insert(record.id);
                 }
             }

@@ -39,5 +39,10 @@ fn every_mutation_is_found_survived_and_set_aside() {
     for ((class, verdict), count) in &tally {
         println!("{count:>5}  {class}: {verdict}");
     }
-    assert!(failures.is_empty(), "{} failed\n{}", failures.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} failed\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
 }

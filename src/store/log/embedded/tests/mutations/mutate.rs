@@ -168,7 +168,10 @@ fn alter(rig: &Rig, file: &Path, old: &[u8], random: &mut StdRng) -> (String, Op
 }
 
 fn swap_lines(new: &mut Vec<u8>, at: usize, other: usize) -> String {
-    let mut lines: Vec<Vec<u8>> = new.split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect();
+    let mut lines: Vec<Vec<u8>> = new
+        .split_inclusive(|b| *b == b'\n')
+        .map(<[u8]>::to_vec)
+        .collect();
     if lines.is_empty() {
         return "nothing".to_owned();
     }
