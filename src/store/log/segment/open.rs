@@ -365,14 +365,18 @@ fn summary(folder: &Path, first_id: u64, log: &Logger) -> Result<Option<Segment>
     segment.time_max = time_max;
     let figures = RoomsFile::open(folder, first_id)?.map(|rooms| rooms.figures);
     match figures {
-        Some(figures) if figures.records == segment.count => {
+        Some(figures) if figures.records <= segment.count => {
+            if figures.records < segment.count {
+                warn!(log, "a segment's index is longer than it was; what is behind is not read"; "segment" => first_id);
+            }
+            segment.count = figures.records;
             segment.last_id = figures.last_id;
             segment.messages = figures.messages;
             segment.time_max = figures.time_max;
             segment.rooms = RoomIndex::File(Arc::new(AtomicBool::new(false)));
             return Ok(Some(segment));
         }
-        Some(figures) if figures.records > segment.count => error!(
+        Some(figures) => error!(
             log, "a segment's index is cut off; what is behind is not served: copy the file back from a backup";
             "file" => %part_path(folder, first_id, Part::Index).display(),
             "records" => segment.count, "expected" => figures.records),
@@ -389,7 +393,7 @@ fn summary(folder: &Path, first_id: u64, log: &Logger) -> Result<Option<Segment>
 
 fn figures_from_index(folder: &Path, segment: &mut Segment) -> Result<(), LogError> {
     let copy = segment.clone();
-    segment.last_id = segment.first_id.saturating_sub(1);
+    (segment.last_id, segment.count) = (segment.first_id.saturating_sub(1), 0);
     let Some(opened) = Opened::open(folder, &copy)? else {
         return Ok(());
     };
@@ -398,9 +402,9 @@ fn figures_from_index(folder: &Path, segment: &mut Segment) -> Result<(), LogErr
         let to = copy.count.min(from + RUN_ENTRIES_MAX);
         let run = opened.run(from, to)?;
         for (n, entry) in (from..to).filter_map(|n| Some((n, run.entry(n)?))) {
-            // If the last ones cannot be read: every one behind has an id of its own.
-            let behind = u64::from(copy.count - 1 - n);
-            segment.last_id = segment.last_id.max(entry.id + behind);
+            // What stands behind the last one that can be read is nobody's.
+            segment.count = n + 1;
+            segment.last_id = segment.last_id.max(entry.id);
             segment.messages += u32::from(entry.is_message());
             segment.time_max = segment.time_max.max(entry.time_max);
         }

@@ -13,7 +13,7 @@ use super::index::{Entry, room_hash};
 use super::places::Places;
 use super::read::SegmentReader;
 use super::shared::{Segment, Snapshot};
-use super::text::{Line, WRONGLY_BLANK, is_wrongly_blank, nobody};
+use super::text::{Line, OTHER_ROOM, WRONGLY_BLANK, is_wrongly_blank, nobody};
 use super::view::{Opened, RUN_ENTRIES_MAX};
 use crate::edge::wire::names::{RoomName, UserName};
 use crate::edge::wire::record::parse_id;
@@ -55,7 +55,8 @@ struct Filling<'q> {
 #[derive(Default)]
 struct Names {
     users: HashMap<Box<str>, UserName>,
-    rooms: HashMap<Box<str>, RoomName>,
+    /// With their hashes.
+    rooms: HashMap<Box<str>, (RoomName, u64)>,
 }
 
 impl Names {
@@ -68,11 +69,11 @@ impl Names {
         Some(user)
     }
 
-    fn room(&mut self, name: &str) -> Option<RoomName> {
+    fn room(&mut self, name: &str) -> Option<(RoomName, u64)> {
         if let Some(known) = self.rooms.get(name) {
             return Some(known.clone());
         }
-        let room = RoomName::parse_kept(name).ok()?;
+        let room = (RoomName::parse_kept(name).ok()?, room_hash(name));
         self.rooms.insert(name.into(), room.clone());
         Some(room)
     }
@@ -387,11 +388,18 @@ impl Filling<'_> {
         let room = match &self.query.room {
             Some(room) if room.as_str() == parsed.room => room.clone(),
             // Two names with one hash: it is another room's.
-            Some(_) => return Ok(()),
-            None => self
-                .names
-                .room(parsed.room)
-                .ok_or("the line names no room")?,
+            Some(_) if room_hash(parsed.room) == entry.room_hash => return Ok(()),
+            Some(_) => return Err(OTHER_ROOM),
+            None => {
+                let (room, hash) = self
+                    .names
+                    .room(parsed.room)
+                    .ok_or("the line names no room")?;
+                if hash != entry.room_hash {
+                    return Err(OTHER_ROOM);
+                }
+                room
+            }
         };
         let (user, kind) = if entry.is_message() {
             let user = self

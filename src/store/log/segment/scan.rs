@@ -64,8 +64,8 @@ impl Blocks {
         if self.next >= self.count {
             return Ok(None);
         }
-        let mut at = (self.next - self.first) as usize * self.size;
-        if at >= self.bytes.len() {
+        let mut at = self.next.saturating_sub(self.first) as usize * self.size;
+        if self.next < self.first || at >= self.bytes.len() {
             let size = self.size as u64;
             let blocks = BLOCKS.min(u64::from(self.count - self.next));
             self.bytes.resize((blocks * size) as usize, 0);
@@ -174,7 +174,18 @@ impl Scan<'_> {
                 lost_links = true;
                 continue;
             };
+            let before = self.index.next;
             let entries = self.group(&link, lost_links)?;
+            let last = entries.last().copied().flatten();
+            if !lost_links
+                && link.last_id < self.checked_from
+                && last.is_some_and(|last| last.id != link.last_id)
+            {
+                // A link that is whole, but not in its place: these entries are another one's.
+                self.index.next = before;
+                lost_links = true;
+                continue;
+            }
             match self.disagreement(&link, &entries, lost_links)? {
                 None => {}
                 Some(why) if link.last_id >= self.checked_from || !self.can_go_on(&entries) => {

@@ -127,6 +127,9 @@ pub(super) fn is_whole(line: &Line<'_>, entry: &Entry) -> bool {
     hashed.hash() == entry.hash
 }
 
+/// What is wrong with a line whose room is not the one of its entry.
+pub(super) const OTHER_ROOM: &str = "the line names another room than its index entry means";
+
 /// What a content of nothing but [`REMOVED_FILL`] is if nobody wrote it so.
 pub(super) const WRONGLY_BLANK: &str =
     "the content is overwritten, but the index entry does not say that it was removed";

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use super::super::LogError;
 use super::super::stored::StoredRecord;
 use super::files::{Files, Part, io_error, part_path};
-use super::index::{ENTRY_BYTES, Entry, entry_at};
+use super::index::{ENTRY_BYTES, Entry, entry_at, room_hash};
 use super::places::Places;
 use super::shared::Segment;
-use super::text::{Line, stored};
+use super::text::{Line, OTHER_ROOM, stored};
 
 /// Entries read in one go.
 pub(super) const RUN_ENTRIES_MAX: u32 = 1024;
@@ -239,7 +239,10 @@ impl<'a> Opened<'a> {
     pub(super) fn record(&self, entry: &Entry) -> Result<StoredRecord, LogError> {
         let bytes = self.text_range(u64::from(entry.offset), entry.end())?;
         Line::parse(&bytes, entry)
-            .and_then(|line| stored(&line, entry))
+            .and_then(|line| match room_hash(line.room) == entry.room_hash {
+                true => stored(&line, entry),
+                false => Err(OTHER_ROOM),
+            })
             .map_err(|why| self.damaged(u64::from(entry.offset), why))
     }
 

@@ -76,7 +76,7 @@ pub(super) fn judge(rig: &Rig, mutation: &Mutation) -> Result<Verdict, String> {
         }
     };
     retain(&mut log, &rig.rooms[1]).map_err(|error| format!("retention: {error}"))?;
-    let first = lost_and_right(rig, mutation, &log, &may_go)?;
+    let first = lost_and_right(rig, mutation, &log, &may_go, &[])?;
     let said = say(&mut log, "goes on");
     demand!(said > rig.newest, "id {said} was given twice");
     log.close().map_err(|error| format!("closing: {error}"))?;
@@ -96,7 +96,7 @@ pub(super) fn judge(rig: &Rig, mutation: &Mutation) -> Result<Verdict, String> {
     demand!(bad.is_empty(), "the repair lost {bad:?}");
     let log = EmbeddedLog::open(options(&folder), silent());
     let log = log.map_err(|error| format!("opening again: {error}"))?;
-    let lost = lost_and_right(rig, mutation, &log, &may_go)?;
+    let lost = lost_and_right(rig, mutation, &log, &may_go, &repaired.lost)?;
     demand!(
         first.is_subset(&lost) || lost.is_subset(&first),
         "lost {first:?}, then {lost:?}"
@@ -186,6 +186,7 @@ fn lost_and_right(
     mutation: &Mutation,
     log: &EmbeddedLog,
     may_go: &BTreeSet<u64>,
+    marked: &[u64],
 ) -> Result<BTreeSet<u64>, String> {
     let reader = log.reader();
     let mut by_room = BTreeMap::new();
@@ -194,6 +195,10 @@ fn lost_and_right(
         // Whoever catches up is told of every hole that has something behind it.
         let wanted = rig.served.values().filter(|event| event.room == *room);
         for lost in wanted.filter(|event| !events.contains_key(&event.id)) {
+            // As for what retention has taken, `read_on` tells of what is below the floor; of what no segment ever had, nobody can.
+            if lost.id < reader.room_floor(room) || lost.id > rig.segments_newest {
+                continue;
+            }
             let mut behind = events.keys().filter(|id| **id > lost.id);
             if let Some(next) = behind.next() {
                 let told = holes.iter().any(|hole| *hole > lost.id && hole <= next);
@@ -210,8 +215,9 @@ fn lost_and_right(
                 .iter()
                 .filter(|r| r.room == room_hash(room.as_str()));
             let near = before.rev().find(|record| record.id < *hole);
-            let real =
-                near.is_none_or(|near| may_go.contains(&near.id)) || *hole > rig.segments_newest;
+            let real = near
+                .is_none_or(|near| may_go.contains(&near.id) || marked.contains(&near.id))
+                || *hole > rig.segments_newest;
             demand!(
                 real,
                 "a hole before {hole} of {room}, where nothing is missing"
@@ -229,16 +235,17 @@ fn lost_and_right(
         };
         let found = [by_room.get(id), all.get(id), got.as_ref()];
         for event in found.into_iter().flatten() {
-            let body_changed = event.kind != was.kind;
+            // Content and sender stand in the text alone, and reads do not compare it with its hash.
+            let text_changed = event.kind != was.kind || event.user != was.user;
             let right = Event {
                 kind: was.kind.clone(),
+                user: was.user.clone(),
                 nonce: was.nonce,
                 ..event.clone()
             } == *was;
-            // The content alone is not compared with its hash by reads.
-            let unchecked = body_changed && mutation.class == ".log" && may_go.contains(id);
+            let unchecked = text_changed && mutation.class == ".log" && may_go.contains(id);
             demand!(
-                right && (!body_changed || unchecked),
+                right && (!text_changed || unchecked),
                 "{event:?} is served for {was:?}"
             );
         }

@@ -96,6 +96,7 @@ impl Rig {
         }
         let newest = log.segments.newest_id();
         log.sync_now(newest).unwrap();
+        retain(&mut log, &rooms[1]).unwrap();
         log.maintain(Timestamp::now()).unwrap();
         if kind == Kind::Behind {
             log.hooks.apply_faults = 1;
@@ -116,7 +117,8 @@ impl Rig {
             .min()
             .unwrap();
         let records = records(&files);
-        let log = open_with(options(&folder));
+        let mut log = open_with(options(&folder));
+        retain(&mut log, &rooms[1]).unwrap();
         let served: BTreeMap<u64, Event> = all(&log).into_iter().map(|e| (e.id, e)).collect();
         let rig = Self {
             kind,
