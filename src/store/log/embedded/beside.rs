@@ -53,6 +53,12 @@ fn ids(folder: &Path, audit: &mut Audit) -> Result<(), LogError> {
         return Ok(());
     };
     audit.checked(Check::Ids);
+    if bytes.len() > super::ids::FILE_BYTES {
+        audit.note(format!(
+            "{}: bytes behind the two slots, which nobody reads",
+            path.display()
+        ));
+    }
     if let Some(at) = super::ids::damaged_at(&bytes) {
         let why = "neither a slot nor an unused one";
         audit.fault(Check::Ids, &path, at as u64, None, why);

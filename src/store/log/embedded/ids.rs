@@ -90,6 +90,9 @@ impl Ids {
     }
 }
 
+/// Bytes of the file that mean something.
+pub(super) const FILE_BYTES: usize = 2 * SLOT_BYTES;
+
 /// Where in the bytes of the file something stands that is no slot, if anywhere.
 pub(super) fn damaged_at(bytes: &[u8]) -> Option<usize> {
     let mut slots = bytes.chunks(SLOT_BYTES).take(2);
@@ -98,11 +101,7 @@ pub(super) fn damaged_at(bytes: &[u8]) -> Option<usize> {
         unused
             || slot.len() == SLOT_BYTES && slot[..4] == MAGIC && u32_at(slot, 4) == checksum(slot)
     };
-    match slots.position(|slot| !whole(slot)) {
-        Some(n) => Some(n * SLOT_BYTES),
-        None if bytes.len() > 2 * SLOT_BYTES => Some(2 * SLOT_BYTES),
-        None => None,
-    }
+    slots.position(|slot| !whole(slot)).map(|n| n * SLOT_BYTES)
 }
 
 fn checksum(slot: &[u8]) -> u32 {

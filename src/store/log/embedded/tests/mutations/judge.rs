@@ -12,7 +12,7 @@ use super::super::super::super::{Event, LogError, LogReader, LogStore, PageQuery
 use super::super::super::EmbeddedLog;
 use super::super::support::{say, silent};
 use super::mutate::Mutation;
-use super::rig::{Kind, Rig, everything, options, retain};
+use super::rig::{Kind, Record, Rig, everything, options, retain};
 
 /// How a mutation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -313,19 +313,24 @@ fn may_go(rig: &Rig, mutation: &Mutation) -> BTreeSet<u64> {
         .records
         .iter()
         .filter(|record| Some(record.segment) == segment);
+    let span_of = |record: &Record| match mutation.class {
+        ".log" => record.text,
+        _ => record.entry,
+    };
+    // An end is cut back to a whole group.
+    let first_group = here
+        .clone()
+        .find(|record| span_of(record).1 > first)
+        .map_or(u64::MAX, |record| record.group);
     match mutation.class {
         ".log" | ".idx" | ".chain" => {
             for record in here {
-                let span = if mutation.class == ".log" {
-                    record.text
-                } else {
-                    record.entry
-                };
+                let span = span_of(record);
                 // A file that is gone, or that does not begin as it should, takes all with it.
                 let header = mutation.class != ".log" && first < 64 || mutation.bytes.is_none();
                 let end_cut = segment >= compared && segment <= newest_segment && {
                     // What is behind the damage and before the journal is cut off with it.
-                    mutation.class == ".chain" || span.1 > first
+                    mutation.class == ".chain" || record.group >= first_group
                 };
                 let own = mutation.class != ".chain" && touched(span);
                 if record.id < rig.journal_first

@@ -38,6 +38,7 @@ pub(super) struct Record {
     /// Of its entry.
     pub(super) entry: (u64, u64),
     pub(super) room: u64,
+    pub(super) group: u64,
 }
 
 pub(super) struct Rig {
@@ -243,6 +244,7 @@ fn records(files: &BTreeMap<PathBuf, Vec<u8>>) -> Vec<Record> {
                 text: (offset, offset + length),
                 entry: (at, at + 128),
                 room: u64_at(24),
+                group: u64_at(112),
             });
         }
     }
