@@ -242,8 +242,26 @@ pub struct LogArgs {
 /// What `log` can do.
 #[derive(Debug, Subcommand)]
 pub enum LogAction {
-    /// Read everything, check every hash and chain link
-    Verify,
+    /// Read everything, check every hash and chain link, and heads that were kept
+    ///
+    /// Exit codes: 0 nothing is wrong and the heads lie on the chain, 1 something is wrong or not provable, 2 used wrongly.
+    #[command(
+        after_help = "Examples:\n  gencomm log verify\n  gencomm log verify --head gencomm-head:1:102:301:5b1f...\n  ssh elsewhere cat heads | gencomm log verify --heads -"
+    )]
+    Verify(LogVerifyArgs),
+    /// Print one line that says where the chain stands, to be kept elsewhere
+    ///
+    /// `gencomm log verify --head` proves later that no record up to it was altered, removed or reordered. Works beside a running server.
+    Head {
+        /// As one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Set damaged records aside and mark them as lost; without a server
+    ///
+    /// What can be made again from the rest is made again. Copies of what is damaged go to quarantine/. Try a backup first: see
+    /// `gencomm log verify`.
+    Repair,
     /// Print messages
     Show(LogShowArgs),
     /// Write all messages out
@@ -269,6 +287,20 @@ pub enum LogAction {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// Options of `log verify`.
+#[derive(Debug, Args)]
+pub struct LogVerifyArgs {
+    /// A head that has to lie on the chain; may be given several times
+    #[arg(long = "head", value_name = "HEAD")]
+    pub heads: Vec<String>,
+    /// A file of heads, one a line as its last word, or - for standard input; empty lines and those that begin with # are left out
+    #[arg(long = "heads", value_name = "FILE")]
+    pub heads_from: Option<PathBuf>,
+    /// So many records are known to be lost, marked by `gencomm log repair`: no more of them are an error
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub known_lost: u64,
 }
 
 /// Options of `log show`.

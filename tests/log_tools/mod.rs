@@ -1,5 +1,7 @@
 //! `gencomm log ...` and `gencomm doctor`, as a person runs them: without a server and beside one.
 
+mod heads;
+
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;

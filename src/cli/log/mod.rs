@@ -1,11 +1,13 @@
-//! `gencomm log verify|show|export|import|remove|stats`: the log of a data folder, with or without a server beside it.
+//! `gencomm log verify|head|repair|show|export|import|remove|stats`: the log of a data folder, with or without a server beside it.
 //!
 //! What reads goes through `store::log::inspect`; what writes takes the log's own lock and refuses while somebody has it.
 
 mod export;
+mod head;
 pub(crate) mod import;
 mod progress;
 mod remove;
+mod repair;
 mod show;
 mod stats;
 mod verify;
@@ -33,7 +35,9 @@ pub fn run(cli: &Cli, args: &LogArgs) -> Result<(), Failure> {
         reads_config: &config,
     };
     match &args.action {
-        LogAction::Verify => verify::run(&place),
+        LogAction::Verify(args) => verify::run(&place, args),
+        LogAction::Head { json } => head::run(&place, *json),
+        LogAction::Repair => repair::run(&place),
         LogAction::Show(args) => show::run(&place, args),
         LogAction::Export(args) => export::run(&place, args),
         LogAction::Import(args) => import::run(&place, args),

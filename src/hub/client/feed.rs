@@ -365,8 +365,8 @@ impl Client {
     }
 }
 
-/// Reads on for somebody who hears of everything that is in a room. If retention has taken events of it that come next, the page begins
-/// behind them: then with the first id kept, or the first one that will be.
+/// Reads on for somebody who hears of everything that is in a room. If retention or damage has taken events of it that come next, the page
+/// begins behind them: then with the first id kept, or the first one that will be.
 fn read_on(reader: &dyn LogReader, query: &PageQuery) -> Result<(Page, Option<u64>), LogError> {
     let mut page = reader.page(query)?;
     // After the reading, which may have met with what went on meanwhile.
@@ -376,6 +376,19 @@ fn read_on(reader: &dyn LogReader, query: &PageQuery) -> Result<(Page, Option<u6
         }
         _ => None,
     };
+    // Damage too; in the middle of a page it ends the page, and the next one begins there.
+    let gap = gap.or_else(|| {
+        let first = page.holes.first().copied()?;
+        let begins = page.events.first().is_none_or(|event| event.id >= first);
+        begins.then_some(first)
+    });
+    let behind = gap.unwrap_or(0);
+    if let Some(hole) = page.holes.iter().find(|hole| **hole > behind) {
+        page.events.retain(|event| event.id < *hole);
+        let last = page.events.last().map(|event| event.id);
+        page.scanned_to = last.unwrap_or(query.after.max(behind.saturating_sub(1)));
+        page.more = true;
+    }
     // Not beyond what the reader may hear of now.
     let gap = gap.map(|first_kept| first_kept.min(query.before));
     if let Some(first_kept) = gap {

@@ -157,6 +157,7 @@ mod tests {
                     events: all[after as usize..].to_vec(),
                     scanned_to: all.len() as u64,
                     more: false,
+                    holes: Vec::new(),
                 };
                 let next = from_page(&page);
                 prop_assert!(next.up_to > after);

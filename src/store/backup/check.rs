@@ -102,7 +102,7 @@ pub(super) fn read_manifest(folder: &Path) -> Result<Manifest, BackupError> {
 
 /// Reads all of a log that nobody writes.
 pub(super) fn log(folder: &Path) -> Result<LogHead, BackupError> {
-    let audit = inspect::audit(folder, false, |_, _| {})?;
+    let (audit, _) = inspect::audit(folder, false, &[], |_, _| {})?;
     if let Some(fault) = audit.faults.first() {
         return refused(format!(
             "the log has {} faults, the first in {} at byte {}: {}; `gencomm log verify` tells all of the original's",

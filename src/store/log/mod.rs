@@ -165,6 +165,9 @@ pub struct Page {
     pub scanned_to: u64,
     /// Whether more matching events may follow (or precede, reading newest-first).
     pub more: bool,
+    /// Reading one room oldest-first, from any time: records of it that retention did not take are missing before each of these ids,
+    /// because they are damaged. Rising; no two without an event between them.
+    pub holes: Vec<u64>,
 }
 
 /// What became of a group.

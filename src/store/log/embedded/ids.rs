@@ -88,6 +88,20 @@ impl Ids {
     }
 }
 
+/// Bytes of the file that mean something.
+pub(super) const FILE_BYTES: usize = 2 * SLOT_BYTES;
+
+/// Where in the bytes of the file something stands that is no slot, if anywhere.
+pub(super) fn damaged_at(bytes: &[u8]) -> Option<usize> {
+    let mut slots = bytes.chunks(SLOT_BYTES).take(2);
+    let whole = |slot: &[u8]| {
+        let unused = slot.iter().all(|byte| *byte == 0);
+        unused
+            || slot.len() == SLOT_BYTES && slot[..4] == MAGIC && u32_at(slot, 4) == checksum(slot)
+    };
+    slots.position(|slot| !whole(slot)).map(|n| n * SLOT_BYTES)
+}
+
 fn checksum(slot: &[u8]) -> u32 {
     let mut crc = crc32fast::Hasher::new();
     crc.update(&slot[..4]);

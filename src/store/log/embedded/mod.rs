@@ -3,6 +3,7 @@
 //! [`EmbeddedLog`] is the only writer of its folder. What each file holds, the order of a commit and why a crash at any
 //! point is harmless: `docs/storage.md`.
 
+mod beside;
 mod commit;
 pub(crate) mod copy;
 mod draft;
@@ -35,11 +36,12 @@ use super::stored::Group;
 use super::{Commit, Event, LogError, LogReader, LogStore, NewEvent, RoomRetention, TagMark};
 use crate::edge::wire::names::RoomName;
 use crate::edge::wire::timestamp::Timestamp;
+pub(crate) use beside::look as look_beside;
 use draft::Draft;
 use ids::Ids;
 use journal::Journal;
 use journal::layout::GROUP_HEADER_BYTES;
-pub(crate) use journal::state::{HalfState, state as journal_state};
+pub(crate) use journal::state::{HalfState, groups as journal_groups, state as journal_state};
 use lock::WriterLock;
 pub(crate) use lock::{Holder, holder};
 pub(crate) use open::segment_options;

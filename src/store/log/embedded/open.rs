@@ -166,7 +166,7 @@ fn report_cuts(
         for cut in &scan.cuts {
             let bytes = scan.cut_bytes(cut);
             let why = if cut.damage {
-                "damaged: whole groups stand behind it"
+                "damaged: whole groups stand behind it; what the segments have of it is served, the rest is in no file but this"
             } else {
                 "a write that did not end: nobody was told of it"
             };

@@ -8,14 +8,17 @@ mod sizes;
 mod tests;
 
 pub(crate) use super::embedded::{HalfState, Holder, holder, journal_state};
-pub(crate) use super::segment::audit::{Audit, Check, Fault, audit};
+pub(crate) use super::segment::Repaired;
+pub(crate) use super::segment::audit::{Audit, Check, Fate, Fault, Head, NO_REASON, newest_head};
 pub(crate) use sizes::{Sizes, sizes};
 
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::embedded::{EmbeddedLog, EmbeddedOptions, segment_options};
+use super::disk::Folder;
+use super::embedded::{EmbeddedLog, EmbeddedOptions, journal_groups, look_beside, segment_options};
+use super::segment::audit::Asked;
 use super::segment::{Figures, SegmentReader, Segments, room_hash};
 use super::{LogError, LogReader, LogStore, Page, PageQuery};
 use crate::edge::wire::names::RoomName;
@@ -86,6 +89,37 @@ pub(crate) fn open_as_left(
 ) -> Result<Opened, LogError> {
     let access = Access::AsLeft("nothing is to be changed".to_owned());
     read_only(options, access, log)
+}
+
+/// Reads everything in `folder` again and compares it, and `heads` with the chain. `progress` is told the bytes of index read so far
+/// and those to read in all.
+pub(crate) fn audit(
+    folder: &Path,
+    server_runs: bool,
+    heads: &[Head],
+    progress: impl FnMut(u64, u64),
+) -> Result<(Audit, [HalfState; 2]), LogError> {
+    let (halves, journal) = journal_groups(folder)?;
+    let asked = Asked {
+        server_runs,
+        heads,
+        journal: &journal,
+    };
+    let mut audit = super::segment::audit::audit(folder, &asked, progress)?;
+    if !server_runs {
+        look_beside(folder, &halves, &mut audit)?;
+    }
+    Ok((audit, halves))
+}
+
+/// Lets recovery do what it can, then sets aside what is still damaged. Refuses while somebody else has the log.
+pub(crate) fn repair(options: &EmbeddedOptions, log: &slog::Logger) -> Result<Repaired, LogError> {
+    let mut store = EmbeddedLog::open(options.clone(), log.clone())?;
+    store.close()?;
+    let repaired = super::segment::repair(&Folder::real(&options.folder));
+    // It has held the lock until here.
+    drop(store);
+    repaired
 }
 
 fn read_only(

@@ -184,7 +184,11 @@ pub(super) fn entries(
                 None => {
                     let path = opened.path(Part::Index);
                     let at = super::index::entry_at(*n);
-                    let why = super::view::damaged(&path, at, "the checksum of the entry is wrong");
+                    let why = super::view::damaged(
+                        &path,
+                        at,
+                        "the entry is not whole, or not in its place",
+                    );
                     shared.log_damage(opened.segment.first_id, *n, &why);
                 }
             }

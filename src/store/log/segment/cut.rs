@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use slog::{Logger, info, warn};
+use slog::{Logger, error, info, warn};
 
 use super::super::LogError;
 use super::super::disk::{File, Folder, Open};
@@ -77,13 +77,7 @@ pub(super) fn set_aside(
         .map_err(io_error("open", &path))?;
     let text = read_behind(&file, &path, 0)?;
     // The sidecars may be what cannot be read.
-    let sidecar = |part| {
-        let path = part_path(folder, first_id, part);
-        match folder.read(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-            bytes => bytes.map_err(|error| io_error("read", &path)(error)),
-        }
-    };
+    let sidecar = |part| read_or_nothing(folder, &part_path(folder, first_id, part));
     let (index, chain) = (sidecar(Part::Index)?, sidecar(Part::Chain)?);
     let newest = newest_in(&text, behind_header(&index), behind_header(&chain));
     let returns = first_id >= journal.first && in_journal(newest, first_id - 1, 0, journal);
@@ -105,6 +99,40 @@ pub(super) fn set_aside(
         remove(folder, &part_path(folder, first_id, part))?;
     }
     Ok(if returns { 0 } else { believed(newest) })
+}
+
+/// Takes sidecars without a text out of the log. Returns the newest id that went to quarantine with them.
+pub(super) fn set_orphan_aside(
+    folder: &Folder,
+    first_id: u64,
+    journal: JournalIds,
+    log: &Logger,
+) -> Result<u64, LogError> {
+    let why = "the text of this segment is missing";
+    let sidecar = |part| read_or_nothing(folder, &part_path(folder, first_id, part));
+    let (index, chain) = (sidecar(Part::Index)?, sidecar(Part::Chain)?);
+    let newest = newest_in(&[], behind_header(&index), behind_header(&chain));
+    let returns = first_id >= journal.first && in_journal(newest, first_id - 1, 0, journal);
+    for (part, bytes) in [(Part::Index, &index), (Part::Chain, &chain)] {
+        let path = part_path(folder, first_id, part);
+        if !returns && newest > 0 && !bytes.is_empty() {
+            let to = quarantine(folder, &path, 0, bytes, why)?;
+            error!(log, "the text of a segment is missing; what is left of the segment is kept aside";
+                "file" => %path.display(), "kept_in" => %to.display());
+        }
+    }
+    for part in Part::ALL {
+        remove(folder, &part_path(folder, first_id, part))?;
+    }
+    Ok(if returns { 0 } else { believed(newest) })
+}
+
+/// All of a file; nothing if it is missing.
+fn read_or_nothing(folder: &Folder, path: &Path) -> Result<Vec<u8>, LogError> {
+    match folder.read(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        bytes => bytes.map_err(|error| io_error("read", path)(error)),
+    }
 }
 
 fn read_behind(file: &File, path: &Path, from: u64) -> Result<Vec<u8>, LogError> {

@@ -141,6 +141,10 @@ pub(super) fn remove(folder: &Folder, path: &Path) -> Result<bool, LogError> {
     }
 }
 
+/// What to do, at the end of every note in `quarantine/`.
+const ADVICE: &str = "to have it back, stop the server and copy the segment's .log, .idx and .chain from a backup; delete this copy when \
+                      nobody needs it any more";
+
 /// Sets bytes cut off a file aside: `quarantine/{file}.{offset}.{n}` holds them, a line in `quarantine/notes` says why.
 pub(super) fn quarantine(
     folder: &Folder,
@@ -169,7 +173,7 @@ pub(super) fn quarantine(
     kept.sync_data().map_err(sync_error(&path))?;
     let notes = quarantine.join("notes");
     let line = format!(
-        "{name}.{offset}.{turn}: {} bytes cut from {name} at {offset}: {why}\n",
+        "{name}.{offset}.{turn}: {} bytes of {name} at {offset}: {why}; {ADVICE}\n",
         bytes.len()
     );
     let note = quarantine.open(&notes, Open::Create);

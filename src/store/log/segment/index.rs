@@ -14,6 +14,10 @@ pub(super) const ENTRY_BYTES: usize = 128;
 const CRC_AT: usize = 120;
 /// Flag of a record whose content was overwritten.
 pub(super) const REMOVED: u8 = 2;
+/// Flag, with [`REMOVED`], of a record that was found damaged and set aside. Its hash stays, if it is known.
+pub(super) const LOST: u8 = 4;
+/// The hash of a lost record of which nothing but its place in the sequence is known.
+pub(super) const NO_HASH: [u8; 32] = [0; 32];
 
 /// What the index header says.
 #[derive(Debug, Clone, Copy)]
@@ -157,6 +161,18 @@ impl Entry {
 
     pub(super) fn is_removed(&self) -> bool {
         self.flags & REMOVED != 0
+    }
+
+    /// Whether it was set aside as damaged.
+    pub(super) fn is_lost(&self) -> bool {
+        self.flags & LOST != 0
+    }
+
+    /// The entry once its content has been set aside as damaged.
+    pub(super) fn lost(self) -> Self {
+        let mut entry = self.removed();
+        entry.flags |= LOST;
+        entry
     }
 
     /// The entry once its content has been overwritten.

@@ -18,12 +18,14 @@ mod floors;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod gap;
+mod holes;
 mod index;
 mod open;
 mod page;
 mod places;
 mod read;
 mod redact;
+mod repair;
 mod restore;
 mod retain;
 mod room_retain;
@@ -58,6 +60,7 @@ pub(crate) use figures::Figures;
 pub(crate) use floors::Expired;
 pub(crate) use index::room_hash;
 pub(crate) use read::SegmentReader;
+pub(crate) use repair::{Repaired, repair};
 pub(crate) use sync::SyncJob;
 
 use super::LogError;
@@ -78,6 +81,13 @@ pub(crate) struct SegmentOptions {
     pub(crate) retain_bytes: u64,
     /// Rooms that the owner admits; more than that in the files is worth a warning.
     pub(crate) rooms_max: usize,
+}
+
+impl SegmentOptions {
+    /// Whether whole segments are ever deleted.
+    fn expires(&self) -> bool {
+        self.retain_messages > 0 || self.retain_bytes > 0 || !self.retain_age.is_zero()
+    }
 }
 
 /// Which ids the journal still holds; an empty journal's `last` is `first - 1`.

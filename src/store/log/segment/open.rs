@@ -11,7 +11,7 @@ use super::super::disk::{File, Folder, Open};
 use super::append::{Active, new_segment};
 use super::bytes::HEADER_BYTES;
 use super::candidates::postings_of;
-use super::cut::{cut_back, set_aside};
+use super::cut::{cut_back, set_aside, set_orphan_aside};
 use super::files::{
     Files, Part, io_error, make_folder, parse_name, part_path, remove, sync_folder,
 };
@@ -51,7 +51,7 @@ impl Segments {
         log: &Logger,
     ) -> Result<Self, LogError> {
         make_folder(&folder)?;
-        let found = find(&folder, Some(journal), log)?;
+        let found = find(&folder, &options, Some(journal), log)?;
         Self::from_found(folder, options, found, false, log)
     }
 
@@ -68,7 +68,7 @@ impl Segments {
     /// Opens the segments to read, beside a running server too: changes nothing and stops at the last whole group.
     pub(crate) fn open_readonly(options: SegmentOptions, log: &Logger) -> Result<Self, LogError> {
         let folder = Folder::real(&options.folder);
-        let found = find(&folder, None, log)?;
+        let found = find(&folder, &options, None, log)?;
         Self::from_found(folder, options, found, true, log)
     }
 
@@ -150,9 +150,8 @@ impl Segments {
     }
 }
 
-/// First ids of the text files in the folder, rising. Sidecars without a text are debris of a deletion or a
-/// creation that a crash cut short; a writer clears them away.
-fn list(folder: &Folder, write: bool) -> Result<Vec<u64>, LogError> {
+/// First ids of the text files in the folder, rising, and those of sidecars without a text.
+fn list(folder: &Folder, write: bool) -> Result<(Vec<u64>, Vec<u64>), LogError> {
     let (mut texts, mut others) = (Vec::new(), Vec::new());
     let names = folder.disk().names(folder);
     for name in names.map_err(io_error("read", folder))? {
@@ -163,26 +162,33 @@ fn list(folder: &Folder, write: bool) -> Result<Vec<u64>, LogError> {
             }
             Some(_) if name.ends_with(".new") => {}
             Some((id, Part::Text)) if id > 0 => texts.push(id),
-            Some((id, part)) => others.push((id, part)),
+            Some((id, _)) => others.push(id),
             None => {}
         }
     }
     texts.sort_unstable();
-    if write {
-        for (id, part) in others {
-            if texts.binary_search(&id).is_err() {
-                remove(folder, &part_path(folder, id, part))?;
-            }
-        }
-    }
-    Ok(texts)
+    others.sort_unstable();
+    others.dedup();
+    others.retain(|id| texts.binary_search(id).is_err());
+    Ok((texts, others))
 }
 
-fn find(folder: &Folder, journal: Option<JournalIds>, log: &Logger) -> Result<Found, LogError> {
+fn find(
+    folder: &Folder,
+    options: &SegmentOptions,
+    journal: Option<JournalIds>,
+    log: &Logger,
+) -> Result<Found, LogError> {
     let write = journal.is_some();
-    let mut ids = list(folder, write)?;
+    let (mut ids, without_text) = list(folder, write)?;
     let checked_from = journal.map_or(u64::MAX, |journal| journal.first);
     let mut newest_aside = 0;
+    if let Some(journal) = journal {
+        for id in without_text {
+            let aside = orphan(folder, options, id, &ids, journal, log)?;
+            newest_aside = newest_aside.max(aside);
+        }
+    }
     // From the segment that holds the first unchecked id on, one after the other.
     let mut at = ids
         .partition_point(|id| *id <= checked_from)
@@ -223,9 +229,13 @@ fn find(folder: &Folder, journal: Option<JournalIds>, log: &Logger) -> Result<Fo
         newest_aside = newest_aside.max(aside);
     }
     let mut sealed = Vec::with_capacity(ids.len());
-    for id in &ids[..at.min(ids.len())] {
+    for (n, id) in ids[..at.min(ids.len())].iter().enumerate() {
         match summary(folder, *id, derived_log(write, log))? {
-            Some(segment) => sealed.push(segment),
+            Some(mut segment) => {
+                let behind = ids.get(n + 1).map_or(u64::MAX, |next| next - 1);
+                segment.last_id = segment.last_id.min(behind);
+                sealed.push(segment);
+            }
             None => error!(log, "a segment cannot be read; it is left out and stays where it is";
                 "file" => %part_path(folder, *id, Part::Text).display(),
                 "why" => "its .idx is missing or damaged"),
@@ -292,6 +302,32 @@ fn in_memory(postings: super::rooms::Postings) -> RoomIndex {
     RoomIndex::Memory(Arc::new(RwLock::new(postings)))
 }
 
+/// Sidecars without a text: debris of a deletion or a creation that a crash cut short, which is cleared away; else the text is missing.
+/// Returns the newest id that went to quarantine.
+fn orphan(
+    folder: &Folder,
+    options: &SegmentOptions,
+    id: u64,
+    texts: &[u64],
+    journal: JournalIds,
+    log: &Logger,
+) -> Result<u64, LogError> {
+    let oldest = texts.first().is_some_and(|first| id < *first);
+    if oldest && options.expires() {
+        for part in Part::ALL {
+            remove(folder, &part_path(folder, id, part))?;
+        }
+        return Ok(0);
+    }
+    let in_the_middle = texts.last().is_some_and(|last| id < *last);
+    if in_the_middle && id < journal.first {
+        error!(log, "the text of a segment is missing; its messages are not served: copy it back from a backup, or run `gencomm log repair`";
+            "file" => %part_path(folder, id, Part::Text).display());
+        return Ok(0);
+    }
+    set_orphan_aside(folder, id, journal, log)
+}
+
 /// Takes the segments from `from` on out of the log. Returns the newest id that went to quarantine.
 fn drop_behind(
     folder: &Folder,
@@ -338,14 +374,18 @@ fn summary(folder: &Folder, first_id: u64, log: &Logger) -> Result<Option<Segmen
     segment.time_max = time_max;
     let figures = RoomsFile::open(folder, first_id)?.map(|rooms| rooms.figures);
     match figures {
-        Some(figures) if figures.records == segment.count => {
+        Some(figures) if figures.records <= segment.count => {
+            if figures.records < segment.count {
+                warn!(log, "a segment's index is longer than it was; what is behind is not read"; "segment" => first_id);
+            }
+            segment.count = figures.records;
             segment.last_id = figures.last_id;
             segment.messages = figures.messages;
             segment.time_max = figures.time_max;
             segment.rooms = RoomIndex::File(Arc::new(AtomicBool::new(false)));
             return Ok(Some(segment));
         }
-        Some(figures) if figures.records > segment.count => error!(
+        Some(figures) => error!(
             log, "a segment's index is cut off; what is behind is not served: copy the file back from a backup";
             "file" => %part_path(folder, first_id, Part::Index).display(),
             "records" => segment.count, "expected" => figures.records),
@@ -354,12 +394,15 @@ fn summary(folder: &Folder, first_id: u64, log: &Logger) -> Result<Option<Segmen
             "segment" => first_id)
         }
     }
+    // What their ids are at most is not known yet.
+    segment.last_id = u64::MAX / 2;
     figures_from_index(folder, &mut segment)?;
     Ok(Some(segment))
 }
 
 fn figures_from_index(folder: &Folder, segment: &mut Segment) -> Result<(), LogError> {
     let copy = segment.clone();
+    (segment.last_id, segment.count) = (segment.first_id.saturating_sub(1), 0);
     let Some(opened) = Opened::open(folder, &copy)? else {
         return Ok(());
     };
@@ -367,7 +410,9 @@ fn figures_from_index(folder: &Folder, segment: &mut Segment) -> Result<(), LogE
     while from < copy.count {
         let to = copy.count.min(from + RUN_ENTRIES_MAX);
         let run = opened.run(from, to)?;
-        for entry in (from..to).filter_map(|n| run.entry(n)) {
+        for (n, entry) in (from..to).filter_map(|n| Some((n, run.entry(n)?))) {
+            // What stands behind the last one that can be read is nobody's.
+            segment.count = n + 1;
             segment.last_id = segment.last_id.max(entry.id);
             segment.messages += u32::from(entry.is_message());
             segment.time_max = segment.time_max.max(entry.time_max);

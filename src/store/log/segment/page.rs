@@ -8,11 +8,12 @@ use bytes::Bytes;
 use super::super::{Event, EventKind, LogError, Page, PageQuery};
 use super::candidates::{Candidates, End, entries};
 use super::files::{Part, io_error};
+use super::holes::Holes;
 use super::index::{Entry, room_hash};
 use super::places::Places;
 use super::read::SegmentReader;
 use super::shared::{Segment, Snapshot};
-use super::text::{Line, nobody};
+use super::text::{Line, OTHER_ROOM, WRONGLY_BLANK, is_wrongly_blank, nobody};
 use super::view::{Opened, RUN_ENTRIES_MAX};
 use crate::edge::wire::names::{RoomName, UserName};
 use crate::edge::wire::record::parse_id;
@@ -45,13 +46,17 @@ struct Filling<'q> {
     /// The last id that was looked at, once a limit is met.
     stopped_at: Option<u64>,
     names: Names,
+    holes: Holes,
+    /// The last entry, in the direction of reading.
+    last_met: Option<u64>,
 }
 
 /// Names met on this page: most lines repeat one.
 #[derive(Default)]
 struct Names {
     users: HashMap<Box<str>, UserName>,
-    rooms: HashMap<Box<str>, RoomName>,
+    /// With their hashes.
+    rooms: HashMap<Box<str>, (RoomName, u64)>,
 }
 
 impl Names {
@@ -64,11 +69,11 @@ impl Names {
         Some(user)
     }
 
-    fn room(&mut self, name: &str) -> Option<RoomName> {
+    fn room(&mut self, name: &str) -> Option<(RoomName, u64)> {
         if let Some(known) = self.rooms.get(name) {
             return Some(known.clone());
         }
-        let room = RoomName::parse_kept(name).ok()?;
+        let room = (RoomName::parse_kept(name).ok()?, room_hash(name));
         self.rooms.insert(name.into(), room.clone());
         Some(room)
     }
@@ -97,11 +102,17 @@ impl SegmentReader {
             reads: 0,
             stopped_at: None,
             names: Names::default(),
+            last_met: None,
+            holes: Holes::new(
+                room.is_some() && !query.newest_first && query.since.as_micros() == 0,
+                query.after.max(floor.saturating_sub(1)),
+            ),
         };
         if filling.lowest <= highest && query.events_max > 0 {
             self.fill(&snapshot, &mut filling)?;
         }
         let stopped_at = filling.stopped_at;
+        let holes = filling.holes;
         let mut events = filling.events;
         if query.newest_first {
             events.reverse();
@@ -126,6 +137,7 @@ impl SegmentReader {
             _ => whole,
         };
         Ok(Page {
+            holes: holes.among(&events, scanned_to),
             events,
             scanned_to,
             more: stopped_at.is_some_and(|id| self.may_follow(query, id, highest)),
@@ -195,8 +207,15 @@ impl SegmentReader {
                 found.reverse();
             }
             let looked_at = found.last().map(|entry| entry.id);
+            filling.keep_in_order(&mut found);
+            let all_there = found.len() == numbers.len();
+            filling.holes.meet(&found);
             found.retain(|entry| filling.wants(entry));
             self.add(&opened, &found, filling)?;
+            let last = numbers.last().copied().unwrap_or_default();
+            if !all_there && filling.holes.sees() && opened.entry(last)?.is_none() {
+                filling.holes.unreadable_next();
+            }
             if filling.reads >= READS_MAX && !filling.events.is_empty() {
                 filling.stopped_at = filling.stopped_at.or(looked_at);
             }
@@ -242,6 +261,7 @@ impl SegmentReader {
         for entry in &beyond {
             let why = "the index points behind the end of the text";
             self.log_damage(opened, entry, why);
+            filling.holes.unreadable(entry.id);
         }
         let runs = text_runs(&there, filling.end);
         filling.reads += runs.len();
@@ -258,6 +278,7 @@ impl SegmentReader {
                 let line = bytes.slice(at..at + entry.line_bytes as usize);
                 if let Err(why) = filling.push(entry, &line) {
                     self.log_damage(opened, entry, why);
+                    filling.holes.unreadable(entry.id);
                 }
             }
         }
@@ -308,13 +329,29 @@ fn text_runs(entries: &[Entry], end: End) -> Vec<TextRun<'_>> {
 }
 
 impl Filling<'_> {
+    /// Drops what is out of order: entries that are not in their place. Where ids are left out, that shows here alone.
+    fn keep_in_order(&mut self, found: &mut Vec<Entry>) {
+        found.retain(|entry| {
+            let follows = match (self.last_met, self.end) {
+                (None, _) => true,
+                (Some(last), End::Front) => entry.id > last,
+                (Some(last), End::Back) => entry.id < last,
+            };
+            if follows {
+                self.last_met = Some(entry.id);
+            }
+            follows
+        });
+    }
+
     fn wants(&self, entry: &Entry) -> bool {
         let kind = if entry.is_message() {
             !entry.is_removed()
         } else {
             self.query.with_removals
         };
-        kind && (self.lowest..=self.highest).contains(&entry.id)
+        kind && !entry.is_lost()
+            && (self.lowest..=self.highest).contains(&entry.id)
             && entry.time >= self.query.since.as_micros()
             && self.room.is_none_or(|room| room == entry.room_hash)
             && !self.snapshot.expired_in_room(entry)
@@ -351,11 +388,18 @@ impl Filling<'_> {
         let room = match &self.query.room {
             Some(room) if room.as_str() == parsed.room => room.clone(),
             // Two names with one hash: it is another room's.
-            Some(_) => return Ok(()),
-            None => self
-                .names
-                .room(parsed.room)
-                .ok_or("the line names no room")?,
+            Some(_) if room_hash(parsed.room) == entry.room_hash => return Ok(()),
+            Some(_) => return Err(OTHER_ROOM),
+            None => {
+                let (room, hash) = self
+                    .names
+                    .room(parsed.room)
+                    .ok_or("the line names no room")?;
+                if hash != entry.room_hash {
+                    return Err(OTHER_ROOM);
+                }
+                room
+            }
         };
         let (user, kind) = if entry.is_message() {
             let user = self
@@ -364,6 +408,9 @@ impl Filling<'_> {
                 .ok_or("the line names no user")?;
             let end = line.len() - 1;
             let body = line.slice(end - parsed.content.len()..end);
+            if is_wrongly_blank(&parsed, entry) {
+                return Err(WRONGLY_BLANK);
+            }
             (user, EventKind::Message(body))
         } else {
             let target = parse_id(parsed.content).ok_or("the removal names no id")?;

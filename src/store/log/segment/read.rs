@@ -7,6 +7,7 @@ use super::super::{Event, From, LogError, LogReader, Page, PageQuery, Start};
 use super::candidates::{Candidates, End, entries};
 use super::index::{Entry, room_hash};
 use super::shared::{Segment, Shared, Snapshot};
+use super::text::{WRONGLY_BLANK, is_blank};
 use super::view::{Opened, RUN_ENTRIES_MAX};
 use crate::edge::wire::names::RoomName;
 
@@ -174,6 +175,9 @@ impl LogReader for SegmentReader {
             return Ok(None);
         };
         let record = opened.record(&entry)?;
+        if is_blank(&record.content()) && !record.is_whole() {
+            return Err(opened.damaged(u64::from(entry.offset), WRONGLY_BLANK));
+        }
         if self.removals_since(before) && self.is_removed(&snapshot, id)? {
             return Ok(None);
         }

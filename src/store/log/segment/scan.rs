@@ -10,17 +10,20 @@ use slog::{Logger, error};
 
 use super::super::LogError;
 use super::super::disk::{File, Folder};
-use super::super::stored::{REMOVED_FILL, chain_link};
+use super::super::stored::chain_link;
 use super::append::{Active, link_at};
 use super::bytes::HEADER_BYTES;
 use super::chain::{ChainHeader, LINK_BYTES, Link};
 use super::files::{Files, Part, io_error, part_path};
 use super::index::{ENTRY_BYTES, Entry, IndexHeader, entry_at};
 use super::rooms::Postings;
-use super::text::{Line, stored};
+use super::text::{Line, is_blank, stored};
 
 /// Blocks read in one go.
 const BLOCKS: u64 = 512;
+
+/// Why a segment ends where nothing but the newest group's link is missing, as while it is being written.
+pub(super) const EXCESS: &str = "records without a link in the chain";
 
 /// What a segment was found to hold.
 pub(super) struct Scanned {
@@ -60,8 +63,8 @@ impl Blocks {
         if self.next >= self.count {
             return Ok(None);
         }
-        let mut at = (self.next - self.first) as usize * self.size;
-        if at >= self.bytes.len() {
+        let mut at = self.next.saturating_sub(self.first) as usize * self.size;
+        if self.next < self.first || at >= self.bytes.len() {
             let size = self.size as u64;
             let blocks = BLOCKS.min(u64::from(self.count - self.next));
             self.bytes.resize((blocks * size) as usize, 0);
@@ -190,7 +193,18 @@ impl Scan<'_> {
                 lost_links = true;
                 continue;
             };
+            let before = self.index.next;
             let entries = self.group(&link, lost_links)?;
+            let last = entries.last().copied().flatten();
+            if !lost_links
+                && link.last_id < self.checked_from
+                && last.is_some_and(|last| last.id != link.last_id)
+            {
+                // A link that is whole, but not in its place: these entries are another one's.
+                self.index.next = before;
+                lost_links = true;
+                continue;
+            }
             match self.disagreement(&link, &entries, lost_links)? {
                 None => {}
                 Some(why) if link.last_id >= self.checked_from || !self.can_go_on(&entries) => {
@@ -290,7 +304,7 @@ impl Scan<'_> {
             };
             // Content all overwritten under an entry without the flag: the power went in the middle of a removal, which the
             // journal has and repeats. And the line of a removal does not keep who removed, which its hash may cover.
-            let hash_says = entry.is_message() && !is_overwritten(parsed.content);
+            let hash_says = entry.is_message() && !is_blank(parsed.content);
             Line::time_agrees(line, entry)
                 && stored(&parsed, entry).is_ok_and(|record| !hash_says || record.is_whole())
         }))
@@ -334,16 +348,12 @@ impl Scan<'_> {
     fn excess(&self) -> Option<&'static str> {
         let active = &self.scanned.active;
         let over = self.text_bytes > active.text_bytes || self.index.count > active.count;
-        over.then_some("records without a link in the chain")
+        over.then_some(EXCESS)
     }
 
     fn path(&self, part: Part) -> PathBuf {
         part_path(self.folder, self.scanned.active.first_id, part)
     }
-}
-
-fn is_overwritten(content: &[u8]) -> bool {
-    !content.is_empty() && content.iter().all(|byte| *byte == REMOVED_FILL)
 }
 
 /// Lengths that the files of a segment ought to have: text, index, chain.

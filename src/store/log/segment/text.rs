@@ -1,7 +1,7 @@
 //! The line of a record in the text segment: written from a stored record, and taken apart again with its index entry,
 //! which knows the lengths, so that a read costs no search through the content.
 
-use super::super::stored::{Hashed, REMOVED_SALT, StoredRecord};
+use super::super::stored::{Hashed, REMOVED_FILL, REMOVED_SALT, StoredRecord};
 use super::super::{Event, EventKind};
 use super::index::Entry;
 use crate::edge::wire::names::{LOBBY, RoomName, UserName};
@@ -125,6 +125,23 @@ pub(super) fn is_whole(line: &Line<'_>, entry: &Entry) -> bool {
         content: line.content,
     };
     hashed.hash() == entry.hash
+}
+
+/// What is wrong with a line whose room is not the one of its entry.
+pub(super) const OTHER_ROOM: &str = "the line names another room than its index entry means";
+
+/// What a content of nothing but [`REMOVED_FILL`] is if nobody wrote it so.
+pub(super) const WRONGLY_BLANK: &str =
+    "the content is overwritten, but the index entry does not say that it was removed";
+
+/// Whether nothing stands there but what overwrites removed content. Rare enough that hashing it costs nobody time.
+pub(super) fn is_blank(content: &[u8]) -> bool {
+    !content.is_empty() && content.iter().all(|byte| *byte == REMOVED_FILL)
+}
+
+/// Whether a line that is to be served was overwritten: an index of an earlier day does not know of the removal.
+pub(super) fn is_wrongly_blank(line: &Line<'_>, entry: &Entry) -> bool {
+    is_blank(line.content) && !is_whole(line, entry)
 }
 
 /// What stands for the name that a removal's line does not keep.

@@ -7,10 +7,10 @@ use super::super::LogError;
 use super::super::disk::{File, Folder, Open};
 use super::super::stored::StoredRecord;
 use super::files::{Files, Part, io_error, part_path};
-use super::index::{ENTRY_BYTES, Entry, entry_at};
+use super::index::{ENTRY_BYTES, Entry, entry_at, room_hash};
 use super::places::Places;
 use super::shared::Segment;
-use super::text::{Line, stored};
+use super::text::{Line, OTHER_ROOM, stored};
 
 /// Entries read in one go.
 pub(super) const RUN_ENTRIES_MAX: u32 = 1024;
@@ -31,13 +31,33 @@ enum Source {
 pub(super) struct Run {
     first: u32,
     bytes: Vec<u8>,
+    bounds: Bounds,
+}
+
+/// What is known of the ids in a segment: they rise by one or more from entry to entry. Where none is left out, as mostly, that tells every
+/// entry's id.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    first_id: u64,
+    last_id: u64,
+    count: u32,
+}
+
+impl Bounds {
+    /// An entry that is whole, but not in its place, is damage as any other: served there, it would be out of its order.
+    fn allow(self, n: u32, entry: &Entry) -> bool {
+        let behind = u64::from(self.count.saturating_sub(n.saturating_add(1)));
+        let lowest = self.first_id.saturating_add(u64::from(n));
+        entry.id >= lowest && (n >= self.count || entry.id.saturating_add(behind) <= self.last_id)
+    }
 }
 
 impl Run {
     /// Entry `n`; `None` if it is damaged or not in this run.
     pub(super) fn entry(&self, n: u32) -> Option<Entry> {
         let at = n.checked_sub(self.first)? as usize * ENTRY_BYTES;
-        Entry::decode(self.bytes.get(at..at + ENTRY_BYTES)?)
+        let entry = Entry::decode(self.bytes.get(at..at + ENTRY_BYTES)?);
+        entry.filter(|entry| self.bounds.allow(n, entry))
     }
 }
 
@@ -92,7 +112,11 @@ impl<'a> Opened<'a> {
         self.index()
             .read_exact_at(&mut bytes, entry_at(from))
             .map_err(|error| io_error("read", &self.path(Part::Index))(error))?;
-        Ok(Run { first: from, bytes })
+        Ok(Run {
+            first: from,
+            bytes,
+            bounds: self.bounds(),
+        })
     }
 
     /// The places of runs of entry numbers, to be read one after the other with [`Opened::next_run`].
@@ -114,7 +138,12 @@ impl<'a> Opened<'a> {
         let bytes = reads.read_next();
         let bytes = bytes.map_err(|error| io_error("read", &self.path(Part::Index))(error))?;
         let first = numbers.first().copied().unwrap_or_default();
-        Ok(bytes.map(|bytes| Run { first, bytes }))
+        let bounds = self.bounds();
+        Ok(bytes.map(|bytes| Run {
+            first,
+            bytes,
+            bounds,
+        }))
     }
 
     /// The first entry with this id or a higher one; the segment's count if there is none.
@@ -163,7 +192,15 @@ impl<'a> Opened<'a> {
         self.index()
             .read_exact_at(&mut bytes, entry_at(n))
             .map_err(|error| io_error("read", &self.path(Part::Index))(error))?;
-        Ok(Entry::decode(&bytes))
+        Ok(Entry::decode(&bytes).filter(|entry| self.bounds().allow(n, entry)))
+    }
+
+    fn bounds(&self) -> Bounds {
+        Bounds {
+            first_id: self.segment.first_id,
+            last_id: self.segment.last_id,
+            count: self.segment.count,
+        }
     }
 
     /// The entry with this id and its number.
@@ -201,7 +238,10 @@ impl<'a> Opened<'a> {
     pub(super) fn record(&self, entry: &Entry) -> Result<StoredRecord, LogError> {
         let bytes = self.text_range(u64::from(entry.offset), entry.end())?;
         Line::parse(&bytes, entry)
-            .and_then(|line| stored(&line, entry))
+            .and_then(|line| match room_hash(line.room) == entry.room_hash {
+                true => stored(&line, entry),
+                false => Err(OTHER_ROOM),
+            })
             .map_err(|why| self.damaged(u64::from(entry.offset), why))
     }
 

@@ -161,6 +161,11 @@ impl HalfScan {
         }
     }
 
+    /// Whether the half begins as it should.
+    pub(super) fn has_header(&self) -> bool {
+        self.header.is_some()
+    }
+
     /// Ids that the whole groups remove. A group that was cut removes nothing and leaves no tag: it was never answered.
     pub(in super::super) fn removals(&self) -> impl Iterator<Item = u64> + '_ {
         let removals = self.groups.iter().flat_map(|group| &group.removals);

@@ -130,6 +130,17 @@ impl TagFile {
     }
 }
 
+/// Where in the bytes of a file something stands that is no header and no entry, if anywhere. A kill in the middle
+/// of a write leaves that at its end.
+pub(in super::super) fn damaged_at(bytes: &[u8]) -> Option<usize> {
+    if read_header(bytes).is_none() {
+        return Some(0);
+    }
+    let mut entries = bytes[HEADER_BYTES..].chunks(ENTRY_BYTES);
+    let n = entries.position(|entry| entry.len() != ENTRY_BYTES || read_entry(entry).is_none())?;
+    Some(HEADER_BYTES + n * ENTRY_BYTES)
+}
+
 /// Copies a file that may be appended to: without what is about records above `newest`, and without the digests of `forgotten` ones.
 pub(in super::super) fn copy_file(
     from: &Path,

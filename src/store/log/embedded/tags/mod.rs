@@ -18,7 +18,7 @@ use super::super::disk::{File, Folder};
 use super::files::{make_folder, refused};
 use super::quarantine::Quarantine;
 use crate::edge::wire::timestamp::Timestamp;
-pub(super) use file::{FORGOTTEN_DIGEST, Tagged, copy_file};
+pub(super) use file::{FORGOTTEN_DIGEST, Tagged, copy_file, damaged_at as file_damaged_at};
 use file::{Found, TagFile};
 pub(super) use mark::Marker;
 

@@ -12,7 +12,7 @@ use super::support::*;
 
 #[track_caller]
 fn has_no_fault(folder: &Path) -> Audit {
-    let audit = audit(folder, false, |_, _| {}).unwrap();
+    let (audit, _) = audit(folder, false, &[], |_, _| {}).unwrap();
     assert_eq!(audit.faults_count, 0, "{:?}", audit.faults);
     audit
 }

@@ -43,7 +43,7 @@ fn fill(log: &mut super::super::EmbeddedLog) {
 }
 
 fn is_clean(folder: &Path) {
-    let audit = audit(folder, false, |_, _| {}).unwrap();
+    let audit = audit(folder, false, &[], |_, _| {}).unwrap().0;
     assert_eq!(audit.faults_count, 0, "{:#?}", audit.faults);
 }
 

@@ -6,6 +6,7 @@ mod crash;
 mod expiry;
 mod faults;
 mod model;
+mod mutations;
 mod power;
 mod removal;
 mod support;

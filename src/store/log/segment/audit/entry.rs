@@ -25,9 +25,10 @@ impl Walk<'_> {
         let follows_id = entry.id > self.carried.last_id && entry.id >= self.first_id;
         let why = if !follows_id {
             Some("the ids do not rise")
-        } else if self
-            .text_end
-            .is_some_and(|end| end != u64::from(entry.offset))
+        } else if !entry.is_lost()
+            && self
+                .text_end
+                .is_some_and(|end| end != u64::from(entry.offset))
         {
             Some("the line does not follow on the one before")
         } else if group.is_some_and(|group| group != entry.group) {
@@ -55,12 +56,35 @@ impl Walk<'_> {
             .entry(entry.room_hash)
             .or_default()
             .push(number);
+        if entry.is_lost() {
+            self.lost_record(entry, found)?;
+            self.carried.last_id = self.carried.last_id.max(entry.id);
+            return Ok(());
+        }
+        if entry.is_removed()
+            && entry.is_message()
+            && self.carried.gone.met(self.first_id, number, entry)
+        {
+            self.audit.expired_count += 1;
+        }
         match self.record(number, entry, found)? {
             Some(record) => self.follow_up(number, entry, record)?,
             // Which room this was is not certain, so the next one's link proves nothing.
             None => self.carried.lose(entry.id, entry.id),
         }
         self.carried.last_id = self.carried.last_id.max(entry.id);
+        Ok(())
+    }
+
+    /// A record that is marked as lost. If it was a removal, that it was one still explains what is overwritten.
+    fn lost_record(&mut self, entry: &Entry, found: Found) -> Result<(), LogError> {
+        self.audit.lost(entry.id);
+        self.carried.lose(entry.id, entry.id);
+        if let Ok(record) = found
+            && let Some(target) = record.removes
+        {
+            self.carried.gone.removed(target);
+        }
         Ok(())
     }
 
@@ -143,6 +167,7 @@ impl Walk<'_> {
 
     fn removal(&mut self, number: u32, entry: &Entry, target: u64) -> Result<(), LogError> {
         self.audit.checked(Check::Removals);
+        self.carried.gone.removed(target);
         // A running server may be about to overwrite it.
         if self.carried.server_runs {
             return Ok(());

@@ -59,18 +59,18 @@ impl<'a> Text<'a> {
 
 /// What a record says about itself once it was found to be as it was written.
 #[derive(Debug)]
-pub(super) struct Alone {
-    pub(super) room: RoomName,
+pub(in super::super) struct Alone {
+    pub(in super::super) room: RoomName,
     /// The id that it removes, if it is a removal.
-    pub(super) removes: Option<u64>,
+    pub(in super::super) removes: Option<u64>,
 }
 
 /// Or in what it is not.
-pub(super) type Found = Result<Alone, (Check, &'static str)>;
+pub(in super::super) type Found = Result<Alone, (Check, &'static str)>;
 
 /// Names of rooms by their hash, so that each is checked once and not with every record.
 #[derive(Default)]
-pub(super) struct Rooms(HashMap<u64, RoomName>);
+pub(in super::super) struct Rooms(HashMap<u64, RoomName>);
 
 impl Rooms {
     /// Rooms kept at a time.
@@ -93,7 +93,7 @@ impl Rooms {
 }
 
 /// Compares an entry, its line and its hash.
-pub(super) fn check(entry: &Entry, line: Option<&[u8]>, rooms: &mut Rooms) -> Found {
+pub(in super::super) fn check(entry: &Entry, line: Option<&[u8]>, rooms: &mut Rooms) -> Found {
     let lines = |why| (Check::Lines, why);
     let line = line.ok_or(lines("the index points behind the end of the text"))?;
     if !Line::time_agrees(line, entry) {

@@ -2,10 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use super::head::Head;
+use super::heads::Fate;
+
 /// Faults kept in full; further ones are counted.
 const FAULTS_KEPT_MAX: usize = 100;
 /// Notes kept.
 const NOTES_MAX: usize = 20;
+/// Ranges of lost records kept; further ones are counted.
+const LOST_RANGES_MAX: usize = 1000;
 
 /// What is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,11 +35,17 @@ pub(crate) enum Check {
     RoomTable,
     /// The floors of retention.
     Floors,
+    /// Both halves of the journal.
+    Journal,
+    /// The reserved ids.
+    Ids,
+    /// The send-once tags.
+    Tags,
 }
 
 impl Check {
     /// All of them, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Segments,
         Self::Entries,
         Self::Lines,
@@ -45,6 +56,9 @@ impl Check {
         Self::Postings,
         Self::RoomTable,
         Self::Floors,
+        Self::Journal,
+        Self::Ids,
+        Self::Tags,
     ];
 
     /// For people.
@@ -60,6 +74,9 @@ impl Check {
             Self::Postings => "room postings",
             Self::RoomTable => "room table",
             Self::Floors => "floors of retention",
+            Self::Journal => "journal halves",
+            Self::Ids => "reserved ids",
+            Self::Tags => "send-once tags",
         }
     }
 
@@ -103,6 +120,14 @@ pub(crate) struct Audit {
     pub(crate) faults_count: u64,
     /// What is no fault.
     pub(crate) notes: Vec<String>,
+    /// First and last ids of records that `gencomm log repair` has marked as lost.
+    pub(crate) lost: Vec<(u64, u64)>,
+    /// How many these are.
+    pub(crate) lost_count: u64,
+    /// Messages overwritten because they had expired in their room: no record of the chain says so.
+    pub(crate) expired_count: u64,
+    /// What became of the heads that were asked for, in their order.
+    pub(crate) heads: Vec<(Head, Fate)>,
     pub(super) counts: [(u64, u64); Check::ALL.len()],
 }
 
@@ -112,11 +137,22 @@ impl Audit {
         self.counts[check as usize]
     }
 
-    pub(super) fn checked(&mut self, check: Check) {
+    /// A record that is marked as lost; ids come rising.
+    pub(super) fn lost(&mut self, id: u64) {
+        self.lost_count += 1;
+        let is_full = self.lost.len() >= LOST_RANGES_MAX;
+        match self.lost.last_mut() {
+            Some((_, to)) if *to + 1 == id => *to = id,
+            _ if is_full => {}
+            _ => self.lost.push((id, id)),
+        }
+    }
+
+    pub(in super::super::super) fn checked(&mut self, check: Check) {
         self.counts[check as usize].0 += 1;
     }
 
-    pub(super) fn fault(
+    pub(in super::super::super) fn fault(
         &mut self,
         check: Check,
         file: &Path,
@@ -137,7 +173,7 @@ impl Audit {
         }
     }
 
-    pub(super) fn note(&mut self, text: String) {
+    pub(in super::super::super) fn note(&mut self, text: String) {
         if self.notes.len() < NOTES_MAX {
             self.notes.push(text);
         }

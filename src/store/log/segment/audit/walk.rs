@@ -8,12 +8,12 @@ use super::super::super::stored::chain_link;
 use super::super::bytes::HEADER_BYTES;
 use super::super::chain::{ChainHeader, LINK_BYTES, Link};
 use super::super::files::{Files, Part, io_error, part_path};
-use super::super::index::{ENTRY_BYTES, IndexHeader, entry_at};
+use super::super::index::{ENTRY_BYTES, IndexHeader, NO_HASH, entry_at};
 use super::super::rooms::{Figures, Postings};
 use super::super::scan::Blocks;
 use super::super::shared::{RoomIndex, Segment};
 use super::ahead::{Ahead, Looked, Source};
-use super::{Audit, Carried, Check, derived};
+use super::{Audit, Carried, Check, Since, derived};
 
 /// Entries between two reports of progress.
 const PROGRESS_ENTRIES: u32 = 4096;
@@ -144,6 +144,19 @@ impl Walk<'_> {
             return Ok(false);
         };
         let here = (chain.group_before, chain.link_before);
+        let since = Since {
+            group: chain.group_before,
+            id: self.first_id.saturating_sub(1),
+        };
+        if self.carried.chain != Some(here) {
+            self.carried.proven = since;
+        }
+        if self.carried.segments.is_empty()
+            && self.carried.chain.is_none()
+            && self.carried.lost.is_none()
+        {
+            self.carried.heads.begin(since, &chain.link_before);
+        }
         match self.carried.chain {
             Some(before) if before != here => {
                 let why = "the segment does not follow on the chain of the one before it";
@@ -197,6 +210,8 @@ impl Walk<'_> {
             .chain
             .unwrap_or((link.group.saturating_sub(1), [0; 32]));
         let mut hashes = Some(Vec::with_capacity(link.count.min(65_536) as usize));
+        // Where links are lost, the entries still tell their groups.
+        let mut last_ids: Vec<(u64, u64, usize)> = Vec::new();
         let mut count = 0;
         let mut newest = 0;
         while lost_links || count < link.count {
@@ -225,8 +240,18 @@ impl Walk<'_> {
                 );
                 continue;
             };
+            if entry.is_lost() && entry.hash == NO_HASH {
+                hashes = None;
+            }
             if let Some(hashes) = &mut hashes {
                 hashes.push(entry.hash);
+            }
+            let group = if lost_links { entry.group } else { link.group };
+            match last_ids.last_mut() {
+                Some((known, id, count)) if *known == group => {
+                    (*id, *count) = (entry.id, *count + 1)
+                }
+                _ => last_ids.push((group, entry.id, 1)),
             }
             newest = entry.id;
             self.entry(number, &entry, found, (!lost_links).then_some(link.group))?;
@@ -235,6 +260,7 @@ impl Walk<'_> {
             }
         }
         let whole = hashes.is_some();
+        let mut proven = false;
         if whole && newest != link.last_id || !lost_links && count != link.count {
             self.chain_fault(
                 at,
@@ -243,22 +269,61 @@ impl Walk<'_> {
             );
         } else if !lost_links && link.group != group_before + 1 {
             self.chain_fault(at, Some(link.last_id), "groups are missing before this one");
-        } else if let (false, Some(hashes)) = (lost_links, hashes)
-            && chain_link(&link_before, link.group, hashes.into_iter()) != link.link
-        {
-            let why = "the link does not follow from the records and the link before";
-            self.chain_fault(at, Some(link.last_id), why);
+        } else if let Some(hashes) = hashes {
+            proven = self.computed((group_before, link_before), &hashes, &last_ids)
+                == Some((link.group, link.link));
+            if !proven {
+                let why = if lost_links {
+                    "the link does not follow over the lost ones before it"
+                } else {
+                    "the link does not follow from the records and the link before"
+                };
+                self.chain_fault(at, Some(link.last_id), why);
+            }
         }
+        if !proven {
+            self.carried.proven = Since {
+                group: link.group,
+                id: link.last_id,
+            };
+        }
+        let Carried { heads, proven, .. } = self.carried;
+        heads.group(link.group, link.last_id, &link.link, *proven);
         self.carried.last_id = self.carried.last_id.max(link.last_id);
         self.carried.chain = Some((link.group, link.link));
         self.figures.last_id = self.carried.last_id;
         Ok(())
     }
 
+    /// The link that these groups lead to; groups between lost links have theirs computed, and heads of them are met.
+    fn computed(
+        &mut self,
+        before: (u64, [u8; 32]),
+        hashes: &[[u8; 32]],
+        last_ids: &[(u64, u64, usize)],
+    ) -> Option<(u64, [u8; 32])> {
+        let (mut group, mut link) = before;
+        let mut rest = hashes;
+        for (n, (number, last_id, count)) in last_ids.iter().enumerate() {
+            let (here, behind) = rest.split_at_checked(*count)?;
+            if *number != group + 1 {
+                return None;
+            }
+            rest = behind;
+            link = chain_link(&link, *number, here.iter().copied());
+            group = *number;
+            if n + 1 < last_ids.len() {
+                let Carried { heads, proven, .. } = self.carried;
+                heads.group(group, *last_id, &link, *proven);
+            }
+        }
+        Some((group, link))
+    }
+
     pub(super) fn as_segment(&self, count: u32) -> Segment {
         Segment {
             first_id: self.first_id,
-            last_id: self.figures.last_id,
+            last_id: self.carried.last_id.max(self.first_id.saturating_sub(1)),
             count,
             messages: self.figures.messages,
             text_bytes: self.text_bytes,
@@ -305,6 +370,7 @@ impl Walk<'_> {
                 self.audit,
             )?;
         }
+        self.carried.read_to = (self.first_id, self.index.next);
         let segment = self.as_segment(self.index.next);
         self.carried.segments.push(segment);
         Ok(())

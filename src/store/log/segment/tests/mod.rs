@@ -3,6 +3,7 @@
 mod basic;
 mod beside;
 mod damage;
+mod heads;
 mod model;
 mod removal;
 mod rooms;
