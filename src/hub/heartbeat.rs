@@ -104,14 +104,20 @@ impl Heartbeat {
         };
         match judge(vitals, limits, now) {
             Verdict::Leave => {}
-            Verdict::Ask => seat.order_ping(now),
+            Verdict::Ask => {
+                seat.set_held_up(false);
+                seat.order_ping(now);
+            }
             Verdict::LogInOverdue => seat.order_eviction(EvictReason::LogInOverdue),
             Verdict::CheckTransport => self.check_transport(seat, limits),
-            // What the kernel holds for it counts as waiting too: it cannot have read the PING behind that.
+            // What the kernel holds for it counts as waiting too: it cannot have read the PING behind that. Looked at every time from now
+            // on: its TCP may run out of time at any moment.
             Verdict::Evict if sys::unsent_bytes(&seat.socket).unwrap_or(0) > 0 => {
-                seat.restart_question(now);
+                seat.set_held_up(true);
                 self.check_transport(seat, limits);
             }
+            // It has just got everything, the PING too.
+            Verdict::Evict if seat.set_held_up(false) => seat.restart_question(now),
             Verdict::Evict => {
                 info!(self.log, "client did not answer"; "peer" => %seat.peer());
                 seat.order_eviction(EvictReason::Silent);

@@ -63,6 +63,7 @@ pub struct Seat {
     is_closing: Cell<bool>,
     is_half_closed: Cell<bool>,
     is_unread: Cell<bool>,
+    is_held_up: Cell<bool>,
     is_counted: Cell<bool>,
     has_new_config: Cell<bool>,
     wants_presence: Cell<bool>,
@@ -113,6 +114,7 @@ impl Seat {
             is_closing: Cell::default(),
             is_half_closed: Cell::default(),
             is_unread: Cell::default(),
+            is_held_up: Cell::default(),
             is_counted: Cell::default(),
             has_new_config: Cell::default(),
             wants_presence: Cell::default(),
@@ -309,6 +311,11 @@ impl Seat {
         if self.asked_at.get().is_some() {
             self.asked_at.set(Some(Moment::of(now)));
         }
+    }
+
+    /// Notes whether its kernel had not acknowledged everything when its time to answer was over; returns what it was.
+    pub fn set_held_up(&self, held_up: bool) -> bool {
+        self.is_held_up.replace(held_up)
     }
 
     /// Whether bytes for it wait to be sent.
