@@ -6,6 +6,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use actix::Addr;
@@ -13,13 +14,16 @@ use mio::net::TcpListener;
 use slog::{Logger, debug, error};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::hub::session::{Accepted, SessionSupervisor};
+use crate::hub::session::{Accepted, SessionSupervisor, refuse_full};
+use crate::ops::logging::NowAndThen;
 use crate::ops::sys;
 
 /// Connections that the kernel keeps until they are accepted.
 const BACKLOG: i32 = 4096;
-/// Connections that are accepted in one go.
-const ACCEPTS_MAX: usize = 64;
+/// Connections that are accepted in one go, before those who are in get their turn: each is some work beyond the accepting.
+const ACCEPTS_MAX: usize = 4;
+/// Descriptors that no connection gets, so that the log can make and read files whatever is going on; of a small limit a quarter.
+const DESCRIPTORS_KEPT: u64 = 128;
 /// Pause after an accept that failed for want of descriptors or memory: trying on would only burn time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -65,12 +69,16 @@ fn listening(socket: Socket) -> io::Result<StdListener> {
     Ok(socket.into())
 }
 
-/// Accepts until it is dropped, and hands every connection, which does not block, to `take`.
+/// Accepts until it is dropped, and hands every connection, which does not block, to `take`, or to `refuse` if it has one of the last
+/// descriptors.
 pub async fn accept(
     listener: StdListener,
     log: &Logger,
     mut take: impl FnMut(StdStream, SocketAddr),
+    mut refuse: impl FnMut(StdStream),
 ) {
+    let limit = sys::descriptor_limit().map_or(u64::MAX, |(limit, _)| limit);
+    let descriptors = limit - DESCRIPTORS_KEPT.min(limit / 4);
     let listener = match sys::watch_listener(TcpListener::from_std(listener)) {
         Ok(listener) => listener,
         Err(error) => {
@@ -78,6 +86,7 @@ pub async fn accept(
             return;
         }
     };
+    let (mut failures, mut refusals) = (NowAndThen::default(), NowAndThen::default());
     loop {
         let mut ready = match listener.readable().await {
             Ok(ready) => ready,
@@ -89,6 +98,14 @@ pub async fn accept(
         // Some at a time, so that those who are here already get their turns.
         for _ in 0..ACCEPTS_MAX {
             match ready.get_inner().accept() {
+                // The kernel gives the lowest number that is free.
+                Ok((stream, _)) if stream.as_raw_fd() as u64 >= descriptors => {
+                    refuse(stream.into());
+                    if let Some(count) = refusals.note() {
+                        error!(log, "connections refused: hardly any descriptors left (ulimit -n)";
+                            "limit" => limit, "refused" => count);
+                    }
+                }
                 Ok((stream, peer)) => take(stream.into(), peer),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready.clear_ready();
@@ -98,8 +115,10 @@ pub async fn accept(
                     debug!(log, "connection lost before it was accepted"; "error" => %error);
                 }
                 Err(error) => {
-                    error!(log, "accepting failed; trying again"; "error" => %error,
-                        "pause_ms" => ACCEPT_PAUSE.as_millis() as u64);
+                    if let Some(count) = failures.note() {
+                        error!(log, "accepting failed; trying again, and nobody comes in meanwhile"; "error" => %error,
+                            "failures" => count, "pause_ms" => ACCEPT_PAUSE.as_millis() as u64);
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     break;
                 }
@@ -112,7 +131,7 @@ pub async fn accept(
 /// The main port of one shard; runs on the thread of `sessions`.
 pub async fn accept_clients(listener: StdListener, sessions: Addr<SessionSupervisor>, log: Logger) {
     let take = |stream, peer| sessions.do_send(Accepted { stream, peer });
-    accept(listener, &log, take).await;
+    accept(listener, &log, take, refuse_full).await;
 }
 
 fn is_about_one_connection(error: &io::Error) -> bool {

@@ -1,13 +1,14 @@
 //! How much is on its way through the log.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// Bytes of requests that are on their way through the log, over all shards. When it is full, clients stop reading their
-/// sockets, and TCP pushes back.
+/// Bytes of requests that are on their way through the log and have not been told to every shard. When it is full, clients stop reading
+/// their sockets, and TCP pushes back.
 #[derive(Debug)]
 pub struct LogQueue {
     bytes: AtomicUsize,
     bytes_max: usize,
+    is_waited_for: AtomicBool,
 }
 
 impl LogQueue {
@@ -16,12 +17,13 @@ impl LogQueue {
         Self {
             bytes: AtomicUsize::new(0),
             bytes_max,
+            is_waited_for: AtomicBool::new(false),
         }
     }
 
     /// Whether no more should be put in.
     pub fn is_full(&self) -> bool {
-        self.bytes.load(Ordering::Relaxed) >= self.bytes_max
+        self.bytes.load(Ordering::SeqCst) >= self.bytes_max
     }
 
     /// Counts bytes in.
@@ -35,7 +37,18 @@ impl LogQueue {
         let less = |now: usize| Some(now.saturating_sub(bytes));
         let _ = self
             .bytes
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
+    }
+
+    /// Somebody waits for room; looks once more after this whether it is full.
+    pub fn note_waited_for(&self) {
+        self.is_waited_for.swap(true, Ordering::SeqCst);
+    }
+
+    /// Whether anybody has waited since this was asked last; asked after bytes were counted out.
+    pub fn take_waited_for(&self) -> bool {
+        self.is_waited_for.load(Ordering::SeqCst)
+            && self.is_waited_for.swap(false, Ordering::SeqCst)
     }
 
     /// Bytes in the queue.

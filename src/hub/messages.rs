@@ -134,6 +134,9 @@ pub struct Batch {
     pub rooms: Vec<RoomBlocks>,
     /// The answers to what was removed. They wait for every shard, since none may tell the content after one of them.
     pub removals: Vec<Answer>,
+    /// Bytes of all requests of the group. They stay in the log's queue until the last shard has heard this: a shard that lags holds up
+    /// those who send, instead of collecting without end what it has not heard.
+    pub queue_bytes: usize,
     /// Shards that have not heard this batch to its end.
     pub unheard: AtomicUsize,
 }

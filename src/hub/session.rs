@@ -1,7 +1,8 @@
 //! The sessions of one shard. In: accepted connections, and the end of each, panics included. Out: client actors. Owns the limit
 //! on connections and the order to leave at the end.
 
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::io::{Read, Write};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use actix::{
 use slog::{Logger, debug, error, info, warn};
 
 use crate::ops::config::lists;
+use crate::ops::logging::NowAndThen;
 
 use super::auth::{AccountLeft, AccountsReported, AuthSupervisor, Granted, LogInResult};
 use super::client::Client;
@@ -30,6 +32,7 @@ pub struct SessionSupervisor {
     pub(super) log: Logger,
     pub(super) connections: Arc<ConnectionCount>,
     pub(super) is_stopping: bool,
+    refusals: NowAndThen,
 }
 
 impl SessionSupervisor {
@@ -41,6 +44,7 @@ impl SessionSupervisor {
             log,
             connections,
             is_stopping: false,
+            refusals: NowAndThen::default(),
         }
     }
 }
@@ -121,9 +125,11 @@ impl Handler<Accepted> for SessionSupervisor {
                 .counters
                 .connections_refused_total
                 .count();
-            warn!(self.log, "connection refused: limits.connections is reached";
-                "peer" => %accepted.peer, "connections" => self.connections.max());
-            refuse_politely(accepted.stream, FULL);
+            if let Some(count) = self.refusals.note() {
+                warn!(self.log, "connections refused: limits.connections is reached";
+                    "last" => %accepted.peer, "refused" => count, "connections" => self.connections.max());
+            }
+            refuse_full(accepted.stream);
             return;
         }
         let address = accepted.peer.ip();
@@ -155,11 +161,17 @@ const FULL: &[u8] = b"ERR;;unavailable;too many connections; try again later\nBY
 pub(super) const TOO_MANY_FROM_ADDRESS: &[u8] =
     b"ERR;;rate-limited;too many connections from your address (limits.connections_per_address); close one\nBYE;full;60\n";
 
+/// Refuses a connection because there are too many.
+pub fn refuse_full(stream: TcpStream) {
+    refuse_politely(stream, FULL);
+}
+
 /// Says `lines`, as far as they fit into the socket's empty buffer.
-fn refuse_politely(stream: TcpStream, lines: &[u8]) {
-    use std::io::Write;
-    let mut stream = stream;
+fn refuse_politely(mut stream: TcpStream, lines: &[u8]) {
     let _ = stream.write_all(lines);
+    let _ = stream.shutdown(Shutdown::Write);
+    // Closed with something unread it would be reset, and a reset may overtake the lines.
+    let _ = stream.read(&mut [0; 512]);
 }
 
 /// A message for a client of this shard.

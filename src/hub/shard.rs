@@ -18,6 +18,7 @@ use crate::edge::poller::PollerEntry;
 use crate::edge::wire::names::RoomName;
 use crate::edge::wire::timestamp::Timestamp;
 use crate::ops::config::{Config, lists};
+use crate::ops::logging::NowAndThen;
 
 use super::addresses::AddressCount;
 use super::auth::{AuthSupervisor, Registered};
@@ -35,7 +36,7 @@ use super::log_queue::LogQueue;
 use super::messages::ClientRef;
 use super::page_slots::PageSlots;
 use super::registry::{Policies, RoomRegistry};
-use super::room::{LocalRoom, MemberLeft, Membership, Room};
+use super::room::{LocalRoom, MemberLeft, Membership, QueueHasRoom, Room};
 use super::rules::access::{self, Action, Verdict, Who};
 use super::seat::{Identity, Seat};
 use super::session::SessionSupervisor;
@@ -96,6 +97,7 @@ pub struct Shard {
     heartbeat: OnceCell<Addr<Heartbeat>>,
     tls: RefCell<Option<Arc<ServerConfig>>>,
     reports: Cell<u32>,
+    address_refusals: RefCell<NowAndThen>,
 }
 
 impl Shard {
@@ -126,6 +128,7 @@ impl Shard {
             heartbeat: OnceCell::new(),
             tls: RefCell::default(),
             reports: Cell::default(),
+            address_refusals: RefCell::default(),
         })
     }
 
@@ -202,7 +205,11 @@ impl Shard {
             return Some(true);
         }
         links.counters.connections_per_address_refused_total.count();
-        info!(self.log, "connection refused: limits.connections_per_address is reached"; "address" => %address);
+        let count = self.address_refusals.borrow_mut().note();
+        if let Some(count) = count {
+            info!(self.log, "connections refused: limits.connections_per_address is reached";
+                "last" => %address, "refused" => count);
+        }
         None
     }
 
@@ -375,12 +382,22 @@ impl Shard {
     pub fn wait_for_log(&self, seat: &Rc<Seat>) {
         if !seat.set_waits_for_log(true) {
             self.waiting_for_log.borrow_mut().push(seat.clone());
+            self.queue.note_waited_for();
         }
     }
 
-    /// Requests went through the log: counts them out and wakes who waits for that.
+    /// All shards have heard of these requests: counts them out, and tells the others if somebody waits for that.
     pub fn leave_queue(&self, bytes: usize) {
         self.queue.leave(bytes);
+        if !self.queue.is_full() && self.queue.take_waited_for() {
+            for room in self.links().rooms.iter() {
+                room.do_send(QueueHasRoom);
+            }
+        }
+    }
+
+    /// Wakes who waits for room in the log's queue, if there is some.
+    pub fn wake_waiting_if_room(&self) {
         if !self.queue.is_full() {
             self.wake_waiting();
         }

@@ -4,6 +4,7 @@
 //! left. Owns one thread, which alone touches the file or standard error.
 
 mod levels;
+mod now_and_then;
 mod sanitize;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use slog::{Drain, FnValue, Logger, o};
 use slog_async::{Async, AsyncGuard, OverflowStrategy};
 
 pub use self::levels::LevelSwitch;
+pub use self::now_and_then::NowAndThen;
 use self::sanitize::Sanitized;
 use super::config::{LogFormat, Logging};
 

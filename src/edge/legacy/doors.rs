@@ -1,7 +1,7 @@
 //! The two ports that original clients connect to. In: connections. Out: to the gate: who asked to be let in, and connections with a
 //! message. Owns nothing; ends when its future is dropped.
 
-use std::net::{IpAddr, TcpListener as StdListener};
+use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 
 use actix::Addr;
@@ -81,7 +81,7 @@ async fn accept(
     log: &Logger,
     mut take: impl FnMut(TcpStream, IpAddr),
 ) {
-    listener::accept(listener, log, |stream, peer| {
+    let take = |stream, peer: SocketAddr| {
         let stream = match TcpStream::from_std(stream) {
             Ok(stream) => stream,
             Err(error) => {
@@ -96,6 +96,6 @@ async fn accept(
         } else {
             info!(log, "original client refused: not in legacy.allow"; "peer" => %peer);
         }
-    })
-    .await;
+    };
+    listener::accept(listener, log, take, drop).await;
 }

@@ -7,6 +7,9 @@ use crate::hub::Provoke;
 
 use super::Client;
 
+/// How long a shard stands still.
+const PAUSE: std::time::Duration = std::time::Duration::from_secs(8);
+
 impl Client {
     /// Returns whether the line was a PROVOKE, and so is done with.
     pub(super) fn provoke(&mut self, line: &[u8]) -> bool {
@@ -18,6 +21,8 @@ impl Client {
         let links = self.shard.links();
         match place {
             "client" => panic!("provoked"),
+            // The thread stands still for a time, and with it everything of this shard.
+            "pause" => std::thread::sleep(PAUSE),
             "room" => links.room.do_send(Provoke("room")),
             "half-heard" => links.room.do_send(Provoke("half-heard")),
             "unnoted" => links.room.do_send(Provoke("unnoted")),

@@ -40,7 +40,6 @@ struct Planned {
 pub(super) struct Decided {
     pub batch: Arc<Batch>,
     pub answers: Vec<Arc<[Answer]>>,
-    pub queue_bytes: Vec<usize>,
     /// How many shards have been told.
     pub told: usize,
 }
@@ -115,11 +114,8 @@ impl MessageLog {
         };
         while let Some(shard) = self.shards.get_mut(decided.told) {
             panic_at::point("half-told");
-            let (answers, bytes) = (
-                &decided.answers[decided.told],
-                decided.queue_bytes[decided.told],
-            );
-            shard.tell(decided.batch.clone(), answers.clone(), bytes);
+            let answers = decided.answers[decided.told].clone();
+            shard.tell(decided.batch.clone(), answers);
             // Counted last: a shard that is told twice knows what it has, one that is never told does not.
             decided.told += 1;
         }
@@ -296,14 +292,14 @@ fn done(id: u64, time: Timestamp, request: &Request) -> Done {
 
 fn decide(requests: &[Planned], events: Vec<Event>, shards: usize) -> Decided {
     let mut answers = vec![Vec::new(); shards];
-    let mut queue_bytes = vec![0; shards];
+    let mut queue_bytes = 0;
     let mut removals = Vec::new();
     for planned in requests {
         let client = planned.request.client;
+        queue_bytes += planned.request.action.cost_bytes();
         let Some(list) = answers.get_mut(usize::from(client.shard)) else {
             continue;
         };
-        queue_bytes[usize::from(client.shard)] += planned.request.action.cost_bytes();
         let gone = || {
             Err(Refused::Unavailable(
                 "the log lost this request; send it again".into(),
@@ -320,12 +316,12 @@ fn decide(requests: &[Planned], events: Vec<Event>, shards: usize) -> Decided {
     }
     let mut batch = encode(events);
     batch.removals = removals;
+    batch.queue_bytes = queue_bytes;
     batch.unheard = shards.into();
     let answers = answers.into_iter().map(Arc::from).collect();
     Decided {
         batch: Arc::new(batch),
         answers,
-        queue_bytes,
         told: 0,
     }
 }

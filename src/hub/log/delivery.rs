@@ -16,7 +16,7 @@ pub struct ShardLink {
     /// Number of the last batch that it heard to its end; it writes, the log reads.
     heard: Arc<AtomicU64>,
     /// What it may not have heard, oldest first. Bounded by `limits.log_queue_bytes`, since requests leave that queue only
-    /// when their shard has heard the answer.
+    /// when every shard has heard what became of them.
     unheard: VecDeque<Committed>,
     told: u64,
 }
@@ -32,14 +32,13 @@ impl ShardLink {
         }
     }
 
-    pub(super) fn tell(&mut self, batch: Arc<Batch>, answers: Arc<[Answer]>, queue_bytes: usize) {
+    pub(super) fn tell(&mut self, batch: Arc<Batch>, answers: Arc<[Answer]>) {
         self.forget_heard();
         self.told += 1;
         let committed = Committed {
             number: self.told,
             batch,
             answers,
-            queue_bytes,
         };
         self.unheard.push_back(committed.clone());
         self.room.do_send(committed);

@@ -307,8 +307,6 @@ pub struct Committed {
     pub batch: Arc<Batch>,
     /// What became of the requests of this shard's clients.
     pub answers: Arc<[Answer]>,
-    /// Bytes of these requests, which leave the log's queue now.
-    pub queue_bytes: usize,
 }
 
 impl Handler<Committed> for Room {
@@ -336,10 +334,13 @@ impl Handler<Committed> for Room {
         panic_at::point("unnoted");
         self.heard.store(committed.number, Ordering::Release);
         self.shard.note_heard(committed.number);
-        self.shard.leave_queue(committed.queue_bytes);
-        let removals = &committed.batch.removals;
-        if !removals.is_empty() && committed.batch.heard() {
-            for answer in removals {
+        let is_last = committed.batch.heard();
+        if is_last {
+            self.shard.leave_queue(committed.batch.queue_bytes);
+        }
+        self.shard.wake_waiting_if_room();
+        if is_last {
+            for answer in &committed.batch.removals {
                 if let Some(room) = self
                     .shard
                     .links()
@@ -350,6 +351,19 @@ impl Handler<Committed> for Room {
                 }
             }
         }
+    }
+}
+
+/// There is room in the log's queue, and somebody waited for it.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct QueueHasRoom;
+
+impl Handler<QueueHasRoom> for Room {
+    type Result = ();
+
+    fn handle(&mut self, _: QueueHasRoom, _: &mut Context<Self>) {
+        self.shard.wake_waiting();
     }
 }
 
