@@ -16,6 +16,7 @@ mod hostile;
 mod legacy;
 mod limits;
 mod log_tools;
+mod overload;
 #[cfg(feature = "fault-injection")]
 mod panics;
 mod rooms;

@@ -10,3 +10,5 @@ mod support;
 
 #[path = "privileged/asking.rs"]
 mod asking;
+#[path = "privileged/network/mod.rs"]
+mod network;
