@@ -2,6 +2,7 @@
 
 mod attacks;
 mod dependencies;
+mod named;
 mod places;
 
 use std::path::{Path, PathBuf};

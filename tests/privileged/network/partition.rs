@@ -44,6 +44,7 @@ fn fall_apart(interval: Duration, timeout: Duration, silence: Duration) -> usize
     });
     // Those who stay connected hear what those say who are cut off, once they can.
     while journey.kept() < 200 {
+        witness.check_alive();
         std::thread::sleep(Duration::from_millis(20));
     }
     space.cut();

@@ -4,18 +4,21 @@ use std::time::{Duration, Instant};
 
 use super::space::{self, Link, Space, member};
 use crate::support::privileges::{self, Need};
-use crate::support::{Server, fresh_tag, rounds};
+use crate::support::{Gc2, Server, fresh_tag, rounds};
 
 /// What the link takes.
 const LINK_BYTES: u32 = 10 * 1024;
 const MIB: u64 = 1024 * 1024;
 
-/// Rounds of a message and its answer on the near link: how long the whole takes.
-fn talk(client: &mut crate::support::Gc2, rounds: usize, body: &str) -> (Duration, Vec<u64>) {
+/// Says so many messages, each when the one before was answered and heard by `fast`: how long the whole takes, and their ids.
+fn talk(speaker: &mut Gc2, fast: &mut Gc2, rounds: usize, body: &str) -> (Duration, Vec<u64>) {
     let begun = Instant::now();
-    let ids = (0..rounds)
-        .map(|_| client.say("den", &fresh_tag(), body))
-        .collect();
+    let say = |_| {
+        let id = speaker.say("den", &fresh_tag(), body);
+        fast.expect_start(&format!("MSG;den;{id};"));
+        id
+    };
+    let ids = (0..rounds).map(say).collect();
     (begun.elapsed(), ids)
 }
 
@@ -39,10 +42,7 @@ fn a_reader_behind_a_slow_link_loses_nothing_and_disturbs_nobody() {
     let mut speaker = space.on(Link::Near, || member(near, "speaker", "den"));
     let mut fast = space.on(Link::Near, || member(near, "fast", "den"));
     let body = "x".repeat(1000);
-    let (alone, first) = talk(&mut speaker, messages, &body);
-    for id in &first {
-        fast.expect_start(&format!("MSG;den;{id};"));
-    }
+    let (alone, _) = talk(&mut speaker, &mut fast, messages, &body);
     let mut slow = space.on(Link::Far, || member(far, "slow", "den"));
     space.slow_down(LINK_BYTES);
     let before = server.resident_bytes();
@@ -57,10 +57,7 @@ fn a_reader_behind_a_slow_link_loses_nothing_and_disturbs_nobody() {
         }
         ids
     });
-    let (beside, second) = talk(&mut speaker, messages, &body);
-    for id in &second {
-        fast.expect_start(&format!("MSG;den;{id};"));
-    }
+    let (beside, second) = talk(&mut speaker, &mut fast, messages, &body);
     let heard = slow_reader.join().expect("the slow reader");
     let took = begun.elapsed();
     assert_eq!(heard, second);
