@@ -155,6 +155,8 @@ pub(super) fn quarantine(
 ) -> Result<PathBuf, LogError> {
     let quarantine = folder.inner("quarantine");
     make_folder(&quarantine)?;
+    // Its own name: what was cut is gone from its file next.
+    sync_folder(folder)?;
     let name = file
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
