@@ -136,6 +136,7 @@ pub fn run(panics: &str, steer: impl FnOnce(&mut Steering)) -> Outcome {
             let log_in = "AUTH;a;GUEST;gia";
             doings::get(Person::enter(address, "gia", log_in, "body=c16"), stop)
         });
+        let homes = [(); 4].map(|()| OriginalClient::fresh_address());
         let passing = scope.spawn(move || doings::come_and_go(homes, ports, stop));
         let governing = scope.spawn(|| doings::govern(bobby, stop));
         let logging_in = scope.spawn(|| doings::log_in(address, stop));
@@ -266,6 +267,7 @@ fn builder(panics: &str) -> Builder {
         .set("legacy.auth_port", "0")
         .set("legacy.message_port", "0")
         .set("legacy.heartbeat_interval", "300ms")
+        .set("legacy.grace", "300ms")
 }
 
 /// Each that was answered is there once, under the id that it was answered with, and nothing is there twice.
