@@ -81,10 +81,10 @@ where
     M: Message + 'static,
 {
     fn drop(&mut self) {
-        if !std::thread::panicking() || self.is_second {
-            return;
-        }
-        if let Some(message) = self.message.take() {
+        if let Some(message) = self.message.take()
+            && std::thread::panicking()
+            && !self.is_second
+        {
             let handling: Handling<A> = Box::new(|actor, ctx| {
                 let _ = actor.handle(message, ctx);
             });
@@ -115,5 +115,93 @@ impl Second {
 impl Drop for Second {
     fn drop(&mut self) {
         IS_SECOND.set(false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::supervise::{RestartLimit, start_supervised};
+    use actix::{Context, Supervised};
+    use slog::Logger;
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    /// Panics over each message so often, before or after it was taken out.
+    struct Clumsy {
+        panics: u32,
+        done: Rc<RefCell<Vec<u32>>>,
+    }
+
+    impl Actor for Clumsy {
+        type Context = Context<Self>;
+    }
+
+    impl Supervised for Clumsy {
+        fn restarting(&mut self, ctx: &mut Context<Self>) {
+            handle_again(self, ctx);
+        }
+    }
+
+    #[derive(Message)]
+    #[rtype(result = "()")]
+    struct Do {
+        number: u32,
+        is_taken_first: bool,
+    }
+
+    impl Handler<Do> for Clumsy {
+        type Result = ();
+
+        fn handle(&mut self, what: Do, _: &mut Context<Self>) {
+            let what = keep(self, what);
+            let (number, is_taken_first) = (what.number, what.is_taken_first);
+            let mut what = Some(what);
+            if is_taken_first {
+                let _ = what.take().map(Kept::take);
+            }
+            if self.panics > 0 {
+                self.panics -= 1;
+                panic!("provoked");
+            }
+            self.done.borrow_mut().push(number);
+        }
+    }
+
+    /// What is done of three messages, if the first one panics so often.
+    fn done_of_three(panics: u32, is_taken_first: bool) -> Vec<u32> {
+        let done = Rc::<RefCell<Vec<u32>>>::default();
+        let kept = done.clone();
+        actix_rt::System::new().block_on(async move {
+            let log = Logger::root(slog::Discard, slog::o!());
+            let give_up = Box::new(|| panic!("given up"));
+            let clumsy = start_supervised("clumsy", log, RestartLimit::default(), give_up, |_| {
+                Clumsy { panics, done }
+            });
+            for number in 1..3 {
+                clumsy.do_send(Do {
+                    number,
+                    is_taken_first,
+                });
+            }
+            let last = Do {
+                number: 3,
+                is_taken_first,
+            };
+            assert!(clumsy.send(last).await.is_ok());
+        });
+        kept.take()
+    }
+
+    #[test]
+    fn what_was_in_hand_comes_once_more_and_before_the_rest() {
+        assert_eq!(done_of_three(0, false), [1, 2, 3]);
+        assert_eq!(done_of_three(1, false), [1, 2, 3]);
+    }
+
+    #[test]
+    fn what_panics_twice_or_was_taken_out_is_dropped() {
+        assert_eq!(done_of_three(2, false), [2, 3]);
+        assert_eq!(done_of_three(1, true), [2, 3]);
     }
 }

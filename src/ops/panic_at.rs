@@ -1,16 +1,17 @@
 //! Places where a test may have an actor panic: the begin and the end of each handler ([`place`]), and what lies between ([`point`]). In: what
 //! a test arms, or `GENCOMM_PANICS` in the environment. Out: panics. In a release every place is nothing.
 //!
-//! `GENCOMM_PANICS=seed=7,rate=2000,places=room/,gap=2100ms`: each pass of a place whose name begins so panics with a chance of one in `rate`,
+//! `GENCOMM_PANICS=seed=7,rate=2000,places=room/,gap=2100ms,restarts=5,at=log/started/entry|log/Requests/end`: each pass of a place whose name begins so panics with a chance of one in `rate`,
 //! but of one actor (what stands before the `/`) on one thread no oftener than every `gap`. Each thread draws from a generator of its own, made
-//! of the seed and the thread's name. What no restart makes up for (`fatal/...`) panics only if it is named.
+//! of the seed and the thread's name. What no restart makes up for (`fatal/...`) panics only if it is named. What `at` names panics once in any case; `restarts` is how many
+//! restarts of an actor in ten seconds are survived. With `calm` nothing is drawn until it is asked for (`PROVOKE;{tag};wild`).
 
 #[cfg(feature = "fault-injection")]
 mod armed {
     use std::cell::{Cell, RefCell};
     use std::collections::{BTreeMap, HashMap};
     use std::hash::{DefaultHasher, Hash, Hasher};
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use std::sync::{Mutex, OnceLock, PoisonError};
     use std::time::{Duration, Instant};
 
@@ -29,6 +30,7 @@ mod armed {
     /// How often each place has panicked.
     static FIRED: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
     static RULE: OnceLock<Option<Rule>> = OnceLock::new();
+    static IS_CALM: AtomicBool = AtomicBool::new(false);
 
     /// What the environment asks for.
     struct Rule {
@@ -36,6 +38,7 @@ mod armed {
         rate: u32,
         places: String,
         gap: Duration,
+        restarts_max: Option<usize>,
     }
 
     impl Rule {
@@ -47,6 +50,7 @@ mod armed {
                 rate: 1000,
                 places: String::new(),
                 gap: Duration::from_millis(2100),
+                restarts_max: None,
             };
             for part in text.split(',') {
                 let (key, value) = part.split_once('=').unwrap_or((part, ""));
@@ -63,10 +67,24 @@ mod armed {
                         gap.map(|gap| rule.gap = Duration::from_millis(gap))
                             .is_some()
                     }
+                    "restarts" => {
+                        rule.restarts_max = value.parse().ok();
+                        rule.restarts_max.is_some()
+                    }
+                    "calm" => {
+                        draw(false);
+                        true
+                    }
+                    "at" => {
+                        value.split('|').for_each(set_anywhere);
+                        true
+                    }
                     _ => false,
                 };
                 if !is_good {
-                    eprintln!("GENCOMM_PANICS: {part:?} is not seed=, rate=, places= or gap=...ms");
+                    eprintln!(
+                        "GENCOMM_PANICS: {part:?} is none of seed=, rate=, places=, gap=...ms, restarts=, at=, calm"
+                    );
                     std::process::exit(2);
                 }
             }
@@ -131,11 +149,23 @@ mod armed {
             .collect()
     }
 
+    fn rule() -> Option<&'static Rule> {
+        RULE.get_or_init(Rule::read).as_ref()
+    }
+
     /// Whether nothing can be armed or drawn, which costs next to nothing to know.
     fn is_quiet() -> bool {
-        PLACE.get().is_empty()
-            && ANYWHERE_COUNT.load(Ordering::Acquire) == 0
-            && RULE.get_or_init(Rule::read).is_none()
+        rule().is_none() && PLACE.get().is_empty() && ANYWHERE_COUNT.load(Ordering::Acquire) == 0
+    }
+
+    /// Whether places are drawn from now on.
+    pub(crate) fn draw(wanted: bool) {
+        IS_CALM.store(!wanted, Ordering::Relaxed);
+    }
+
+    /// How many restarts are survived, if that is to be another number.
+    pub(crate) fn restarts_max() -> Option<usize> {
+        rule()?.restarts_max
     }
 
     fn is_armed(place: &str) -> bool {
@@ -152,9 +182,9 @@ mod armed {
                 return true;
             }
         }
-        let rule = RULE.get_or_init(Rule::read).as_ref();
-        rule.is_some_and(|rule| {
-            rule.names(place)
+        rule().is_some_and(|rule| {
+            !IS_CALM.load(Ordering::Relaxed)
+                && rule.names(place)
                 && DRAWS.with_borrow_mut(|draws| {
                     let draws = draws.get_or_insert_with(|| Draws::of_thread(rule.seed));
                     draws.hits(rule, place)
@@ -195,7 +225,7 @@ mod armed {
     }
 }
 #[cfg(feature = "fault-injection")]
-pub(crate) use armed::{fired, place, point, set, set_anywhere};
+pub(crate) use armed::{draw, fired, place, point, restarts_max, set, set_anywhere};
 
 /// Nothing, in a release.
 #[cfg(not(feature = "fault-injection"))]

@@ -18,6 +18,9 @@ use slog::{Logger, crit, error};
 /// Messages that a supervised actor's mailbox takes before `try_send` refuses; what may really pile up is bounded by the senders.
 const MAILBOX_CAPACITY: usize = 16;
 
+/// Restarts of an actor within ten seconds that are survived.
+const RESTARTS_MAX: usize = 5;
+
 /// How many panics are survived.
 #[derive(Debug, Clone, Copy)]
 pub struct RestartLimit {
@@ -29,8 +32,12 @@ pub struct RestartLimit {
 
 impl Default for RestartLimit {
     fn default() -> Self {
+        #[cfg(not(feature = "fault-injection"))]
+        let restarts_max = RESTARTS_MAX;
+        #[cfg(feature = "fault-injection")]
+        let restarts_max = super::panic_at::restarts_max().unwrap_or(RESTARTS_MAX);
         Self {
-            restarts_max: 5,
+            restarts_max,
             within: Duration::from_secs(10),
         }
     }

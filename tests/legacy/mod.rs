@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::support::{Builder, PATIENCE, Server};
 
 /// A server that lets original clients in, on any free ports of its own.
-fn builder() -> Builder {
+pub fn builder() -> Builder {
     Server::builder()
         .set("legacy.enabled", "true")
         .set("legacy.auth_port", "0")

@@ -60,16 +60,46 @@ fn what_was_thanked_for_before_the_log_in_ended_survives_the_gate() {
 }
 
 #[test]
-fn an_original_client_that_panics_is_out_and_may_come_again() {
-    let server = builder().set("limits.connections", "20").start();
+fn an_original_client_survives_the_panics_of_its_actor() {
+    let server = builder().start();
+    let mut gc2 = server.guest("gil");
+    let client = OriginalClient::log_in(&server);
+    for turn in ["one", "two", "three", "four"] {
+        gc2.ask("PROVOKE;p;original-clients", "OK;p;original-clients");
+        client.say("ann", turn);
+        client.expect(&[("ann", turn)]);
+    }
+    assert_eq!(server.log_text().matches("provoked").count(), 8);
+}
+
+#[test]
+fn a_call_that_panics_costs_that_session() {
+    let server = builder().set("server.shards", "1").start();
+    let mut gc2 = server.guest("gil");
+    let address = OriginalClient::fresh_address();
+    let client = OriginalClient::log_in_from(&server, address, Habits::default());
+    gc2.ask("PROVOKE;p;at=fatal/call/entry", "OK;p;at=fatal/call/entry");
+    client.say("ann", "once");
+    super::wait_for_logs(&server, "original client panicked", 1);
+    drop(client);
+    let client = OriginalClient::log_in_from(&server, address, Habits::default());
+    client.say("ann", "again");
+    client.expect(&[("ann", "again")]);
+}
+
+#[test]
+fn an_original_client_that_panics_too_often_is_out_and_may_come_again() {
+    let server = builder().set("limits.connections", "6").start();
     let mut gc2 = server.guest("gil");
     let address = OriginalClient::fresh_address();
     // More often than there are connections: each is counted out again.
-    for turn in 0..25 {
+    for turn in 0..8 {
         let client = OriginalClient::log_in_from(&server, address, Habits::default());
         client.say("ann", &turn.to_string());
         client.expect(&[("ann", turn.to_string().as_str())]);
-        gc2.ask("PROVOKE;p;original-clients", "OK;p;original-clients");
+        for _ in 0..6 {
+            gc2.ask("PROVOKE;p;original-clients", "OK;p;original-clients");
+        }
         super::wait_for_logs(&server, "original client panicked", turn + 1);
     }
     gc2.send("WHO;w;lobby");

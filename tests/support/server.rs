@@ -16,9 +16,16 @@ pub struct Builder {
     settings: Vec<(String, String)>,
     data_dir: Option<PathBuf>,
     local_toml: String,
+    variables: Vec<(String, String)>,
 }
 
 impl Builder {
+    /// Sets a variable of the environment that is no setting.
+    pub fn env(mut self, name: &str, value: impl ToString) -> Self {
+        self.variables.push((name.to_owned(), value.to_string()));
+        self
+    }
+
     /// Sets a configuration key, such as `heartbeat.interval`; the last one counts.
     pub fn set(mut self, key: &str, value: impl ToString) -> Self {
         self.settings.retain(|(known, _)| known != key);
@@ -79,6 +86,7 @@ impl Builder {
         Launch {
             config: home.join("config"),
             settings,
+            variables: self.variables.clone(),
         }
     }
 }
@@ -86,6 +94,7 @@ impl Builder {
 struct Launch {
     config: PathBuf,
     settings: Vec<(String, String)>,
+    variables: Vec<(String, String)>,
 }
 
 /// A running server. It is killed when it goes out of scope; if the test failed, what it logged is printed.
@@ -105,6 +114,7 @@ impl Server {
             settings: Vec::new(),
             data_dir: None,
             local_toml: String::new(),
+            variables: Vec::new(),
         };
         builder
             .set("listen.main", "127.0.0.1:0")
@@ -298,6 +308,7 @@ impl Process {
             let name = format!("GENCOMM__{}", key.to_uppercase().replace('.', "__"));
             command.env(name, value);
         }
+        command.envs(launch.variables.iter().cloned());
         command.stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the server starts");

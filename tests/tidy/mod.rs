@@ -1,6 +1,7 @@
 //! Rules of the house that a compiler does not check: sizes of files, who may know whom, where `unsafe` may stand.
 
 mod dependencies;
+mod places;
 
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,7 @@
 //! What goes out: answers, then the rooms' lines from the tail, or from the log where the tail does not reach back.
 
 use std::io::IoSlice;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use slog::warn;
 
@@ -11,6 +12,7 @@ use crate::hub::codec::EncodePage;
 use crate::hub::rules::block::{BLOCK_BYTES, Block, text_page};
 use crate::hub::rules::cursor::{Next, Slices};
 use crate::hub::session::Ending;
+use crate::ops::panic_at;
 use crate::store::log::{From, LogError, LogReader, Page, PageQuery};
 
 use super::{Busy, Client, PageFor, PageRead, Phase};
@@ -255,16 +257,18 @@ impl Client {
                     };
                     match form {
                         BodyForm::Text => {
-                            let block = text_page(&found.events, |event, body, out| {
-                                super::write_page_line(
-                                    event,
-                                    body,
-                                    &page.purpose,
-                                    &page.reader,
-                                    out,
-                                );
+                            let block = catch_unwind(AssertUnwindSafe(|| {
+                                let _place = panic_at::place("fatal/page");
+                                text_page(&found.events, |event, body, out| {
+                                    let (purpose, reader) = (&page.purpose, &page.reader);
+                                    super::write_page_line(event, body, purpose, reader, out);
+                                })
+                            }));
+                            client.do_send(match block {
+                                Ok(block) => page.with_block(block),
+                                // It would wait for ever otherwise.
+                                Err(_) => page.failed("writing the page failed"),
                             });
-                            client.do_send(page.with_block(block));
                         }
                         BodyForm::C16 => {
                             let events = found.events;

@@ -143,8 +143,8 @@ impl Client {
         self.busy = Some(Box::new(Busy::History(walk)));
         let client = self.address();
         self.shard.links().reads.run(
-            move |reader| match room {
-                Some(room) => reader.newest_start(&room, before, count),
+            move |reader| match &room {
+                Some(room) => reader.newest_start(room, before, count),
                 None => Ok(None),
             },
             move |found| {

@@ -1,5 +1,5 @@
 //! Only with the feature `fault-injection`: the verb `PROVOKE;{tag};{place}`, which makes an actor panic, so that tests can show from
-//! outside that it is survived. With `at={place}` whoever passes that place next panics; `fired` tells how often each did. In: a line. Out: a [`Provoke`] to the actor named, or a panic of this client.
+//! outside that it is survived. With `at={place}` whoever passes that place next panics; `fired` tells how often each did, and `wild` and `calm` begin and end the drawing. In: a line. Out: a [`Provoke`] to the actor named, or a panic of this client.
 
 use crate::edge::wire::gc2::refusal::ErrorCode;
 use crate::edge::wire::gc2::reply;
@@ -19,6 +19,17 @@ impl Client {
         let links = self.shard.links();
         match place {
             "client" => panic!("provoked"),
+            // What panics while it unwinds ends the process at once.
+            "double" => {
+                struct Second;
+                impl Drop for Second {
+                    fn drop(&mut self) {
+                        panic!("provoked while it unwinds");
+                    }
+                }
+                let _second = Second;
+                panic!("provoked");
+            }
             "room" => links.room.do_send(Provoke("room")),
             "half-heard" => links.room.do_send(Provoke("half-heard")),
             "unnoted" => links.room.do_send(Provoke("unnoted")),
@@ -51,6 +62,8 @@ impl Client {
                 self.reply(|out| reply::ok(out, tag, &[fired.join(",").as_str()]));
                 return true;
             }
+            "wild" => panic_at::draw(true),
+            "calm" => panic_at::draw(false),
             at if at.starts_with("at=") => panic_at::set_anywhere(&at["at=".len()..]),
             _ => {
                 self.refuse(tag, ErrorCode::BadRequest, "there is no such place");

@@ -163,7 +163,7 @@ async fn read_page(
     }
     let (sender, written) = tokio::sync::oneshot::channel();
     links.reads.run(
-        move |_| write_page(&tag, &rooms, &newest, members),
+        move |_| write_page(&tag, &rooms, &newest, members.clone()),
         move |page| {
             let _ = sender.send(page);
         },

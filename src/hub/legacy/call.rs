@@ -1,5 +1,6 @@
 //! Calls of an original client's actor: each is a task of its own, and what comes of it comes back as a message. So a panic of the actor
-//! neither breaks a delivery off, of which nobody could say then whether it was taken, nor loses what came of it.
+//! neither breaks a delivery off, of which nobody could say then whether it was taken, nor loses what came of it. A call that panics itself ends
+//! the session.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -30,7 +31,7 @@ impl LegacyClient {
         while self.calls.try_join_next().is_some() {}
         let client = ctx.address();
         let work = async {
-            let _place = panic_at::place("legacy/call");
+            let _place = panic_at::place("fatal/call");
             work.await
         };
         self.calls.spawn_local(async move {

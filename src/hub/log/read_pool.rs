@@ -66,20 +66,24 @@ impl ReadPool {
         Ok((Self { jobs }, handles))
     }
 
-    /// Has `job` run with the current reader and its result given to `done`, on that thread; `None` if the job panicked.
+    /// Has `job` run with the current reader and its result given to `done`, on that thread; `None` if the job panicked, twice: it changes
+    /// nothing, so it is tried again.
     pub fn run<T>(
         &self,
-        job: impl FnOnce(&dyn LogReader) -> T + Send + 'static,
+        job: impl Fn(&dyn LogReader) -> T + Send + 'static,
         done: impl FnOnce(Option<T>) + Send + 'static,
     ) {
         let job: Job = Box::new(move |reader, log| {
-            let run = std::panic::catch_unwind(AssertUnwindSafe(|| {
-                let _place = panic_at::place("read-pool/job");
-                job(reader)
-            }));
-            if let Err(panic) = &run {
-                error!(log, "a read of the log panicked"; "reason" => panic_text(&**panic));
-            }
+            let try_once = || {
+                let run = std::panic::catch_unwind(AssertUnwindSafe(|| {
+                    let _place = panic_at::place("read-pool/job");
+                    job(reader)
+                }));
+                run.inspect_err(|panic| {
+                    error!(log, "a read of the log panicked"; "reason" => panic_text(&**panic));
+                })
+            };
+            let run = try_once().or_else(|_| try_once());
             let told = std::panic::catch_unwind(AssertUnwindSafe(|| done(run.ok())));
             if let Err(panic) = told {
                 error!(log, "a read's answer panicked"; "reason" => panic_text(&*panic));
