@@ -113,14 +113,19 @@ fn image(is_stopped: bool) -> Image {
         messages: 3,
     };
     log.set_room_retention(&short, keep).expect("a retention");
-    let events = served(&*log.reader()).expect("a good log");
     if is_stopped {
-        // Each start begins a half anew: then the journal knows no more of all this, and the segments alone tell it.
-        for _ in 0..3 {
+        // Each start begins the half anew that has not the newest group: in the end the journal knows the last message alone, and of all
+        // others the segments have to tell.
+        for n in 0..3 {
             log.close().expect("a stop");
             drop(log);
             log = open(&folder.0).expect("a good log");
+            log.stage(message("dev", format!("start {n}")));
+            log.commit(at(60 + n)).expect("a commit");
         }
+    }
+    let events = served(&*log.reader()).expect("a good log");
+    if is_stopped {
         log.close().expect("a stop");
     }
     drop(log);
