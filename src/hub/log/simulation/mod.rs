@@ -3,6 +3,8 @@
 //!
 //! `GENCOMM_SEEDS=10000` tries so many seeds, from `GENCOMM_SEED_BASE` on; `GENCOMM_SEED=n` replays one and prints everything it does.
 
+mod asking;
+mod hearing;
 mod life;
 mod listener;
 mod model;
