@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::life::{Life, ROOMS};
 use super::model::{Fate, Message, Removal};
+use super::trouble::Lives;
 use super::world::World;
 use crate::edge::wire::names::{RoomName, UserName};
 use crate::edge::wire::timestamp::Timestamp;
@@ -125,12 +126,16 @@ impl World {
     }
 
     pub(super) fn some_messages(&mut self) -> Vec<Asked> {
-        let count = 1 + self.dice.below(6);
+        let (most, sizes) = match self.lives {
+            Lives::Ordinary => (6, [0, 20, 100, 400, 3000]),
+            Lives::Busy => (20, [20, 400, 3000, 3000, 6000]),
+        };
+        let count = 1 + self.dice.below(most);
         let mut asked = Vec::new();
         for _ in 0..count {
             let number = self.model.messages.len();
             let dice = &mut self.dice;
-            let bytes = dice.one_of(&[0, 20, 100, 400, 3000]);
+            let bytes = dice.one_of(&sizes);
             let bytes = dice.index(bytes + 1);
             let letter = b'a' + dice.below(26) as u8;
             let mut body = format!("~{number:08}~").into_bytes();

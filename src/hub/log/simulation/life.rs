@@ -71,6 +71,8 @@ impl World {
     }
 
     fn begin(&mut self, ground: Ground, store: EmbeddedLog) -> Life {
+        // Nothing of an earlier process is in hand, of this seed or the one before it on this thread.
+        crate::ops::again::forget();
         let ends = Arc::new(Ends::default());
         let reader = SharedReader::new(store.reader());
         let (options, log) = (self.options.clone(), self.log.clone());
