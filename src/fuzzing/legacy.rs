@@ -35,13 +35,15 @@ fn message(bytes: &[u8]) {
 fn deliveries(mut input: Input<'_>) {
     let mut batcher = Batcher::new();
     let (mut batches, mut expected) = (Vec::new(), Vec::new());
+    // Bytes of the delivery that is being filled.
+    let mut open = 0;
     while !input.is_empty() && expected.len() < 4 {
-        // Mostly short; sometimes about as long as a delivery holds.
+        // Mostly short; sometimes about as long as a delivery holds, or as there is room in this one.
         let (few, more) = (usize::from(input.byte()), usize::from(input.byte()));
-        let times = if more < 200 {
-            few
-        } else {
-            BATCH_BYTES_MAX - 100 + few
+        let times = match more {
+            0..200 => few,
+            200..228 => BATCH_BYTES_MAX - 100 + few,
+            _ => (BATCH_BYTES_MAX + few % 4).saturating_sub(open + 3),
         };
         let pattern: Vec<u8> = input
             .piece()
@@ -52,8 +54,12 @@ fn deliveries(mut input: Input<'_>) {
         let record: Vec<u8> = pattern.iter().copied().cycle().take(times).collect();
         let record = if pattern.is_empty() { pattern } else { record };
         cut(&record);
-        batches.extend(batcher.push(&record));
+        let full = batcher.push(&record);
+        let between = usize::from(open > 0);
+        let kept = if full.is_some() { 0 } else { open + between };
+        batches.extend(full);
         if !record.is_empty() {
+            open = kept + cut_record(&record).len();
             expected.push(cut_record(&record).into_owned());
         }
     }

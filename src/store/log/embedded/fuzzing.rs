@@ -113,6 +113,17 @@ fn image(is_stopped: bool) -> Image {
         messages: 3,
     };
     log.set_room_retention(&short, keep).expect("a retention");
+    if is_stopped {
+        // Each start begins the half anew that has not the newest group: in the end the journal knows the last message alone, and of all
+        // others the segments have to tell.
+        for n in 0..3 {
+            log.close().expect("a stop");
+            drop(log);
+            log = open(&folder.0).expect("a good log");
+            log.stage(message("dev", format!("start {n}")));
+            log.commit(at(60 + n)).expect("a commit");
+        }
+    }
     let events = served(&*log.reader()).expect("a good log");
     if is_stopped {
         log.close().expect("a stop");
@@ -187,17 +198,24 @@ pub fn log_folder(data: &[u8]) {
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         fs::write(path, bytes).expect("a file");
     }
-    let expected = (!is_mended).then_some(&image.events[..]);
+    let is_text_changed = files
+        .iter()
+        .zip(&image.files)
+        .any(|(is, was)| is.0.extension().is_some_and(|end| end == "log") && is.1 != was.1);
+    let expected = (!is_mended).then_some(Expected {
+        events: &image.events,
+        with_names: !is_text_changed,
+    });
     // Twice: what the first start made of it is no worse.
     for _ in 0..2 {
-        if !start(&folder.0, expected) {
+        if !start(&folder.0, expected.as_ref()) {
             return;
         }
     }
 }
 
 /// Opens, reads, writes; returns whether that was possible.
-fn start(folder: &Path, expected: Option<&[Event]>) -> bool {
+fn start(folder: &Path, expected: Option<&Expected<'_>>) -> bool {
     let Ok(mut log) = open(folder) else {
         return false;
     };
@@ -235,16 +253,27 @@ fn start(folder: &Path, expected: Option<&[Event]>) -> bool {
     true
 }
 
-/// The content of a synced record is compared at `log verify`, not at every read: see "What a read checks" in `docs/storage.md`.
-fn was_stored(event: &Event, expected: &[Event]) {
+/// What may be served where nobody has put checksums right.
+struct Expected<'a> {
+    events: &'a [Event],
+    /// The hash of names and content is compared at `log verify`, not at every read: see "What a read checks" in `docs/storage.md`. So
+    /// they are known only if nobody has changed the text.
+    with_names: bool,
+}
+
+fn was_stored(event: &Event, expected: &Expected<'_>) {
     if event.time == at(100) {
         return;
     }
-    let Some(stored) = expected.iter().find(|stored| stored.id == event.id) else {
+    let mut events = expected.events.iter();
+    let Some(stored) = events.find(|stored| stored.id == event.id) else {
         // Removed, or expired, until somebody damaged what said so.
         return assert!(event.id <= 40, "nobody stored {}", event.id);
     };
-    assert_eq!((&event.room, &event.user), (&stored.room, &stored.user));
+    if expected.with_names {
+        assert_eq!((&event.room, &event.user), (&stored.room, &stored.user));
+        assert_eq!(event.kind, stored.kind);
+    }
     assert_eq!((event.time, event.origin), (stored.time, stored.origin));
     match (&event.kind, &stored.kind) {
         (EventKind::Message(got), EventKind::Message(was)) => assert_eq!(got.len(), was.len()),
