@@ -10,7 +10,6 @@ use crate::edge::wire::gc2::text::TagText;
 use crate::edge::wire::names::Tag;
 use crate::hub::codec::EncodeEvent;
 use crate::hub::log::NOT_IN_THE_LOG_YET;
-use crate::hub::log::Requests;
 use crate::hub::messages::{Action as LogAction, RemovalRight};
 use crate::hub::registry::Wish;
 use crate::hub::rules::access::{
@@ -198,7 +197,7 @@ impl Client {
         };
         let tag = Bytes::copy_from_slice(tag.as_str().as_bytes());
         let request = self.enroll(action, tag, Wanted::Remove);
-        self.shard.links().log.do_send(Requests(vec![request]));
+        self.hand_in(vec![request]);
     }
 }
 
