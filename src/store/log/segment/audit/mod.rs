@@ -14,6 +14,7 @@ mod report;
 mod walk;
 
 pub(crate) use gone::NO_REASON;
+pub(super) use gone::WAITING_MAX;
 pub(crate) use head::{Head, newest_head};
 pub(crate) use heads::{Fate, Since};
 pub(crate) use report::{Audit, Check, Fault};
