@@ -9,10 +9,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use super::super::LogError;
 use super::super::stored::REMOVED_FILL;
-use super::audit::text_files;
+use super::audit::{text_files, without_text};
 use super::bytes::HEADER_BYTES;
 use super::chain::{LINK_BYTES, Link};
 use super::files::{Part, io_error, part_path};
@@ -21,6 +22,8 @@ use super::{floors, rooms_table};
 
 /// How often the copy is begun anew because retention has taken what was being copied.
 const ATTEMPTS_MAX: u32 = 20;
+/// A segment that is begun or deleted in this moment has sidecars and no text.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(25);
 /// Entries compared in one go.
 const ENTRIES: u32 = 1024;
 /// Only these, the newest, may hold removals that are recorded and not carried out yet.
@@ -43,7 +46,13 @@ impl Piece {
 
 /// Copies what the log in `from` holds now into the folder `to`, which holds no log. Call [`copy_removals`] behind it.
 pub(crate) fn copy_segments(from: &Path, to: &Path) -> Result<Vec<Piece>, LogError> {
+    let mut alone = Vec::new();
     for _ in 0..ATTEMPTS_MAX {
+        alone = without_text(from)?;
+        if !alone.is_empty() {
+            std::thread::sleep(LOOK_AGAIN_AFTER);
+            continue;
+        }
         let oldest = text_files(from)?.first().copied();
         // Before the segments: neither may know more than they do.
         for name in [floors::NAME, rooms_table::NAME] {
@@ -57,6 +66,12 @@ pub(crate) fn copy_segments(from: &Path, to: &Path) -> Result<Vec<Piece>, LogErr
             return Ok(pieces);
         }
         remove_pieces(to)?;
+    }
+    if let Some(first) = alone.first() {
+        return Err(LogError::Damaged {
+            file: part_path(from, *first, Part::Text).display().to_string(),
+            reason: "the text of this segment is missing, its sidecars are there; copy it back from a backup, or run `gencomm log repair`".to_owned(),
+        });
     }
     Err(LogError::Damaged {
         file: from.display().to_string(),
@@ -257,7 +272,9 @@ impl Copy {
 
     /// Makes entry `n` one that was removed. Says whether anything was not as it should be.
     fn remove(&mut self, n: u32, entry: &Entry, index_differs: bool) -> Result<bool, LogError> {
-        let mut content = vec![0; entry.content_bytes as usize];
+        // Of a lost record there may be no text, or a part of it.
+        let there = length(&self.text, &self.text_path)?.saturating_sub(entry.content_at());
+        let mut content = vec![0; there.min(u64::from(entry.content_bytes)) as usize];
         self.text
             .read_exact_at(&mut content, entry.content_at())
             .map_err(io_error("read", &self.text_path))?;
@@ -297,8 +314,11 @@ impl Copy {
         }
     }
 
-    /// What a removal removes: its content is that id.
+    /// What a removal removes: its content is that id. One that is lost may have no text.
     fn target_of(&self, removal: &Entry) -> Result<Option<u64>, LogError> {
+        if removal.end() > length(&self.text, &self.text_path)? {
+            return Ok(None);
+        }
         let mut content = vec![0; removal.content_bytes.min(20) as usize];
         self.text
             .read_exact_at(&mut content, removal.content_at())
