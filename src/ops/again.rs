@@ -103,6 +103,12 @@ pub fn handle_again<A: Actor>(actor: &mut A, ctx: &mut A::Context) {
     }
 }
 
+/// Forgets what was in hand on this thread, as the end of a process does.
+#[cfg(test)]
+pub(crate) fn forget() {
+    LOST.with_borrow_mut(Vec::clear);
+}
+
 struct Second;
 
 impl Second {

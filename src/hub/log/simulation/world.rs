@@ -1,6 +1,5 @@
 //! One seed: a machine, and the lives of the log on it, one after the other, until the seed has had enough.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,11 +9,12 @@ use slog::Logger;
 use super::listener::Shard;
 use super::model::{Message, Model, When, ensure};
 use super::reading;
+use super::trouble::{self, Lives};
 use crate::edge::wire::names::{RoomName, UserName};
 use crate::edge::wire::timestamp::Timestamp;
 use crate::store::log::clock::Clock;
-use crate::store::log::disk::simulated::{Dice, Fault, Kind, Machine, Plan};
-use crate::store::log::embedded::{Durability, EmbeddedLog, EmbeddedOptions};
+use crate::store::log::disk::simulated::{Dice, Machine};
+use crate::store::log::embedded::{EmbeddedLog, EmbeddedOptions};
 use crate::store::log::ground::{Background, Ground};
 use crate::store::log::{EventKind, LogError, LogStore, NewEvent, RoomRetention};
 
@@ -53,10 +53,11 @@ pub(super) struct World {
     /// A power cut came since the log was last recovered.
     power_was_cut: bool,
     beside: Arc<Mutex<Dice>>,
+    pub(super) lives: Lives,
 }
 
 impl World {
-    pub(super) fn new(seed: u64, trace: bool) -> Self {
+    pub(super) fn new(seed: u64, lives: Lives, trace: bool) -> Self {
         let mut dice = Dice::new(seed);
         let machine = Machine::new(dice.split(), trace);
         machine.make_folder("data");
@@ -70,7 +71,7 @@ impl World {
             (uptime, Timestamp::from_micros(micros as u64 / 1000 * 1000))
         }));
         let shards = 1 + dice.index(3);
-        let options = options(&mut dice);
+        let options = trouble::options(&mut dice, lives);
         let retention = RoomRetention {
             messages: options.retain_messages,
             age: options.retain_age,
@@ -99,6 +100,7 @@ impl World {
             is_troubled: false,
             power_was_cut: false,
             beside,
+            lives,
         }
     }
 
@@ -132,51 +134,21 @@ impl World {
 
     pub(super) fn ground(&self) -> Ground {
         let beside = Arc::clone(&self.beside);
+        let dice = || beside.lock().unwrap_or_else(PoisonError::into_inner);
+        let slowness = match self.lives {
+            Lives::Ordinary => 6,
+            Lives::Busy => dice().one_of(&[2, 30, 1000]),
+        };
+        let beside = Arc::clone(&self.beside);
         let now = move || {
             let mut dice = beside.lock().unwrap_or_else(PoisonError::into_inner);
-            dice.once_in(6)
+            dice.once_in(slowness)
         };
         Ground {
             disk: self.machine.start(),
             clock: self.clock.clone(),
             background: Background::Inline(Arc::new(now)),
         }
-    }
-
-    /// What is going to happen in the next life.
-    fn plan(&mut self) {
-        let dice = &mut self.dice;
-        let mut plan = Plan::default();
-        self.is_troubled = false;
-        match dice.below(20) {
-            0..9 => {
-                let operations = dice.one_of(&[12, 60, 150, 400]);
-                plan.off_in = Some(dice.below(operations));
-            }
-            9..12 => plan.panic_in = Some(dice.below(150)),
-            12..15 => {
-                for _ in 0..1 + dice.below(3) {
-                    plan.faults.push(fault(dice, false));
-                }
-                self.is_troubled = true;
-            }
-            15 => {
-                plan.faults.push(fault(dice, true));
-                self.is_troubled = true;
-            }
-            16..18 => {
-                plan.space = Some(self.machine.used() + dice.index(6000));
-                self.is_troubled = true;
-            }
-            _ => {}
-        }
-        self.tell(|| format!("{plan:?}"));
-        self.machine.plan(plan);
-    }
-
-    /// Lets the world be well.
-    pub(super) fn calm(&self) {
-        self.machine.plan(Plan::default());
     }
 
     /// The process is over; what comes to the disk then is chance too.
@@ -342,52 +314,6 @@ impl World {
         let _ = store.maintain(self.clock.wall());
         let _ = store.close();
         Ok(())
-    }
-}
-
-fn options(dice: &mut Dice) -> EmbeddedOptions {
-    let durability = dice.one_of(&[
-        Durability::Always,
-        Durability::Always,
-        Durability::Interval,
-        Durability::Os,
-    ]);
-    let keeps_all = !dice.once_in(5);
-    EmbeddedOptions {
-        folder: PathBuf::from("/data/log"),
-        durability,
-        flush_interval: Duration::from_millis(dice.one_of(&[5, 50, 400])),
-        segment_bytes: dice.one_of(&[1500, 4000, 12_000]),
-        journal_bytes: 64 * 1024,
-        retain_messages: if keeps_all {
-            0
-        } else {
-            dice.one_of(&[0, 10, 40])
-        },
-        retain_age: Duration::from_secs(if keeps_all { 0 } else { dice.one_of(&[0, 20]) }),
-        retain_bytes: 0,
-        rooms_max: 8,
-        tags_max: 10_000,
-    }
-}
-
-fn fault(dice: &mut Dice, sync: bool) -> Fault {
-    let kinds = [Kind::Write, Kind::Write, Kind::Open, Kind::Name, Kind::Read];
-    let kind = if sync {
-        Kind::Sync
-    } else {
-        dice.one_of(&kinds)
-    };
-    let errno = match kind {
-        Kind::Write => dice.one_of(&[libc::EIO, libc::ENOSPC]),
-        Kind::Open => dice.one_of(&[libc::EMFILE, libc::ENOSPC, libc::EIO]),
-        _ => libc::EIO,
-    };
-    let operations = dice.one_of(&[3, 20, 80]);
-    Fault {
-        kind,
-        after: dice.below(operations),
-        errno,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What recovery cuts off a file, it keeps here: one file each, its first line says why, the bytes follow as they were.
 //! The folder is bounded; what no longer fits is cut without a copy, and that is said.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use super::super::LogError;
 use super::super::disk::Folder;
 use super::super::stored::REMOVED_FILL;
 use super::files::{make_folder, open_file, refused, sync_failed, sync_folder};
+use crate::edge::wire::record::parse_id;
 
 /// Files kept; each is at most one half of the journal or one segment.
 const FILES_MAX: usize = 100;
@@ -61,19 +63,39 @@ impl Quarantine {
         }
         for path in self.files()? {
             let bytes = self.folder.read(&path).map_err(refused("reading", &path))?;
-            let found = pieces(&bytes, offset_of(&path, &bytes), content);
-            if found.is_empty() {
-                continue;
-            }
-            let file = open_file(&self.folder, &path)?;
-            for piece in found {
-                let fill = vec![REMOVED_FILL; piece.len()];
-                file.write_all_at(&fill, piece.start as u64)
-                    .map_err(refused("overwriting removed content in", &path))?;
-            }
-            file.sync_data().map_err(sync_failed(&path))?;
+            self.overwrite(&path, pieces(&bytes, offset_of(&path, &bytes), content))?;
         }
         Ok(())
+    }
+
+    /// Overwrites the content in what was cut off the texts of segments, in the lines of removed messages.
+    pub(super) fn forget_lines(&self, ids: &HashSet<u64>) -> Result<(), LogError> {
+        if ids.is_empty() || !self.folder.disk().exists(&self.folder) {
+            return Ok(());
+        }
+        for path in self.files()? {
+            let name = path.file_name().and_then(|name| name.to_str());
+            if !name.is_some_and(|name| name.contains(".log.")) {
+                continue;
+            }
+            let bytes = self.folder.read(&path).map_err(refused("reading", &path))?;
+            self.overwrite(&path, contents_of(&bytes, ids))?;
+        }
+        Ok(())
+    }
+
+    /// Overwrites these places of a copy.
+    fn overwrite(&self, path: &Path, places: Vec<Range<usize>>) -> Result<(), LogError> {
+        if places.is_empty() {
+            return Ok(());
+        }
+        let file = open_file(&self.folder, path)?;
+        for place in places {
+            let fill = vec![REMOVED_FILL; place.len()];
+            file.write_all_at(&fill, place.start as u64)
+                .map_err(refused("overwriting removed content in", path))?;
+        }
+        file.sync_data().map_err(sync_failed(path))
     }
 
     fn files(&self) -> Result<Vec<PathBuf>, LogError> {
@@ -104,6 +126,25 @@ fn pieces(copy: &[u8], sectors_at: usize, content: &[u8]) -> Vec<Range<usize>> {
     heads.chain(torn).collect()
 }
 
+/// Where the content of these messages stands in lines of a text, as far as it is not overwritten. The first and the last line may be
+/// parts of one.
+fn contents_of(text: &[u8], ids: &HashSet<u64>) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    for line in text.split(|byte| *byte == b'\n') {
+        let mut ends = memchr::memchr_iter(b';', line);
+        let id = ends.next().and_then(|end| parse_id(&line[..end]));
+        if id.is_some_and(|id| ids.contains(&id))
+            && let Some(end) = ends.nth(1)
+            && line[end + 1..].iter().any(|byte| *byte != REMOVED_FILL)
+        {
+            found.push(at + end + 1..at + line.len());
+        }
+        at += line.len() + 1;
+    }
+    found
+}
+
 /// Where the first sector of the file, of which `path` is a copy, begins in the copy. Names end with the offset (`-at-{offset}`, behind a
 /// line of text) or with it and a number (`.{offset}.{number}`).
 fn offset_of(path: &Path, copy: &[u8]) -> usize {
@@ -123,7 +164,8 @@ mod tests {
 
     #[test]
     fn content_is_found_whole_and_in_pieces() {
-        let content: Vec<u8> = (0..1200u32).map(|n| b'a' + (n * n % 26) as u8).collect();
+        let letter = |n: u32| b'a' + ((n.wrapping_mul(2_654_435_761) >> 24) % 26) as u8;
+        let content: Vec<u8> = (0..1200).map(letter).collect();
         let mut copy = b"300 bytes of x at 100: torn\n".to_vec();
         let line = copy.len();
         copy.extend_from_slice(&[0; 600]);
@@ -139,5 +181,15 @@ mod tests {
         assert_eq!(found, [line + 112..line + 412, line + 412..line + 600]);
         let short = pieces(b"xx short xx", 0, b"short");
         assert_eq!(short.first(), Some(&(3..8)));
+    }
+    #[test]
+    fn lines_of_removed_messages_are_found_by_their_ids() {
+        let text = b"7;x\n12;2024;a#b;to go\n120;2024;a#b;stays\n13;2024;a;to; go too";
+        let ids = HashSet::from([12, 13, 7]);
+        let found = contents_of(text, &ids);
+        let found: Vec<&[u8]> = found.into_iter().map(|place| &text[place]).collect();
+        assert_eq!(found, [&b"to go"[..], &b"to; go too"[..]]);
+        let fill = String::from_utf8(vec![REMOVED_FILL; 5]).unwrap();
+        assert!(contents_of(format!("12;2024;a;{fill}\n").as_bytes(), &ids).is_empty());
     }
 }

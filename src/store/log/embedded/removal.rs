@@ -1,5 +1,7 @@
 //! Removing content for good: every copy that any file of the folder has is overwritten, and that is made durable.
 
+use std::collections::HashSet;
+
 use super::super::segment::Segments;
 use super::super::{EventKind, LogError};
 use super::EmbeddedLog;
@@ -56,6 +58,9 @@ pub(super) fn forget_copies(
     journal: &mut Journal,
     quarantine: &Quarantine,
 ) -> Result<(), LogError> {
+    // Of which the segments do not have the content: they may have been cut off at the start before it was overwritten there, and been
+    // completed from the journal, where it was.
+    let mut without = HashSet::new();
     for id in ids {
         let record = match segments.lookup(*id) {
             // Its content is not known for sure, but where it stands is: it is overwritten there.
@@ -67,8 +72,11 @@ pub(super) fn forget_copies(
             && let EventKind::Message(body) = &record.event.kind
         {
             quarantine.forget(body)?;
+        } else {
+            without.insert(*id);
         }
         journal.redact(*id)?;
     }
+    quarantine.forget_lines(&without)?;
     journal.sync()
 }

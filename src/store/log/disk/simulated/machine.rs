@@ -23,10 +23,14 @@ pub(crate) enum Kind {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fault {
     pub(crate) kind: Kind,
-    /// So many operations of this kind go well before.
+    /// What the name of the file begins with; empty for every file.
+    pub(crate) file: &'static str,
+    /// So many operations of this kind on these files go well before.
     pub(crate) after: u64,
     /// Number of the system's error.
     pub(crate) errno: i32,
+    /// As [`Plan::off_in`], counted from this failure on.
+    pub(crate) off_in: Option<u64>,
 }
 
 /// What is going to happen.
@@ -78,7 +82,7 @@ impl State {
         for byte in what.bytes().chain(path.bytes()) {
             self.digest = (self.digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
         }
-        let fate = self.fate(kind);
+        let fate = self.fate(kind, path);
         let panics = kind != Kind::Read && due(&mut self.plan.panic_in);
         if self.trace {
             let panics = if panics { ", panics" } else { "" };
@@ -88,18 +92,20 @@ impl State {
         (fate, panics && !std::thread::panicking())
     }
 
-    fn fate(&mut self, kind: Kind) -> Fate {
+    fn fate(&mut self, kind: Kind, name: &str) -> Fate {
         if kind != Kind::Read && due(&mut self.plan.off_in) {
             return Fate::Off;
         }
         let next = self.plan.faults.iter_mut().position(|fault| {
-            let is_due = fault.kind == kind && fault.after == 0;
-            fault.after -= u64::from(fault.kind == kind && fault.after > 0);
+            let is_meant = fault.kind == kind && name.starts_with(fault.file);
+            let is_due = is_meant && fault.after == 0;
+            fault.after -= u64::from(is_meant && fault.after > 0);
             is_due
         });
         match next {
             Some(at) => {
                 let fault = self.plan.faults.swap_remove(at);
+                self.plan.off_in = fault.off_in.or(self.plan.off_in);
                 Fate::Failed(io::Error::from_raw_os_error(fault.errno))
             }
             None => Fate::Done,

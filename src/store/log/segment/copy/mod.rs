@@ -13,10 +13,11 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::time::Duration;
 
 use super::super::LogError;
-use super::audit::text_files;
-use super::files::io_error;
+use super::audit::{text_files, without_text};
+use super::files::{Part, io_error, part_path};
 use super::{floors, rooms_table};
 pub(crate) use parts::copy_whole;
 use parts::{Piece, copy_segment, go_on};
@@ -24,6 +25,8 @@ use removed::Removed;
 
 /// How often the copy is begun anew because retention has taken what was being copied.
 const ATTEMPTS_MAX: u32 = 20;
+/// A segment that is begun or deleted in this moment has sidecars and no text.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(25);
 /// How often it goes on for the sake of removals. What comes with it was written in the moment in which the rest was looked through, so each
 /// time is shorter.
 const EXTENSIONS_MAX: u32 = 200;
@@ -93,8 +96,14 @@ impl<'a> SegmentsCopy<'a> {
     fn begin_anew(&mut self) -> Result<(), LogError> {
         let (from, to) = (self.from, self.to);
         self.asked.clear();
+        let mut alone = Vec::new();
         while self.attempts < ATTEMPTS_MAX {
             self.attempts += 1;
+            alone = without_text(from)?;
+            if !alone.is_empty() {
+                std::thread::sleep(LOOK_AGAIN_AFTER);
+                continue;
+            }
             remove_pieces(to)?;
             self.pieces.clear();
             let oldest = text_files(from)?.first().copied();
@@ -109,6 +118,12 @@ impl<'a> SegmentsCopy<'a> {
                 self.removed.begin_again(to)?;
                 return Ok(());
             }
+        }
+        if let Some(first) = alone.first() {
+            return Err(LogError::Damaged {
+                file: part_path(from, *first, Part::Text).display().to_string(),
+                reason: "the text of this segment is missing, its sidecars are there; copy it back from a backup, or run `gencomm log repair`".to_owned(),
+            });
         }
         Err(LogError::Damaged {
             file: from.display().to_string(),
