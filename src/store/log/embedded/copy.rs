@@ -39,7 +39,9 @@ fn refuse_if_behind(from: &Path, unexplained: &HashSet<u64>) -> Result<(), LogEr
     match removes.find(|target| unexplained.contains(target)) {
         Some(target) => Err(LogError::Damaged {
             file: from.display().to_string(),
-            reason: format!("the removal of {target} is in the journal alone: the server could not write its segments, which its log explains; make room, then try again"),
+            reason: format!(
+                "the removal of {target} is in the journal alone: the server could not write its segments, which its log explains; make room, then try again"
+            ),
         }),
         // Whoever reads the copy finds what is wrong with it.
         None => Ok(()),

@@ -309,7 +309,10 @@ fn a_removal_that_only_the_journal_has_makes_no_copy() {
     let to = tempfile::tempdir().unwrap();
     let error = copy(folder.path(), &to.path().join("log")).unwrap_err();
     let said = error.to_string();
-    assert!(said.contains("the removal of 2 is in the journal"), "{said}");
+    assert!(
+        said.contains("the removal of 2 is in the journal"),
+        "{said}"
+    );
     log.maintain(at(0)).unwrap();
     let to = to.path().join("again");
     copy(folder.path(), &to).unwrap();
@@ -317,7 +320,7 @@ fn a_removal_that_only_the_journal_has_makes_no_copy() {
 }
 
 /// Copies made in a row beside the writer below.
-const COPIES: usize = 40;
+const COPIES: usize = 20;
 
 #[test]
 fn copies_beside_a_writer_that_removes_all_the_time_are_whole() {

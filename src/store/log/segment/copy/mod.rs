@@ -77,7 +77,9 @@ impl<'a> SegmentsCopy<'a> {
         }
         Err(LogError::Damaged {
             file: self.from.display().to_string(),
-            reason: format!("messages are removed faster than the log can be copied, {EXTENSIONS_MAX} times in turn; try again when there is less to do"),
+            reason: format!(
+                "messages are removed faster than the log can be copied, {EXTENSIONS_MAX} times in turn; try again when there is less to do"
+            ),
         })
     }
 

@@ -268,7 +268,9 @@ impl Copy {
             return Ok(None);
         }
         let found = entry(&self.index, &self.index_path, low)?;
-        Ok(found.filter(|found| found.id == id).map(|found| (low, found)))
+        Ok(found
+            .filter(|found| found.id == id)
+            .map(|found| (low, found)))
     }
 
     /// What a removal removes: its content is that id.
