@@ -10,6 +10,8 @@ use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -62,6 +64,24 @@ pub(super) fn alive() {
 /// Within what time the manager wants to hear [`alive`] again, if it does (WATCHDOG_USEC, for this process).
 pub(super) fn alive_wanted_within() -> Option<Duration> {
     sd_notify::watchdog_enabled().filter(|within| !within.is_zero())
+}
+
+/// Says [`alive`] until it is dropped.
+pub(super) struct KeptAlive {
+    _end: Sender<()>,
+}
+
+/// Says that this process lives while nobody looks whether its threads turn, since they end one after the other; twice within `within`.
+pub(super) fn keep_alive(within: Duration) -> io::Result<KeptAlive> {
+    let (end, ended) = channel::<()>();
+    let say = move || {
+        alive();
+        while ended.recv_timeout(within / 2) == Err(RecvTimeoutError::Timeout) {
+            alive();
+        }
+    };
+    thread::Builder::new().name("alive".into()).spawn(say)?;
+    Ok(KeptAlive { _end: end })
 }
 
 fn tell(states: &[NotifyState<'_>]) {

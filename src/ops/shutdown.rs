@@ -5,7 +5,8 @@
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use actix::{Addr, MailboxError};
+use actix::dev::ToEnvelope;
+use actix::{Actor, Addr, Handler, MailboxError, Message};
 use actix_rt::Arbiter;
 use futures::future::join_all;
 use slog::{Logger, error, info, warn};
@@ -13,7 +14,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::hub::leaving::{AwaitTold, SendHome};
-use crate::hub::log::{CloseLog, MessageLog};
+use crate::hub::log::CloseLog;
 
 use super::boot::{Door, Running};
 use super::notify;
@@ -146,6 +147,8 @@ pub(super) async fn hand_over(
     }
     if let Err(why) = close_log(&running, share(LOG_SHARE)).await {
         to.unclosed(&why).await;
+        // It serves as soon as this process is gone; the end of the main process would be the end of the service, and of both.
+        notify_main(&to);
         join(log, running, share(THREADS_SHARE)).await;
         return Err(why);
     }
@@ -174,14 +177,18 @@ pub(super) async fn hand_over(
     };
     match outcome {
         Outcome::Serving => {
-            // Before this process ends: of another one the service manager would not believe it.
-            if let Ok(pid) = u32::try_from(to.pid()) {
-                notify::main_pid(pid);
-            }
+            notify_main(&to);
             info!(log, "handed over"; "to" => to.pid());
             Ok(HandedOver::Served)
         }
         Outcome::Failed(why) => Ok(HandedOver::Nobody(why)),
+    }
+}
+
+/// Tells the service manager who is the server; before this process ends, since of another one it would not believe it.
+fn notify_main(to: &HandOver) {
+    if let Ok(pid) = u32::try_from(to.pid()) {
+        notify::main_pid(pid);
     }
 }
 
@@ -267,25 +274,30 @@ fn send_home(
 
 /// How many clients could not be told to go; not known where a thread no longer turns.
 async fn await_told(running: &Running, deadline: Duration) -> Option<usize> {
-    let asked: Vec<_> = running
+    let asked = running
         .sessions
         .iter()
-        .map(|sessions| sessions.send(AwaitTold { deadline }))
-        .collect();
+        .map(|sessions| send_once_more(sessions, AwaitTold { deadline }));
     let told = tokio::time::timeout(deadline * 2, join_all(asked)).await;
-    Some(told.ok()?.into_iter().flatten().sum())
+    told.ok()?.into_iter().map(Result::ok).sum()
 }
 
-/// Closes the log; once more if it panicked over that.
-async fn close_once_more(log: &Addr<MessageLog>) -> Result<Result<(), String>, MailboxError> {
-    match log.send(CloseLog).await {
-        Err(MailboxError::Closed) if log.connected() => log.send(CloseLog).await,
-        closed => closed,
+/// Gives an order; once more if the actor panicked over it, and is there again.
+async fn send_once_more<A, M>(to: &Addr<A>, order: M) -> Result<M::Result, MailboxError>
+where
+    A: Actor + Handler<M>,
+    A::Context: ToEnvelope<A, M>,
+    M: Message + Copy + Send + 'static,
+    M::Result: Send,
+{
+    match to.send(order).await {
+        Err(MailboxError::Closed) if to.connected() => to.send(order).await,
+        answered => answered,
     }
 }
 
 async fn close_log(running: &Running, deadline: Duration) -> Result<(), String> {
-    match tokio::time::timeout(deadline, close_once_more(&running.log)).await {
+    match tokio::time::timeout(deadline, send_once_more(&running.log, CloseLog)).await {
         Ok(Ok(Ok(()))) => Ok(()),
         Ok(Ok(Err(reason))) => Err(format!("the log was not closed: {reason}")),
         Ok(Err(_)) => Err("the log's actor was gone before it was closed".to_owned()),

@@ -64,9 +64,12 @@ fn a_backup_under_load_restores_to_what_was_said_until_then() {
     let once = server.member("once", "den").say("den", "once", "said once");
 
     let home = server.home();
-    let (mut backups, mut said) = (Vec::new(), Vec::new());
+    let (mut backups, mut said, mut heads) = (Vec::new(), Vec::new(), Vec::new());
+    let of_server = server.data_dir();
+    let of_server = of_server.to_str().expect("text");
     for n in 0..4 {
         senders.wait_for(1500 + 300 * n);
+        heads.push(done(home, &["log", "head", "--data", of_server], &[]));
         let folder = home.join(format!("backup-{n}"));
         said.push(done(
             home,
@@ -86,7 +89,7 @@ fn a_backup_under_load_restores_to_what_was_said_until_then() {
         .collect();
     assert!(all.len() > 2000);
 
-    for (folder, said) in backups.iter().zip(&said) {
+    for ((folder, said), head) in backups.iter().zip(&said).zip(&heads) {
         let newest = newest(said);
         assert!(newest > 1500 && newest >= once, "{said}");
         is_private(folder);
@@ -99,6 +102,10 @@ fn a_backup_under_load_restores_to_what_was_said_until_then() {
             &[],
         );
         is_private(&data);
+        // What was said before the backup is on the chain of what was restored, unaltered.
+        let log = ["log", "verify", "--data", data.to_str().expect("text")];
+        let told = done(home, &log, &["--head".to_owned(), head.trim().to_owned()]);
+        assert!(told.contains("on the chain: no record up to it"), "{told}");
         let restored = House::with(small_segments().data_dir(&data).start());
         let mut reader = restored.server.guest("reader");
         let found: HashMap<u64, String> = reader.whole_history("den").into_iter().collect();
@@ -126,7 +133,6 @@ fn a_backup_under_load_restores_to_what_was_said_until_then() {
         assert_eq!(again.say("den", "once", "said once"), once);
         assert!(again.say("den", "new", "said anew") > *all.keys().max().expect("an id"));
         drop(restored);
-        let log = ["log", "verify", "--data", data.to_str().expect("text")];
         assert!(done(home, &log, &[]).ends_with("clean\n"));
     }
 }

@@ -1,6 +1,6 @@
 //! Whether the server serves: how it says so, to people and to what supervises it, and what becomes of one with a thread that hangs.
 
-mod notify;
+pub mod notify;
 mod probe;
 mod unit_file;
 #[cfg(feature = "fault-injection")]

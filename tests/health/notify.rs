@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::serve::reload::change;
 use crate::support::{PATIENCE, Server, fresh_tag};
 
-struct Manager {
+pub struct Manager {
     socket: UnixDatagram,
     said: Vec<String>,
 }
@@ -32,7 +32,7 @@ impl Manager {
 
     /// Waits for a message that holds this line.
     #[track_caller]
-    fn wait_for(&mut self, line: &str) -> String {
+    pub fn wait_for(&mut self, line: &str) -> String {
         while let Some(text) = self.next() {
             if text.lines().any(|said| said == line) {
                 return text;
@@ -40,9 +40,22 @@ impl Manager {
         }
         panic!("never {line:?}, only {:?}", self.said);
     }
+
+    /// Reads what was said so far.
+    pub fn drain(&mut self) {
+        self.socket.set_nonblocking(true).expect("a socket");
+        while self.next().is_some() {}
+        self.socket.set_nonblocking(false).expect("a socket");
+    }
+
+    /// Whether a message held this.
+    pub fn has_heard(&self, what: &str) -> bool {
+        self.said.iter().any(|text| text.contains(what))
+    }
 }
 
-fn by_path(folder: &std::path::Path) -> (Manager, String) {
+/// One that listens in `folder`, and where.
+pub fn by_path(folder: &std::path::Path) -> (Manager, String) {
     let path = folder.join("notify");
     let socket = UnixDatagram::bind(&path).expect("a socket");
     (Manager::new(socket), path.display().to_string())

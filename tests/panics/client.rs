@@ -37,3 +37,22 @@ fn a_client_that_panics_loses_its_own_connection_and_no_other() {
     heir.login("bad0");
     assert_eq!(heir.whole_history("den").len(), ids.len());
 }
+
+#[test]
+fn what_a_client_panics_over_on_its_way_to_the_log_takes_no_room_there() {
+    let server = Server::builder()
+        .set("limits.message_bytes", "8KiB")
+        .set("limits.log_queue_bytes", "64KiB")
+        .start();
+    let mut good = server.member("good", "den");
+    let body = "x".repeat(8 << 10);
+    // More than the queue holds.
+    for round in 0..10 {
+        let mut bad = server.member(&format!("bad{round}"), "den");
+        bad.ask("PROVOKE;p;at=client/enrolled", "OK;p;at=client/enrolled");
+        bad.send(&format!("SEND;s;den;{body}"));
+        bad.until_closed();
+    }
+    server.wait_for_log("provoked client/enrolled");
+    good.say("den", "after", "there is room");
+}

@@ -136,8 +136,10 @@ fn who_has_no_role_leaves_when_a_room_becomes_private() {
     for guest in &mut guests {
         let heard = guest.until("LEFT;dugout;");
         assert_eq!(heard.1, "LEFT;dugout;the room is private now");
-        assert_eq!(heard.0.len(), 1, "{:?}", heard.0);
-        assert!(heard.0[0].starts_with(&format!("MSG;dugout;{before};")));
+        // What was said before it is told before it, unless the order to leave came while it was about to be.
+        assert!(heard.0.len() <= 1, "{:?}", heard.0);
+        let earlier = format!("MSG;dugout;{before};");
+        assert!(heard.0.iter().all(|line| line.starts_with(&earlier)));
         assert_eq!(so_far(guest), [""; 0]);
         refused(guest, "SEND;x;dugout;still here?", "forbidden");
         refused(guest, &format!("GET;x;{before}"), "not-found");

@@ -31,6 +31,11 @@ impl Server {
         self.builder = self.builder.clone().set(key, value);
     }
 
+    /// Sets a variable of the environment for the processes to come.
+    pub fn set_env(&mut self, name: &str, value: impl ToString) {
+        self.builder = self.builder.clone().env(name, value);
+    }
+
     /// Another process takes over; the one before has to end with exit code 0. Returns what that one logged.
     #[track_caller]
     pub fn take_over(&mut self) -> String {

@@ -210,3 +210,20 @@ fn kills() -> u32 {
     let text = std::env::var("GENCOMM_TAKEOVER_KILLS");
     text.map_or(8, |text| text.parse().expect("a number"))
 }
+
+/// What only a takeover does panics on every shard.
+#[cfg(feature = "fault-injection")]
+#[test]
+fn a_panic_while_clients_are_told_to_go_loses_nothing() {
+    for end in ["entry", "end"] {
+        let panics = format!("rate=4000000000,at=sessions/AwaitTold/{end}");
+        let mut server = Server::builder().env("GENCOMM_PANICS", panics).start();
+        let mut ann = server.member("ann", "den");
+        let id = ann.say("den", "first", "hello");
+        let logged = server.take_over();
+        assert!(logged.contains("sessions/AwaitTold"), "{logged}");
+        ann.until("BYE;restart;");
+        let stored = server.guest("bob").whole_history("den");
+        assert_eq!(stored, [(id, "hello".to_owned())]);
+    }
+}

@@ -7,6 +7,7 @@ mod crowd;
 mod failures;
 mod fake;
 mod kept;
+mod manager;
 mod probe;
 mod refusals;
 mod stuck;

@@ -24,6 +24,7 @@ fn a_test_that_the_documentation_names_is_there() {
             .split('`')
             .skip(1)
             .step_by(2)
+            .map(|word| word.trim_start_matches("privileged: "))
             .filter(|word| word.contains("::") && !word.contains(' '))
         {
             let name = word.rsplit("::").next().unwrap_or_default();

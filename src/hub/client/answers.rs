@@ -1,6 +1,7 @@
 //! What comes to a client as a message: pages, places and lines from the threads that read the log, bodies from the codec.
 
 use actix::{Handler, Message};
+use slog::{Logger, warn};
 
 use crate::edge::wire::names::Tag;
 use crate::hub::codec::{BodyError, DecodedBody};
@@ -8,6 +9,7 @@ use crate::hub::light::LightContext;
 use crate::hub::rules::access::Action;
 use crate::hub::rules::block::Block;
 use crate::ops::panic_at;
+use crate::store::log::LogError;
 
 use super::{Busy, Client};
 
@@ -138,4 +140,10 @@ impl Handler<LinesReady> for Client {
             self.outbox.lines().extend_from_slice(&ready.lines);
         }
     }
+}
+
+/// Says in the log what could not be read, and returns what the client is told of it.
+pub(super) fn unread(log: &Logger, error: &LogError) -> String {
+    warn!(log, "what a client asked for could not be read"; "error" => %error);
+    error.for_clients()
 }

@@ -10,7 +10,6 @@ use crate::edge::wire::gc2::text::TagText;
 use crate::edge::wire::names::Tag;
 use crate::hub::codec::EncodeEvent;
 use crate::hub::log::NOT_IN_THE_LOG_YET;
-use crate::hub::log::Requests;
 use crate::hub::messages::{Action as LogAction, RemovalRight};
 use crate::hub::registry::Wish;
 use crate::hub::rules::access::{
@@ -22,6 +21,7 @@ use crate::store::log::{Event, EventKind};
 use crate::hub::light::LightContext;
 use crate::ops::panic_at;
 
+use super::answers::unread;
 use super::history::write_page_line;
 use super::room_change::Then;
 use super::sends::Wanted;
@@ -59,11 +59,11 @@ impl Client {
             purpose,
         })));
         let reads = self.shard.links().reads.clone();
-        let told = reads.clone();
+        let (told, log) = (reads.clone(), self.shard.log.clone());
         reads.run(
             move |reader| {
                 let told_to = told.told_to();
-                match reader.get(id).map_err(|error| error.to_string())? {
+                match reader.get(id).map_err(|error| unread(&log, &error))? {
                     None if id > reader.newest() && id <= told_to => {
                         Err(NOT_IN_THE_LOG_YET.to_owned())
                     }
@@ -198,7 +198,7 @@ impl Client {
         };
         let tag = Bytes::copy_from_slice(tag.as_str().as_bytes());
         let request = self.enroll(action, tag, Wanted::Remove);
-        self.shard.links().log.do_send(Requests(vec![request]));
+        self.hand_in(vec![request]);
     }
 }
 

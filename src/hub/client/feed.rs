@@ -15,6 +15,7 @@ use crate::hub::session::Ending;
 use crate::ops::panic_at;
 use crate::store::log::{From, LogError, LogReader, Page, PageQuery};
 
+use super::answers::unread;
 use super::rooms::RoomFeed;
 use super::{Busy, Client, PageFor, PageRead, Phase};
 
@@ -239,13 +240,18 @@ impl Client {
         let (client, codec) = (self.address(), links.codec.clone());
         let form = self.seat.body_form();
         let is_feed = matches!(page.purpose, PageFor::Feed(_));
+        let log = self.shard.log.clone();
         links.reads.run(
             move |reader| {
                 let read = match is_feed {
                     true => read_on(reader, &query),
                     false => reader.page(&query).map(|page| (page, None)),
                 };
-                read.map_err(|error| error.to_string())
+                read.map_err(|error| match is_feed {
+                    // Who is told of this is the log alone.
+                    true => error.to_string(),
+                    false => unread(&log, &error),
+                })
             },
             move |read| match read {
                 Some(Ok((found, gap))) => {

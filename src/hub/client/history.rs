@@ -9,6 +9,7 @@ use crate::hub::rules::access::{Action, Verdict};
 use crate::hub::rules::block::{BLOCK_BYTES, write_member_line, write_message_fields};
 use crate::store::log::{Event, PageQuery};
 
+use super::answers::unread;
 use super::look::AfterLook;
 use super::{Busy, Client, PageFor, PageRead};
 
@@ -141,7 +142,7 @@ impl Client {
             error: None,
         };
         self.busy = Some(Box::new(Busy::History(walk)));
-        let client = self.address();
+        let (client, log) = (self.address(), self.shard.log.clone());
         self.shard.links().reads.run(
             move |reader| match &room {
                 Some(room) => reader.newest_start(room, before, count),
@@ -154,7 +155,7 @@ impl Client {
                         more: start.is_some(),
                         ..page
                     },
-                    Some(Err(why)) => page.failed(&why.to_string()),
+                    Some(Err(why)) => page.failed(&unread(&log, &why)),
                     None => page.failed("reading the log failed"),
                 };
                 client.do_send(page);

@@ -17,6 +17,7 @@ use crate::hub::rules::cursor::Cursor;
 use crate::ops::config::lists;
 use crate::store::log::{From, Start};
 
+use super::answers::unread;
 use super::look::AfterLook;
 use super::rooms::RoomFeed;
 use super::{Busy, Client, StartResolved};
@@ -99,12 +100,12 @@ impl Client {
             JoinFrom::Since(time) => From::Since(time),
             JoinFrom::Last(count) => From::Last(u64::from(count)),
         };
-        let client = self.address();
+        let (client, log) = (self.address(), self.shard.log.clone());
         self.shard.links().reads.run(
             move |reader| Ok((reader.resolve(&room, from)?, reader.newest())),
             move |found: Option<Result<_, crate::store::log::LogError>>| {
                 let result = match found {
-                    Some(result) => result.map_err(|error| error.to_string()),
+                    Some(result) => result.map_err(|error| unread(&log, &error)),
                     None => Err("reading the log failed".to_owned()),
                 };
                 client.do_send(StartResolved { ticket, result });

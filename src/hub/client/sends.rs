@@ -15,6 +15,7 @@ use crate::hub::codec::{BodyError, DecodeBodies, DecodedBody};
 use crate::hub::log::Requests;
 use crate::hub::messages::{Action as LogAction, Request};
 use crate::hub::rules::access::{Action, refusal_of};
+use crate::ops::panic_at;
 
 use super::direct::{Found, NO_SUCH_ACCOUNT};
 use super::{Busy, Client};
@@ -252,7 +253,7 @@ impl Client {
             .into_parts()
             .map(|(room, tag, body)| self.request(room, &user, tag, body))
             .collect();
-        self.shard.links().log.do_send(Requests(requests));
+        self.hand_in(requests);
     }
 
     /// The codec is done with a batch.
@@ -289,8 +290,15 @@ impl Client {
             self.refuse(tag, refusal.0, &refusal.1);
         }
         if !requests.is_empty() {
-            self.shard.links().log.do_send(Requests(requests));
+            self.hand_in(requests);
         }
+    }
+
+    /// To the log. Counted here and together: of a client that panics over the last of many nothing stays in the queue for ever.
+    pub(super) fn hand_in(&self, requests: Vec<Request>) {
+        let bytes = requests.iter().map(|request| request.action.cost_bytes());
+        self.shard.queue.enter(bytes.sum());
+        self.shard.links().log.do_send(Requests(requests));
     }
 
     fn request(
@@ -312,10 +320,10 @@ impl Client {
     }
 
     pub(super) fn enroll(&mut self, action: LogAction, tag: Bytes, wanted: Wanted) -> Request {
-        self.shard.queue.enter(action.cost_bytes());
         // A line has at most 16 MiB.
         let cost_bytes = u32::try_from(action.cost_bytes()).unwrap_or(u32::MAX);
         let number = self.pending.add(tag, wanted, cost_bytes);
+        panic_at::point("client/enrolled");
         Request {
             client: self.seat.client,
             number,

@@ -243,7 +243,7 @@ fn stage(
                     return;
                 }
                 Err(error) => {
-                    planned.result = Some(Err(Refused::Unavailable(error.to_string().into())));
+                    planned.result = Some(Err(Refused::Unavailable(error.for_clients().into())));
                     return;
                 }
             };
@@ -297,24 +297,9 @@ fn recognise(requests: &mut [Planned], events: &[Event], error: &LogError) {
 }
 
 fn refuse_all(requests: &mut [Planned], error: &LogError) {
-    let why: Arc<str> = told(error).into();
+    let why: Arc<str> = error.for_clients().into();
     for planned in requests.iter_mut().filter(|planned| planned.is_staged) {
         planned.result = Some(Err(Refused::Unavailable(why.clone())));
-    }
-}
-
-/// What clients are told of it: why, but no place on the server's disk.
-fn told(error: &LogError) -> String {
-    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
-    match error {
-        LogError::Io { source, .. } if matches!(source.kind(), StorageFull | QuotaExceeded) => {
-            "the server's disk is full; try again later".to_owned()
-        }
-        LogError::Io { source, .. } => {
-            format!("the log cannot be written now ({source}); try again later")
-        }
-        LogError::Stopped { .. } => "the log has stopped, and the server ends".to_owned(),
-        other => other.to_string(),
     }
 }
 

@@ -14,6 +14,8 @@ pub mod read_pool;
 mod room_rates;
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
@@ -90,6 +92,8 @@ pub struct MessageLog {
     fatal: Fatal,
     /// The store said that it has stopped for good: opening it anew would forget that.
     has_stopped: bool,
+    /// How closing went, once it was done: from then on the log may be another process's.
+    closed: Option<Result<(), String>>,
     clock: Clock,
     /// Groups that were refused.
     refusing: Trouble,
@@ -123,6 +127,7 @@ impl MessageLog {
             behind: Vec::new(),
             fatal,
             has_stopped: false,
+            closed: None,
             clock: Clock::system(),
             refusing: Trouble::new("the log takes no messages; they are refused until it does"),
             upkeep: Trouble::new("maintenance of the log failed"),
@@ -250,6 +255,11 @@ impl Supervised for MessageLog {
             ctx.terminate();
             return;
         }
+        if self.closed.is_some() {
+            // Opened again it would be kept from the process that takes over.
+            again::handle_again(self, ctx);
+            return;
+        }
         if let Err(error) = self.reopen() {
             error!(self.log, "the log cannot be opened again"; "error" => %error);
             (self.fatal)(&error.to_string());
@@ -277,7 +287,8 @@ impl ActorFuture<MessageLog> for CommitWhenDrained {
         let _place = panic_at::place("log/CommitWhenDrained");
         log.commit_group();
         log.answer_behind();
-        if !log.ledger.is_empty() {
+        // What comes behind the close stays where it is.
+        if !log.ledger.is_empty() && log.store.is_some() {
             // The mailbox gets its turn between groups.
             cx.waker().wake_by_ref();
         }
@@ -409,7 +420,7 @@ impl Handler<Resync> for MessageLog {
 }
 
 /// Commit what is left, sync everything and close; the answer says how that went.
-#[derive(Debug, Message)]
+#[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Result<(), String>")]
 pub struct CloseLog;
 
@@ -418,13 +429,17 @@ impl Handler<CloseLog> for MessageLog {
 
     fn handle(&mut self, _: CloseLog, _: &mut Context<Self>) -> Self::Result {
         let _place = panic_at::place("log/CloseLog");
-        while !self.ledger.is_empty() {
+        while !self.ledger.is_empty() && self.store.is_some() {
             self.commit_group();
         }
-        match self.store.take() {
-            Some(mut store) => store.close().map_err(|error| error.to_string()),
-            None => Ok(()),
-        }
+        let closed = match (self.store.take(), &self.closed) {
+            (Some(mut store), _) => store.close().map_err(|error| error.to_string()),
+            // Asked once more, as after a panic.
+            (None, Some(closed)) => closed.clone(),
+            (None, None) => Ok(()),
+        };
+        self.closed = Some(closed.clone());
+        closed
     }
 }
 

@@ -377,7 +377,9 @@ pub struct QueueHasRoom;
 impl Handler<QueueHasRoom> for Room {
     type Result = ();
 
-    fn handle(&mut self, _: QueueHasRoom, _: &mut Context<Self>) {
+    fn handle(&mut self, has_room: QueueHasRoom, _: &mut Context<Self>) {
+        let _kept = again::keep(self, has_room);
+        let _place = panic_at::place("room/QueueHasRoom");
         self.shard.wake_waiting();
     }
 }

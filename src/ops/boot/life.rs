@@ -14,6 +14,7 @@ use crate::hub::connections::ConnectionCount;
 use crate::hub::counters::Counters;
 use crate::ops::control::{self, Answer, Verbs};
 use crate::ops::health::{self, Health};
+use crate::ops::notify::{KeptAlive, keep_alive};
 use crate::ops::reload::{Certificate, Listeners as Keepers, Reload, Source};
 use crate::ops::shutdown::{self, End, HandedOver, Signals};
 use crate::ops::takeover::claim::Claim;
@@ -39,6 +40,10 @@ pub(super) struct Server<'a> {
     pub(super) descriptors: u64,
     /// Listened for from the first life on.
     pub(super) signals: Option<Signals>,
+    /// Within what time the service manager wants to hear that this process lives, if it does.
+    pub(super) alive_within: Option<Duration>,
+    /// From the end of one life to the begin of the next.
+    pub(super) alive: Option<KeptAlive>,
 }
 
 /// What a life begins with.
@@ -105,7 +110,8 @@ impl Server<'_> {
             };
             reload.follow_hangups()?;
             let _tidying = memory::start(running.connections.clone())?;
-            let watchdog = start_watchdog(&running, &reload, log)?;
+            let watchdog = start_watchdog(&running, &reload, self.alive_within, log)?;
+            self.alive = None;
             let health = Health::new(health::Parts {
                 address: addresses.main,
                 shards: running.shards.len(),
@@ -120,6 +126,7 @@ impl Server<'_> {
                 health,
                 running.counters.clone(),
                 &shared,
+                self.alive_within,
                 log,
             );
             ready(&addresses);
@@ -134,8 +141,11 @@ impl Server<'_> {
             }
             let ended = shutdown::wait_for_end(log, signals, &mut faults, &mut takers).await;
             takers.close();
-            if !matches!(ended, End::HandOver(_)) {
-                notify::stopping();
+            match (&ended, self.alive_within) {
+                // It may take as long as the other process needs, and the manager does not know that this one is about to end.
+                (End::HandOver(_), Some(within)) => self.alive = keep_alive(within).ok(),
+                (End::HandOver(_), None) => {}
+                _ => notify::stopping(),
             }
             // From here on each step has a deadline of its own, and threads end.
             drop(watchdog);
@@ -216,7 +226,12 @@ fn status(connections: &ConnectionCount) -> String {
     format!("{} connections", connections.open())
 }
 
-fn start_watchdog(running: &Running, reload: &Reload, log: &Logger) -> std::io::Result<Watchdog> {
+fn start_watchdog(
+    running: &Running,
+    reload: &Reload,
+    alive_within: Option<Duration>,
+    log: &Logger,
+) -> std::io::Result<Watchdog> {
     let mut threads = Threads::default()
         .here("main")
         .on(&running.log_thread, "log", Work::Disk)
@@ -229,6 +244,7 @@ fn start_watchdog(running: &Running, reload: &Reload, log: &Logger) -> std::io::
     let questions = Questions {
         deadline: Box::new(move || in_force.borrow().config.server.watchdog),
         status: Box::new(move || status(&connections)),
+        alive_within,
     };
     watchdog::start(threads, questions, log.new(o!("actor" => "watchdog")))
 }
@@ -240,12 +256,13 @@ fn open_control(
     health: Health,
     counters: Arc<Counters>,
     shared: &Rc<Listeners>,
+    alive_within: Option<Duration>,
     log: &Logger,
 ) -> (Option<control::Control>, Takers) {
     let in_force = reload.clone();
     let deadline = move || in_force.in_force().config.server.shutdown_deadline;
     let offer_log = log.new(o!("actor" => "takeover"));
-    let (offer, takers) = Offer::new(shared.clone(), deadline, offer_log);
+    let (offer, takers) = Offer::new(shared.clone(), deadline, alive_within, offer_log);
     let offer = Rc::new(offer);
     let reload = reload.clone();
     let verbs = Verbs::default().on("reload", move || {

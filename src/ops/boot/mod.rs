@@ -30,6 +30,7 @@ use crate::hub::log::MessageLog;
 use crate::hub::messages::UseConfig;
 use crate::hub::probe::Probes;
 use crate::hub::session::SessionSupervisor;
+use crate::ops::notify;
 use crate::ops::reload::{Certificate, Source};
 use crate::ops::sys;
 use crate::ops::takeover::TakeoverError;
@@ -149,6 +150,9 @@ pub fn run(
         folder,
         descriptors,
         signals: None,
+        alive_within: notify::alive_wanted_within()
+            .or_else(|| claim.as_ref().and_then(Claim::alive_within)),
+        alive: None,
     };
     let mut birth = Birth {
         source,

@@ -90,6 +90,7 @@ pub(in crate::ops) struct Claim {
     stream: UnixStream,
     pid: u32,
     patience: Duration,
+    alive_within: Option<Duration>,
     /// When the other one was told to stop.
     began: Instant,
 }
@@ -119,6 +120,7 @@ pub(in crate::ops) fn ask(folder: &Path) -> Result<(Claim, Listeners), TakeoverE
         stream,
         pid: 0,
         patience: PATIENCE,
+        alive_within: None,
         began: Instant::now(),
     };
     claim.say(VERB)?;
@@ -156,6 +158,11 @@ impl Claim {
     /// The process that is there.
     pub(in crate::ops) fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// Within what time the service manager of the running server wants to hear that it lives, if it does. It told that server alone.
+    pub(in crate::ops) fn alive_within(&self) -> Option<Duration> {
+        self.alive_within
     }
 
     /// Has the running server of `folder` stop; when this returns, its log is free.
@@ -212,9 +219,11 @@ impl Claim {
         });
         let nonsense = || TakeoverError::Nonsense(line.clone());
         let numbers = numbers.ok_or_else(nonsense)?;
-        let [version, pid, milliseconds, ..] = numbers[..] else {
+        let [version, pid, milliseconds, ref more @ ..] = numbers[..] else {
             return Err(nonsense());
         };
+        let within = more.first().copied().filter(|within| *within > 0);
+        self.alive_within = within.map(Duration::from_millis);
         self.pid = u32::try_from(pid).map_err(|_| nonsense())?;
         self.patience = Duration::from_millis(milliseconds);
         if version != u64::from(VERSION) {

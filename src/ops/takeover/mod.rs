@@ -4,7 +4,7 @@
 //!
 //! | the new process | the running server |
 //! | --- | --- |
-//! | `takeover` | `takeover {version} {process id} {milliseconds that its end may take}`, or `failed` and why |
+//! | `takeover` | `takeover {version} {process id} {milliseconds that its end may take} {milliseconds within which its service manager wants to hear of it, or 0}`, or `failed` and why |
 //! | `sockets` | each listening socket: a byte that says which, and the descriptor; then `.` |
 //! | `ready` | it stops accepting, sends its clients home, commits and closes the log; then `done`, or `unclosed {why}`; `failed {why}` if it was told to stop meanwhile |
 //! | `serving`, or `failed {why}` | it ends |

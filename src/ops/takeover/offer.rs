@@ -26,6 +26,8 @@ pub(in crate::ops) struct Offer {
     listeners: Rc<Listeners>,
     /// How long the end may take.
     deadline: Box<dyn Fn() -> Duration>,
+    /// See [`alive_within`](super::claim::Claim::alive_within).
+    alive_within: Option<Duration>,
     log: Logger,
     ready: mpsc::Sender<HandOver>,
     is_open: watch::Receiver<bool>,
@@ -86,6 +88,7 @@ impl Offer {
     pub(in crate::ops) fn new(
         listeners: Rc<Listeners>,
         deadline: impl Fn() -> Duration + 'static,
+        alive_within: Option<Duration>,
         log: Logger,
     ) -> (Self, Takers) {
         let (ready_in, ready) = mpsc::channel(1);
@@ -93,6 +96,7 @@ impl Offer {
         let offer = Self {
             listeners,
             deadline: Box::new(deadline),
+            alive_within,
             log,
             ready: ready_in,
             is_open,
@@ -167,7 +171,8 @@ impl Offer {
     async fn prepare(&self, stream: &mut UnixStream) -> Result<(), String> {
         let told = |error: io::Error| format!("the connection broke: {error}");
         let (pid, deadline) = (std::process::id(), (self.deadline)().as_millis());
-        let greeting = format!("{VERB} {VERSION} {pid} {deadline}");
+        let alive_ms = self.alive_within.map_or(0, |within| within.as_millis());
+        let greeting = format!("{VERB} {VERSION} {pid} {deadline} {alive_ms}");
         say(stream, &greeting).await.map_err(told)?;
         expect(stream, "sockets").await?;
         let main = self

@@ -36,6 +36,7 @@ fn claim(script: Script) -> Result<LetGo, TakeoverError> {
     let result = claim::ask(dir.path()).and_then(|(mut claim, there)| {
         assert_eq!((there.main.len(), there.legacy.is_some()), (2, true));
         assert_eq!(claim.pid(), 7);
+        assert_eq!(claim.alive_within(), Some(Duration::from_secs(2)));
         let let_go = claim.let_go(dir.path())?;
         claim.serving().map(|_| let_go)
     });
@@ -45,7 +46,7 @@ fn claim(script: Script) -> Result<LetGo, TakeoverError> {
 
 /// As it should be, up to `ready`.
 fn offer(stream: &mut UnixStream, lines: &mut BufReader<UnixStream>) {
-    stream.write_all(b"takeover 1 7 100\n").unwrap();
+    stream.write_all(b"takeover 1 7 100 2000\n").unwrap();
     expect(lines, "sockets");
     let socket = || TcpListener::bind("127.0.0.1:0").unwrap();
     for kind in [MAIN, LEGACY_AUTH, MAIN, LEGACY_MESSAGE] {

@@ -133,6 +133,8 @@ pub(super) struct Questions {
     pub(super) deadline: Box<dyn Fn() -> Duration + Send>,
     /// A line for people.
     pub(super) status: Box<dyn Fn() -> String + Send>,
+    /// Within what time the service manager wants to hear that every thread turns, if it does.
+    pub(super) alive_within: Option<Duration>,
 }
 
 /// The watchdog's thread; it ends when this is dropped.
@@ -153,7 +155,7 @@ impl Watchdog {
 pub(super) fn start(threads: Threads, questions: Questions, log: Logger) -> io::Result<Watchdog> {
     let (end, ended) = channel::<()>();
     let stuck = Stuck::default();
-    let wanted = notify::alive_wanted_within();
+    let wanted = questions.alive_within;
     let look_every = wanted.map_or(LOOK_EVERY, |within| {
         (within / 4).clamp(LOOK_EVERY_MIN, LOOK_EVERY)
     });

@@ -44,6 +44,11 @@ pub(crate) fn write(
     out.flush().map_err(failed("writing", target))
 }
 
+/// Whether a file in a stream can have this path.
+pub(super) fn can_name(path: &Path) -> bool {
+    Header::new_ustar().set_path(path).is_ok()
+}
+
 /// Reads a stream into `folder`, which is empty and the caller's own.
 pub(super) fn read(input: impl Read, folder: &Path) -> Result<Manifest, BackupError> {
     let mut archive = Archive::new(input);

@@ -22,6 +22,8 @@ pub(crate) struct Checked {
 /// How far a log goes.
 pub(super) struct LogHead {
     pub(super) records: u64,
+    /// Of these, records that `repair` marked as lost.
+    pub(super) lost: u64,
     newest: u64,
     group: u64,
     link: String,
@@ -119,6 +121,7 @@ pub(super) fn log(folder: &Path) -> Result<LogHead, BackupError> {
         .collect();
     Ok(LogHead {
         records: audit.records,
+        lost: audit.lost_count,
         newest: audit.ids.1,
         group: audit.group,
         link,

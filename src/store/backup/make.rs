@@ -14,7 +14,7 @@ use super::files::{copy, create, list, make_folder, measure, sync, sync_all};
 use super::manifest::{
     ACCOUNTS, CONFIG, CONFIG_FILES, DATA, FileEntry, LOG, Manifest, NAME, check_path, is_other,
 };
-use super::{BackupError, check, failed, refused};
+use super::{BackupError, archive, check, failed, refused};
 
 /// Files in the data folder that are neither log nor accounts.
 const OTHERS_MAX: usize = 1000;
@@ -47,6 +47,12 @@ pub(crate) fn make(origin: &Origin, to: &Path) -> Result<Made, BackupError> {
     copy_others(&origin.data, &to.join(DATA), &mut notes)?;
     copy_config(origin.config.as_deref(), &to.join(CONFIG), &mut notes)?;
     let audit = check::log(&to.join(LOG))?;
+    if audit.lost > 0 {
+        notes.push(format!(
+            "{} records of the log are lost, marked by `gencomm log repair`, here as there",
+            audit.lost
+        ));
+    }
     let mut files = Vec::new();
     for path in list(to)? {
         check_path(&path)?;
@@ -95,6 +101,19 @@ fn copy_config(from: Option<&Path>, to: &Path, notes: &mut Vec<String>) -> Resul
     Ok(())
 }
 
+/// Refuses a name before anything is copied for it that a manifest or a stream could not have.
+fn can_be_named(inner: &Path, original: &Path) -> Result<(), BackupError> {
+    let path = Path::new(DATA).join(inner);
+    let is_known = path.to_str().is_some_and(|path| check_path(path).is_ok());
+    if is_known && archive::can_name(&path) {
+        return Ok(());
+    }
+    refused(format!(
+        "{:?} cannot be in a backup: its name is too long, too deep in folders, or holds signs that are none; rename it, or move it elsewhere",
+        original
+    ))
+}
+
 /// Certificates, keys, whatever lies there.
 fn copy_others(from: &Path, to: &Path, notes: &mut Vec<String>) -> Result<(), BackupError> {
     let (mut todo, mut count) = (vec![PathBuf::new()], 0);
@@ -111,6 +130,7 @@ fn copy_others(from: &Path, to: &Path, notes: &mut Vec<String>) -> Result<(), Ba
             } else if kind.is_dir() {
                 todo.push(inner);
             } else if kind.is_file() {
+                can_be_named(&inner, &entry.path())?;
                 let target = to.join(&inner);
                 target.parent().map_or(Ok(()), make_folder)?;
                 let mut file =

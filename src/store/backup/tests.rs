@@ -460,3 +460,21 @@ fn damage_in_the_original_makes_no_backup() {
             .contains("has no manifest.json")
     );
 }
+
+#[test]
+fn a_name_that_no_backup_can_have_is_told_at_once() {
+    let sample = Sample::new();
+    let data = sample.home.path().join("data");
+    for name in ["two\nlines".to_owned(), "n".repeat(120)] {
+        fs::write(data.join(&name), "").unwrap();
+        let (data, config) = (data.clone(), None);
+        let error = make(
+            &Origin { data, config },
+            &sample.home.path().join(&name[..5]),
+        )
+        .unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains("rename it"), "{error}");
+        fs::remove_file(sample.home.path().join("data").join(&name)).unwrap();
+    }
+}

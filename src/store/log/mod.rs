@@ -246,3 +246,23 @@ pub enum LogError {
         reason: String,
     },
 }
+
+impl LogError {
+    /// What clients are told of it: why, but no place on the server's disk. Whoever keeps the server needs all of it, in the log.
+    pub fn for_clients(&self) -> String {
+        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        match self {
+            Self::Io { source, .. } if matches!(source.kind(), StorageFull | QuotaExceeded) => {
+                "the server's disk is full; try again later".to_owned()
+            }
+            Self::Io { source, .. } => {
+                format!("the log cannot be read or written now ({source}); try again later")
+            }
+            Self::Locked { .. } => "another process has the log; try again later".to_owned(),
+            Self::Stopped { .. } => "the log has stopped, and the server ends".to_owned(),
+            Self::Damaged { .. } => {
+                "this part of the log is damaged; the server's own log says where".to_owned()
+            }
+        }
+    }
+}

@@ -160,6 +160,7 @@ pub fn run(
             .status();
         assert!(sent.is_ok_and(|status| status.success()));
         let _ = ask(&data, "reload");
+        let _ = ask(&data, "health 2000");
         tls::self_signed().place(&data);
         let mut sus = Person::enter(address, "sus", &plain("sus", PASSWORD), "");
         let set = accounts.set_state("sus", State::Suspended, &entry("state"));

@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use super::super::LogError;
+use super::super::disk::Folder;
 use super::super::segment::audit::{Audit, Check};
 use super::files::refused;
 use super::journal::state::HalfState;
@@ -16,6 +17,12 @@ pub(crate) fn look(
     halves: &[HalfState; 2],
     audit: &mut Audit,
 ) -> Result<(), LogError> {
+    if super::renew::is_marked(&Folder::real(folder)) {
+        audit.note(format!(
+            "{}: the log stopped for a failed sync, so the disk may lack what is read here; the next start writes it again",
+            folder.join(super::renew::MARK).display()
+        ));
+    }
     journal(folder, halves, audit);
     ids(folder, audit)?;
     tags(folder, audit)

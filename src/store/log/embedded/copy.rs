@@ -7,31 +7,43 @@ use std::path::Path;
 
 use super::super::LogError;
 use super::super::disk::Folder;
-use super::super::segment::{copy_removals, copy_segments, copy_whole};
+use super::super::segment::{SegmentsCopy, copy_whole};
 use super::files::{make_folder, refused};
 use super::ids::Ids;
+use super::journal::state::groups;
 use super::tags;
-
-/// How often removals may come in between.
-const LOOKS_MAX: u32 = 100;
 
 /// Copies the log in `from` to the folder `to`, which is made.
 pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), LogError> {
     make_folder(&Folder::real(to))?;
-    let pieces = copy_segments(from, to)?;
-    let newest = pieces.last().map_or(0, |piece| piece.last_id());
-    let mut forgotten = HashSet::new();
-    for _ in 0..LOOKS_MAX {
-        let removed = copy_removals(from, to, &pieces)?;
-        let is_quiet = removed.is_empty();
-        forgotten.extend(removed);
-        // Behind the segments, so that none is missing of what they hold.
-        copy_tags(&from.join("tags"), &to.join("tags"), newest, &forgotten)?;
-        if is_quiet {
-            break;
-        }
-    }
+    let mut segments = SegmentsCopy::begin(from, to)?;
+    segments.settle()?;
+    refuse_if_behind(from, segments.unexplained())?;
+    // Behind the segments, so that none is missing of what they hold. Digests go before anything of a segment is overwritten.
+    copy_tags(
+        &from.join("tags"),
+        &to.join("tags"),
+        segments.newest_id(),
+        segments.removed_ahead(),
+    )?;
     copy_whole(&from.join("ids"), &to.join("ids"))
+}
+
+/// What is overwritten for a removal that no segment has would be a fault of the copy, which has no journal.
+fn refuse_if_behind(from: &Path, unexplained: &HashSet<u64>) -> Result<(), LogError> {
+    if unexplained.is_empty() {
+        return Ok(());
+    }
+    let (_, groups) = groups(from)?;
+    let mut removes = groups.iter().flat_map(|group| &group.removes);
+    match removes.find(|target| unexplained.contains(target)) {
+        Some(target) => Err(LogError::Damaged {
+            file: from.display().to_string(),
+            reason: format!("the removal of {target} is in the journal alone: the server could not write its segments, which its log explains; make room, then try again"),
+        }),
+        // Whoever reads the copy finds what is wrong with it.
+        None => Ok(()),
+    }
 }
 
 fn copy_tags(
@@ -40,9 +52,6 @@ fn copy_tags(
     newest: u64,
     forgotten: &HashSet<u64>,
 ) -> Result<(), LogError> {
-    if to.exists() {
-        fs::remove_dir_all(to).map_err(refused("emptying", to))?;
-    }
     make_folder(&Folder::real(to))?;
     copy_whole(&from.join("key"), &to.join("key"))?;
     let listed = match fs::read_dir(from) {

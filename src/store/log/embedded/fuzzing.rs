@@ -241,8 +241,9 @@ fn start(folder: &Path, expected: Option<&Expected<'_>>) -> bool {
         match commit.outcomes[..] {
             [Outcome::Stored { id, .. }] => {
                 assert!(id > newest, "an id is given twice");
-                let got = reader.get(id).expect("just stored").expect("just stored");
-                assert_eq!(got.id, id);
+                let got = reader.get(id).ok().flatten();
+                // An index that lies with right checksums may lead elsewhere.
+                assert!(expected.is_none() || got.is_some_and(|event| event.id == id));
             }
             [Outcome::Limit(_)] => {}
             ref other => panic!("{other:?}"),

@@ -4,13 +4,16 @@
 //!
 //! The mark need not be durable itself: what the kernel shows and the disk lacks goes with it.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::super::LogError;
 use super::super::disk::{Folder, Open};
 use super::files::{open_file, refused, sync_failed, sync_folder};
 
-const MARK: &str = "UNSYNCED";
+pub(super) const MARK: &str = "UNSYNCED";
+/// Files of the log beside its segments.
+const FILES: [&str; 5] = ["journal-0", "journal-1", "ids", "floors", "rooms.table"];
 /// Copied in one go.
 const PIECE_BYTES: u64 = 1024 * 1024;
 
@@ -31,9 +34,12 @@ pub(super) fn all(folder: &Folder, first: u64) -> Result<u64, LogError> {
     let oldest = begins.filter(|id| *id <= first).max().unwrap_or(0);
     let mut bytes = 0;
     for name in &names {
-        let is_synced = segment(name).is_some_and(|id| id < oldest);
-        let is_folder = ["tags", "quarantine"].contains(&name.as_str());
-        if !is_synced && !is_folder && name != "LOCK" && name != MARK {
+        // What somebody else has put there (`lost+found`) may be no file, and is not the log's.
+        let is_ours = match segment(name) {
+            Some(id) => id >= oldest,
+            None => FILES.contains(&name.as_str()),
+        };
+        if is_ours {
             bytes += again(folder, &folder.join(name))?;
         }
     }
@@ -66,8 +72,14 @@ fn segment(name: &str) -> Option<u64> {
 }
 
 fn again(folder: &Folder, path: &Path) -> Result<u64, LogError> {
-    let file = folder.open(path, Open::Write);
-    let file = file.map_err(refused("opening", path))?;
+    let file = match folder.open(path, Open::Write) {
+        Ok(file) => file,
+        // A folder, or a link to nothing, is none of the log's files.
+        Err(error) if matches!(error.kind(), ErrorKind::IsADirectory | ErrorKind::NotFound) => {
+            return Ok(0);
+        }
+        Err(error) => return Err(refused("opening", path)(error)),
+    };
     let length = file.length().map_err(refused("reading", path))?;
     let mut at = 0;
     while at < length {

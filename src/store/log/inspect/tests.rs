@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::edge::wire::names::UserName;
 use crate::store::log::embedded::Durability;
+use crate::store::log::embedded::copy::copy;
 use crate::store::log::{EventKind, NewEvent, RoomRetention};
 
 fn options(folder: &Path) -> EmbeddedOptions {
@@ -267,4 +268,86 @@ fn what_has_expired_in_a_room_looks_like_what_was_removed() {
     store.close().unwrap();
     drop(store);
     assert_eq!(audited(&folder).faults_count, 0);
+}
+
+/// Everything in the folder belongs to its owner alone.
+#[track_caller]
+fn is_private(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o77;
+        assert_eq!(mode, 0, "{}", entry.path().display());
+    }
+}
+
+#[test]
+fn a_text_that_was_lost_leaves_a_log_that_is_private_and_copied_as_it_is() {
+    for cut in [None, Some(1000)] {
+        let (dir, folder) = filled();
+        let text = parts(&folder, "log")[1].clone();
+        match cut {
+            None => fs::remove_file(&text).unwrap(),
+            Some(at) => fs::write(&text, &fs::read(&text).unwrap()[..at]).unwrap(),
+        }
+        let table = fs::read(folder.join("rooms.table")).unwrap();
+        let lost = repair(&options(&folder), &silent()).unwrap().lost.len() as u64;
+        assert!(lost > 5);
+        is_private(&folder);
+        // It alone knows a room of which no line is left.
+        assert_eq!(fs::read(folder.join("rooms.table")).unwrap(), table);
+        let audit = audited(&folder);
+        assert_eq!((audit.faults_count, audit.lost_count), (0, lost));
+        let to = dir.path().join("copy");
+        copy(&folder, &to).unwrap();
+        let audit = audited(&to);
+        assert_eq!((audit.faults_count, audit.lost_count), (0, lost));
+        // Retention of a room comes by what is lost without making anything of it.
+        let bytes = fs::metadata(&text).unwrap().len();
+        let mut store = EmbeddedLog::open(options(&folder), silent()).unwrap();
+        for room in ["lobby", "dev", "ops"] {
+            let none = RoomRetention {
+                messages: 1,
+                ..RoomRetention::default()
+            };
+            let room = RoomName::parse(room).unwrap();
+            store.set_room_retention(&room, none).unwrap();
+        }
+        for _ in 0..5 {
+            store.maintain(Timestamp::now()).unwrap();
+        }
+        store.close().unwrap();
+        assert_eq!(fs::metadata(&text).unwrap().len(), bytes);
+        let (to, from) = (dir.path().join("later"), &folder);
+        copy(from, &to).unwrap();
+        assert_eq!(audited(&to).faults_count, 0);
+    }
+}
+
+#[test]
+fn a_log_without_the_text_of_a_segment_makes_no_copy() {
+    // Without the first one, the rest is whole in itself.
+    for n in [0, 1] {
+        let (dir, folder) = filled();
+        let text = parts(&folder, "log")[n].clone();
+        fs::remove_file(&text).unwrap();
+        let error = copy(&folder, &dir.path().join("copy")).unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains(text.to_str().unwrap()), "{error}");
+    }
+}
+
+#[test]
+fn a_mark_of_a_failed_sync_is_told_and_goes_whatever_else_lies_in_the_folder() {
+    let (_dir, folder) = filled();
+    let mark = folder.join("UNSYNCED");
+    fs::write(&mark, "").unwrap();
+    let audit = audited(&folder);
+    assert_eq!((audit.faults_count, audit.notes.len()), (0, 1));
+    assert!(audit.notes[0].contains("UNSYNCED"), "{:?}", audit.notes);
+    fs::create_dir(folder.join("lost+found")).unwrap();
+    fs::create_dir_all(folder.join("quarantine/old")).unwrap();
+    std::os::unix::fs::symlink("/nowhere/at/all", folder.join("link")).unwrap();
+    open(&options(&folder), &silent()).unwrap();
+    assert!(!mark.exists());
+    assert!(audited(&folder).notes.is_empty());
 }

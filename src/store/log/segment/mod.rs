@@ -55,7 +55,7 @@ use room_retain::RoomsKept;
 use shared::{Segment, Shared};
 use view::Opened;
 
-pub(crate) use copy::{copy_removals, copy_segments, copy_whole};
+pub(crate) use copy::{SegmentsCopy, copy_whole};
 pub(crate) use figures::Figures;
 pub(crate) use floors::Expired;
 pub(crate) use index::room_hash;

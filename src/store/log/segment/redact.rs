@@ -119,7 +119,14 @@ impl Segments {
             .index()
             .write_all_at(&removed.encode(), entry_at(number))
             .map_err(|error| io_error("overwrite", &path(Part::Index))(error))?;
-        let fill = vec![REMOVED_FILL; entry.content_bytes as usize];
+        let mut bytes = u64::from(entry.content_bytes);
+        if entry.is_lost() {
+            // Its line may not be there, and none is made by overwriting it.
+            let end = target.text().length();
+            let end = end.map_err(|error| io_error("read", &path(Part::Text))(error))?;
+            bytes = bytes.min(end.saturating_sub(entry.content_at()));
+        }
+        let fill = vec![REMOVED_FILL; bytes as usize];
         target
             .text()
             .write_all_at(&fill, entry.content_at())

@@ -1,14 +1,18 @@
 //! Copies beside a writer: whole at every step of a commit, and without what was removed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use super::super::super::Outcome;
-use super::super::super::inspect::{Audit, audit};
-use super::super::super::segment::{copy_removals, copy_segments};
+use super::super::super::inspect::{Audit, NO_REASON, audit};
+use super::super::super::segment::SegmentsCopy;
+use super::super::super::{LogStore, Outcome, RoomRetention};
+use super::super::EmbeddedOptions;
 use super::super::copy::{copy, leave_ids_out};
 use super::support::*;
+use crate::edge::wire::timestamp::Timestamp;
 
 #[track_caller]
 fn has_no_fault(folder: &Path) -> Audit {
@@ -135,57 +139,238 @@ fn tags_go_with_their_messages_and_ids_are_left_out() {
     assert!(anew > later + 999, "{anew}");
 }
 
+/// A copy of the segments was made and something has happened since; now it is brought to its end. What it holds.
+#[track_caller]
+fn settled(mut segments: SegmentsCopy<'_>, from: &Path, to: &Path) -> Vec<(u64, String)> {
+    segments.settle().unwrap();
+    assert_eq!(*segments.unexplained(), HashSet::new());
+    let newest = segments.newest_id();
+    std::fs::copy(from.join("ids"), to.join("ids")).unwrap();
+    let found = is_whole(to, &numbered());
+    assert_eq!(found.last().map_or(0, |(id, _)| *id), newest);
+    found
+}
+
+/// As if a file had been copied behind what happened to it.
+fn copied_late(from: &Path, to: &Path, name: &str) {
+    std::fs::copy(from.join(name), to.join(name)).unwrap();
+}
+
+const PADDED: usize = 1500;
+
+/// By their ids, which are their numbers.
+fn numbered() -> HashMap<u64, String> {
+    (1..=200).map(|n| (n, format!("content {n}. "))).collect()
+}
+
+fn padded(log: &mut super::super::EmbeddedLog, numbers: std::ops::RangeInclusive<u64>) {
+    for n in numbers {
+        say(log, &format!("content {n}. {}", "x".repeat(PADDED)));
+    }
+}
+
 #[test]
-fn a_removal_while_it_is_copied_reaches_the_copy() {
+fn a_removal_behind_the_end_of_a_copy_comes_with_it_if_a_file_shows_it() {
+    for late in [&["idx"][..], &["log"], &["log", "idx"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = open(folder.path());
+        padded(&mut log, 1..=60);
+        let to = tempfile::tempdir().unwrap();
+        let copy = SegmentsCopy::begin(folder.path(), to.path()).unwrap();
+        one(&mut log, removal("lobby", 2));
+        // The segment that was written is sealed meanwhile, and others follow.
+        padded(&mut log, 62..=120);
+        one(&mut log, removal("lobby", 60));
+        for part in late {
+            let name = format!("00000000000000000001.{part}");
+            copied_late(folder.path(), to.path(), &name);
+        }
+        let found = settled(copy, folder.path(), to.path());
+        assert_eq!(found, bodies(&log), "{late:?}");
+        for content in ["content 2.", "content 60."] {
+            let files = files_with(to.path(), content.as_bytes());
+            assert!(files.is_empty(), "{late:?}: {content} in {files:?}");
+        }
+        let newest = found.last().map(|(id, _)| *id);
+        assert_eq!(newest, Some(121), "{late:?}: it has gone on");
+    }
+}
+
+#[test]
+fn what_is_removed_behind_the_end_of_a_copy_is_in_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut log = open(folder.path());
-    let padding = "x".repeat(1500);
-    for n in 1..=60 {
-        say(&mut log, &format!("content {n}. {padding}"));
-    }
+    padded(&mut log, 1..=60);
     let to = tempfile::tempdir().unwrap();
-    let pieces = copy_segments(folder.path(), to.path()).unwrap();
-    assert!(pieces.len() > 2);
+    let copy = SegmentsCopy::begin(folder.path(), to.path()).unwrap();
+    let before = bodies(&log);
     one(&mut log, removal("lobby", 2));
     one(&mut log, removal("lobby", 60));
-    // As if the index of the first segment had been copied behind that, and its text before.
-    let index = "00000000000000000001.idx";
-    std::fs::copy(folder.path().join(index), to.path().join(index)).unwrap();
-    assert!(!files_with(to.path(), b"content 2.").is_empty());
-    let removed = copy_removals(folder.path(), to.path(), &pieces).unwrap();
-    assert_eq!(removed, [2, 60].into());
-    assert!(
-        copy_removals(folder.path(), to.path(), &pieces)
-            .unwrap()
-            .is_empty()
-    );
-    for content in ["content 2.", "content 60."] {
-        assert!(
-            files_with(to.path(), content.as_bytes()).is_empty(),
-            "{content}"
-        );
+    assert_eq!(settled(copy, folder.path(), to.path()), before);
+}
+
+#[test]
+fn what_expires_in_its_room_while_it_is_copied_is_explained_by_the_floors() {
+    for late in ["idx", "log"] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = open(folder.path());
+        padded(&mut log, 1..=60);
+        let to = tempfile::tempdir().unwrap();
+        let copy = SegmentsCopy::begin(folder.path(), to.path()).unwrap();
+        log.set_room_retentions(&[(room("lobby"), newest_of(10))])
+            .unwrap();
+        while !files_with(folder.path(), b"content 50.").is_empty() {
+            log.maintain(Timestamp::now()).unwrap();
+        }
+        let name = format!("00000000000000000001.{late}");
+        copied_late(folder.path(), to.path(), &name);
+        let found = settled(copy, folder.path(), to.path());
+        assert_eq!(found, bodies(&log), "{late}");
+        // The copied floors say that all of it is overwritten.
+        for n in 1..=50 {
+            let files = files_with(to.path(), format!("content {n}.").as_bytes());
+            assert!(files.is_empty(), "{late}: {n} in {files:?}");
+        }
     }
-    // The removals came behind what was copied, and are not in it.
-    let found = is_whole(to.path(), &HashMap::new());
-    assert_eq!(found.len(), 58);
+}
+
+fn newest_of(messages: u64) -> RoomRetention {
+    RoomRetention {
+        messages,
+        age: Duration::ZERO,
+    }
 }
 
 #[test]
 fn what_retention_takes_meanwhile_is_no_fault() {
     let folder = tempfile::tempdir().unwrap();
     let mut log = open(folder.path());
-    for n in 1..=60 {
-        say(&mut log, &format!("{n} {}", "x".repeat(1500)));
-    }
+    padded(&mut log, 1..=60);
     let to = tempfile::tempdir().unwrap();
-    let pieces = copy_segments(folder.path(), to.path()).unwrap();
+    let copy = SegmentsCopy::begin(folder.path(), to.path()).unwrap();
+    one(&mut log, removal("lobby", 3));
+    // Its text was copied behind the removal; no index is there any more to tell that.
+    copied_late(folder.path(), to.path(), "00000000000000000001.log");
     for part in ["log", "idx", "chain", "rooms"] {
         let path = folder.path().join(format!("00000000000000000001.{part}"));
         let _ = std::fs::remove_file(path);
     }
-    copy_removals(folder.path(), to.path(), &pieces).unwrap();
-    is_whole(to.path(), &HashMap::new());
+    let found = settled(copy, folder.path(), to.path());
+    assert_eq!(found.len(), 60);
+    assert!(!found.iter().any(|(id, _)| *id == 3));
+}
+
+#[test]
+fn a_copy_that_cannot_go_on_is_begun_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = open(folder.path());
+    padded(&mut log, 1..=60);
     let to = tempfile::tempdir().unwrap();
-    let fewer = copy_segments(folder.path(), to.path()).unwrap();
-    assert_eq!(fewer.len() + 1, pieces.len());
+    let copy = SegmentsCopy::begin(folder.path(), to.path()).unwrap();
+    one(&mut log, removal("lobby", 2));
+    copied_late(folder.path(), to.path(), "00000000000000000001.idx");
+    log.close().unwrap();
+    drop(log);
+    let mut log = open_with(EmbeddedOptions {
+        retain_messages: 30,
+        ..options(folder.path())
+    });
+    padded(&mut log, 62..=150);
+    log.maintain(at(0)).unwrap();
+    let found = settled(copy, folder.path(), to.path());
+    assert!(found.first().is_some_and(|(id, _)| *id > 60), "{found:?}");
+    assert_eq!(found.last(), bodies(&log).last());
+}
+
+#[test]
+fn what_nothing_explains_is_left_to_those_who_read_the_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = open(folder.path());
+    padded(&mut log, 1..=60);
+    log.segments.redact(7).unwrap();
+    let to = tempfile::tempdir().unwrap();
+    let to = to.path().join("log");
+    copy(folder.path(), &to).unwrap();
+    let (audit, _) = audit(&to, false, &[], |_, _| {}).unwrap();
+    assert_eq!(audit.faults_count, 1, "{:?}", audit.faults);
+    assert_eq!(
+        (audit.faults[0].id, &*audit.faults[0].what),
+        (Some(7), NO_REASON)
+    );
+}
+
+#[test]
+fn a_removal_that_only_the_journal_has_makes_no_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = open(folder.path());
+    padded(&mut log, 1..=3);
+    log.hooks.apply_faults = 1;
+    one(&mut log, removal("lobby", 2));
+    let to = tempfile::tempdir().unwrap();
+    let error = copy(folder.path(), &to.path().join("log")).unwrap_err();
+    let said = error.to_string();
+    assert!(said.contains("the removal of 2 is in the journal"), "{said}");
+    log.maintain(at(0)).unwrap();
+    let to = to.path().join("again");
+    copy(folder.path(), &to).unwrap();
+    assert_eq!(is_whole(&to, &numbered()), bodies(&log));
+}
+
+/// Copies made in a row beside the writer below.
+const COPIES: usize = 40;
+
+#[test]
+fn copies_beside_a_writer_that_removes_all_the_time_are_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = open(folder.path());
+    padded(&mut log, 1..=100);
+    log.set_room_retentions(&[(room("den"), newest_of(20))])
+        .unwrap();
+    let contents = Arc::<Mutex<HashMap<u64, String>>>::default();
+    let stop = Arc::<AtomicBool>::default();
+    let (said, is_over) = (contents.clone(), stop.clone());
+    let writer = std::thread::spawn(move || {
+        let mut open = std::collections::VecDeque::new();
+        for n in 0.. {
+            let content = format!("word {n}. ");
+            let event = message("lobby", &format!("{content}{}", "x".repeat(300)));
+            let id = stored(one(&mut log, event));
+            said.lock().unwrap().insert(id, content);
+            open.push_back(id);
+            one(&mut log, message("den", &format!("den {n}")));
+            // Some at once, some when their segment has long been sealed.
+            let delay = [0, 1, 200][n % 3];
+            while open.len() > delay {
+                let target = open.pop_front().unwrap();
+                one(&mut log, removal("lobby", target));
+            }
+            log.maintain(Timestamp::now()).unwrap();
+            if is_over.load(Ordering::Relaxed) {
+                return log;
+            }
+        }
+        unreachable!()
+    });
+    let mut copies = Vec::new();
+    for _ in 0..COPIES {
+        let to = tempfile::tempdir().unwrap();
+        let made = copy(folder.path(), &to.path().join("log"));
+        copies.push((made, to));
+        if writer.is_finished() {
+            break;
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    let log = writer.join().unwrap();
+    let all: HashMap<u64, String> = bodies(&log).into_iter().collect();
+    let contents = contents.lock().unwrap();
+    for (made, to) in copies {
+        made.unwrap();
+        let found = is_whole(&to.path().join("log"), &contents);
+        let newest = found.last().map_or(0, |(id, _)| *id);
+        let found: HashMap<u64, String> = found.into_iter().collect();
+        for (id, body) in all.iter().filter(|(id, _)| **id <= newest) {
+            assert_eq!(found.get(id), Some(body), "{id} of {newest}");
+        }
+    }
 }

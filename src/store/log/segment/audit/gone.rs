@@ -16,7 +16,7 @@ use super::{Audit, Check, text_files};
 use crate::store::log::EventKind;
 
 /// Overwritten messages for which no reason was met yet; beyond that, it is not asked.
-const WAITING_MAX: usize = 1_000_000;
+pub(in super::super) const WAITING_MAX: usize = 1_000_000;
 
 /// Overwritten messages on the look-out for a reason.
 pub(super) struct Gone {

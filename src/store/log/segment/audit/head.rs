@@ -99,12 +99,15 @@ impl Head {
 pub(crate) fn newest_head(folder: &Path, server_runs: bool) -> Result<Option<Head>, LogError> {
     let mut looks = if server_runs { LOOKS_MAX } else { 1 };
     loop {
-        match look(folder)? {
-            Ok(head) => return Ok(head),
-            Err(damaged) if looks <= 1 => return Err(damaged),
+        match look(folder) {
+            Ok(Ok(head)) => return Ok(head),
+            Ok(Err(error)) | Err(error) if looks <= 1 => return Err(error),
             // A group that is being written, or a segment that is being begun or has just expired.
-            Err(_) => std::thread::sleep(LOOK_AGAIN_AFTER),
+            Ok(Err(_)) => {}
+            Err(LogError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
         }
+        std::thread::sleep(LOOK_AGAIN_AFTER);
         looks -= 1;
     }
 }

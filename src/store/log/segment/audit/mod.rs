@@ -14,6 +14,7 @@ mod report;
 mod walk;
 
 pub(crate) use gone::NO_REASON;
+pub(super) use gone::WAITING_MAX;
 pub(crate) use head::{Head, newest_head};
 pub(crate) use heads::{Fate, Since};
 pub(crate) use report::{Audit, Check, Fault};
@@ -115,7 +116,11 @@ pub(crate) fn audit(
         second_looks: SECOND_LOOKS_MAX,
         server_runs: asked.server_runs,
     };
-    without_text(folder, &firsts, &mut audit)?;
+    for id in without_text(folder)? {
+        let path = super::files::part_path(folder, id, Part::Text);
+        let why = "the text of this segment is missing, its sidecars are there";
+        audit.fault(Check::Segments, &path, 0, None, why);
+    }
     let mut done = 0;
     for (n, first) in firsts.iter().enumerate() {
         let last = n + 1 == firsts.len();
@@ -180,8 +185,10 @@ impl Carried {
     }
 }
 
-/// Sidecars whose text is gone. Retention deletes the text first, but does not take the time in which somebody would look.
-fn without_text(folder: &Path, firsts: &[u64], audit: &mut Audit) -> Result<(), LogError> {
+/// First ids of segments whose sidecars are there and whose text is not. Retention deletes the text first, but does not take the time in
+/// which somebody would look.
+pub(super) fn without_text(folder: &Path) -> Result<Vec<u64>, LogError> {
+    let firsts = text_files(folder)?;
     let mut alone = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(io_error("read", folder))? {
         let name = entry.map_err(io_error("read", folder))?.file_name();
@@ -193,15 +200,10 @@ fn without_text(folder: &Path, firsts: &[u64], audit: &mut Audit) -> Result<(), 
     }
     alone.sort_unstable();
     alone.dedup();
-    for id in alone {
-        let path = super::files::part_path(folder, id, Part::Text);
-        // Begun, or deleted, in this moment.
-        if !path.exists() && super::files::part_path(folder, id, Part::Index).exists() {
-            let why = "the text of this segment is missing, its sidecars are there";
-            audit.fault(Check::Segments, &path, 0, None, why);
-        }
-    }
-    Ok(())
+    // Begun, or deleted, in this moment.
+    let is_there = |id: &u64, part| super::files::part_path(folder, *id, part).exists();
+    alone.retain(|id| !is_there(id, Part::Text) && is_there(id, Part::Index));
+    Ok(alone)
 }
 
 /// First ids of the text files, rising.

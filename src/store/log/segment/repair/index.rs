@@ -1,9 +1,7 @@
 //! Entries and lines of one segment: what does not fit together is set aside and marked as lost.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::FileExt;
-
 use super::super::super::LogError;
+use super::super::super::disk::Open;
 use super::super::super::stored::{REMOVED_FILL, REMOVED_SALT};
 use super::super::audit::Check;
 use super::super::audit::record::{Rooms, check};
@@ -73,12 +71,8 @@ pub(super) fn repair(
         done.renewed.push(text_path.clone());
     }
     if !lost.blank.is_empty() || !behind.is_empty() || !text_path.exists() {
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&text_path)
-            .map_err(io_error("open", &text_path))?;
+        let file = here.folder.open(&text_path, Open::Create);
+        let file = file.map_err(io_error("open", &text_path))?;
         for (at, bytes) in &lost.blank {
             let fill = vec![REMOVED_FILL; *bytes];
             file.write_all_at(&fill, *at)

@@ -11,13 +11,12 @@ use std::path::{Path, PathBuf};
 
 use super::super::LogError;
 use super::super::disk::Folder;
-use super::audit::{Asked, Audit, Check, NO_REASON, audit, text_files};
+use super::audit::{Asked, Audit, NO_REASON, audit, text_files};
 use super::bytes::HEADER_BYTES;
 use super::chain::ChainHeader;
 use super::files::io_error;
 use super::files::{Part, parse_name, part_path, quarantine, remove, replace, sync_folder};
 use super::index::{ENTRY_BYTES, Entry, entry_at};
-use super::rooms_table;
 
 /// Rounds of looking for messages that are overwritten without a reason; an audit keeps so many faults at a time.
 const ROUNDS_MAX: usize = 10_000;
@@ -178,7 +177,8 @@ fn mark_unexplained(folder: &Folder, done: &mut Repaired) -> Result<(), LogError
     Ok(())
 }
 
-/// Deletes derived files that are not what they should be; the next start makes them.
+/// Deletes derived files that are not what they should be; the next start makes them. A room table that can be read stays: it alone knows
+/// rooms of which no line is left, and the newest record of a room if that is lost.
 fn renew_derived(folder: &Folder, done: &mut Repaired) -> Result<(), LogError> {
     let found = audit(folder, &Asked::default(), |_, _| {})?;
     let mut paths: Vec<&PathBuf> = found
@@ -188,10 +188,6 @@ fn renew_derived(folder: &Folder, done: &mut Repaired) -> Result<(), LogError> {
         .map(|fault| &fault.file)
         .collect();
     paths.dedup();
-    let table = folder.join(rooms_table::NAME);
-    if !done.lost.is_empty() && found.count(Check::RoomTable).0 > 0 {
-        paths.push(&table);
-    }
     for path in paths {
         if remove(folder, path)? {
             done.renewed.push(path.clone());
