@@ -54,7 +54,7 @@ fn complain(seed: u64, lives: Lives, why: &str) -> ! {
         Lives::Busy => "seeds_with_busy_lives",
     };
     panic!(
-        "seed {seed}, {lives:?}: {why}\nto see it: GENCOMM_SEED={seed} cargo test --lib --all-features simulation::{test} -- --exact --nocapture"
+        "seed {seed}, {lives:?}: {why}\nto see it: GENCOMM_SEED={seed} cargo test --lib --all-features hub::log::simulation::{test} -- --exact --nocapture"
     );
 }
 

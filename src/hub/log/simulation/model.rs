@@ -265,10 +265,23 @@ impl Model {
     pub(super) fn check_all(&mut self, found: &[Event], when: When) -> Result<(), String> {
         let lost = when == When::Recovered { power_cut: true };
         let mut last = 0;
+        let messages = found.iter().filter_map(Self::number_of);
+        let mut newer = messages.count() as u64;
         let mut there = vec![None; self.messages.len()];
         for event in found {
             ensure!(event.id > last, "{} is served behind {last}", event.id);
             last = event.id;
+            let number = Self::number_of(event);
+            newer -= u64::from(number.is_some());
+            if let Some(number) = number
+                && lost
+                && newer < self.limits.messages
+                && self.limits.messages < u64::MAX
+                && let Some(message) = self.messages.get_mut(number)
+            {
+                // What a number limits is written nowhere: those that were lost do not count any more, and it comes back.
+                message.expired = false;
+            }
             self.check_event(event)?;
             match (&event.kind, Self::number_of(event)) {
                 (EventKind::Message(_), Some(number)) => {

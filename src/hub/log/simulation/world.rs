@@ -218,6 +218,10 @@ impl World {
         ensure!(newest <= reader.newest(), "{newest} is above the newest");
         self.tell(|| format!("recovered, {} events up to {newest}", found.len()));
         self.model.check_all(&found, when)?;
+        if self.power_was_cut && self.options.retain_messages > 0 {
+            // A floor that a number raised goes back, if those were lost that raised it.
+            self.model.floors.clear();
+        }
         self.power_was_cut = false;
         self.model.all_sure(Duration::MAX);
         reading::check(&*reader, &found, &mut self.dice, &mut self.model)?;
