@@ -12,6 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use actix::{Context, Handler, Message};
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::ops::panic_at;
+
 use super::log::MessageLog;
 use super::room::Room;
 
@@ -99,6 +101,7 @@ impl Handler<ProbeLog> for MessageLog {
     type Result = ();
 
     fn handle(&mut self, ProbeLog(news): ProbeLog, _: &mut Context<Self>) {
+        let _place = panic_at::place("log/ProbeLog");
         // Whoever asked may have gone; so here and below.
         let _ = news.send(ProbeNews::Committed(self.probe()));
         self.each_shard(|shard| shard.probed(HearProbe(news.clone())));
@@ -114,6 +117,7 @@ impl Handler<HearProbe> for Room {
     type Result = ();
 
     fn handle(&mut self, HearProbe(news): HearProbe, _: &mut Context<Self>) {
+        let _place = panic_at::place("room/HearProbe");
         let _ = news.send(ProbeNews::Heard(self.shard_id()));
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix::{Handler, Message};
 
 use crate::hub::light::LightContext;
+use crate::ops::panic_at;
 
 use super::Client;
 
@@ -41,6 +42,7 @@ impl Handler<LookAgain> for Client {
     type Result = ();
 
     fn handle(&mut self, again: LookAgain, _: &mut LightContext) {
+        let _place = panic_at::place("client/LookAgain");
         if let Some(feed) = self.rooms.get_mut(again.number) {
             feed.is_behind_log = false;
             self.rooms.enqueue(again.number);

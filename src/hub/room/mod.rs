@@ -378,6 +378,7 @@ impl Handler<QueueHasRoom> for Room {
     type Result = ();
 
     fn handle(&mut self, _: QueueHasRoom, _: &mut Context<Self>) {
+        let _place = panic_at::place("room/QueueHasRoom");
         self.shard.wake_waiting();
     }
 }
