@@ -1,5 +1,6 @@
 //! The targets in short: over all that is kept in `tests/fuzz/corpus` and `tests/fuzz/found`, and over changed copies of it for a
-//! second. The seed is always the same; a failure prints the input, which belongs into `tests/fuzz/found/TARGET/`.
+//! second, or for `GENCOMM_FUZZ_SECONDS`. The seed is always the same; a failure prints the input, which belongs into
+//! `tests/fuzz/found/TARGET/`.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -97,13 +98,23 @@ fn in_short(name: &str) {
     let inputs: Vec<Vec<u8>> = kept.iter().flatten().map(read).collect();
     run(target, b"");
     inputs.iter().for_each(|data| run(target, data));
-    let (mut dice, end) = (Dice(1), Instant::now() + TIME);
-    for _ in 0..CHANGED {
+    let longer = std::env::var("GENCOMM_FUZZ_SECONDS").ok();
+    let longer = longer.and_then(|seconds| seconds.parse().ok().map(Duration::from_secs));
+    let (mut dice, end) = (Dice(1), Instant::now() + longer.unwrap_or(TIME));
+    let count = if longer.is_some() {
+        usize::MAX
+    } else {
+        CHANGED
+    };
+    let mut done = inputs.len();
+    for _ in 0..count {
         run(target, &changed(&inputs, target.bytes_max, &mut dice));
+        done += 1;
         if Instant::now() > end {
             break;
         }
     }
+    println!("{name}: {done} executions");
 }
 
 macro_rules! in_short {

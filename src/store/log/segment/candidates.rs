@@ -121,7 +121,7 @@ impl Candidates {
                     .to_vec())
             }
             List::File { file, first } => file
-                .postings(first + from, first + to)
+                .postings(first.saturating_add(from), first.saturating_add(to))
                 .map_err(io_error("read the room postings in", folder)),
         }
     }
@@ -153,10 +153,16 @@ pub(super) fn entries(
     opened: &Opened<'_>,
     numbers: &[u32],
 ) -> Result<(Vec<Entry>, usize), LogError> {
-    let near = |run: &[u32], next: u32| match run {
-        [first, .., last] => next - last <= GAP_ENTRIES_MAX && next - first < RUN_ENTRIES_MAX,
-        [only] => next - only <= GAP_ENTRIES_MAX,
-        [] => true,
+    // Postings from a file may not rise, whatever its checksum says; then each is read for itself.
+    let near = |run: &[u32], next: u32| {
+        let within = |from: u32, max: u32| next.checked_sub(from).is_some_and(|gap| gap <= max);
+        match run {
+            [first, .., last] => {
+                within(*last, GAP_ENTRIES_MAX) && within(*first, RUN_ENTRIES_MAX - 1)
+            }
+            [only] => within(*only, GAP_ENTRIES_MAX),
+            [] => true,
+        }
     };
     let mut runs: Vec<&[u32]> = Vec::new();
     let mut rest = numbers;
