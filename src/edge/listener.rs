@@ -22,7 +22,7 @@ use crate::ops::{panic_at, sys};
 /// Connections that the kernel keeps until they are accepted.
 const BACKLOG: i32 = 4096;
 /// Connections that are accepted in one go, before those who are in get their turn: each is some work beyond the accepting.
-const ACCEPTS_MAX: usize = 4;
+const ACCEPTS_MAX: usize = 16;
 /// Descriptors that no connection gets, so that the log can make and read files whatever is going on; of a small limit a quarter.
 const DESCRIPTORS_KEPT: u64 = 128;
 /// Pause after an accept that failed for want of descriptors or memory: trying on would only burn time.
