@@ -10,8 +10,10 @@
 
 mod commit;
 mod delivery;
+mod keeping;
 pub mod read_pool;
 mod room_rates;
+mod shards;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
@@ -24,26 +26,28 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
 use actix::{
-    Actor, ActorContext, ActorFuture, Addr, AsyncContext, Context, Handler, Message, Supervised,
+    Actor, ActorContext, ActorFuture, AsyncContext, Context, Handler, Message, Supervised,
 };
-use slog::{Logger, error, info, warn};
+use slog::{Logger, error, info};
 
 use crate::edge::wire::names::RoomName;
 use crate::ops::again;
 use crate::ops::panic_at;
 use crate::ops::trouble::Trouble;
 use crate::store::log::clock::Clock;
-use crate::store::log::{LogError, LogStore, RoomRetention};
+use crate::store::log::{LogError, LogStore};
 
 use super::messages::Request;
 use super::registry::ChangeAnswered;
-use super::room::{Room, RoomExpired, RoomOpened};
 use commit::InHand;
 pub(in crate::hub) use commit::NOT_IN_THE_LOG_YET;
 pub use delivery::{Listener, ShardLink};
+pub use keeping::KeepRooms;
+use keeping::Kept;
 use read_pool::SharedReader;
 pub use room_rates::LimitRooms;
 use room_rates::RoomRates;
+pub use shards::{AddShard, OpenRoom, Resync};
 
 /// How often retention, background syncing and the like are looked after.
 const MAINTENANCE: Duration = Duration::from_millis(100);
@@ -59,14 +63,6 @@ pub type StoreFactory = Box<dyn Fn() -> Result<Box<dyn LogStore>, LogError> + Se
 
 /// What ends the process when the log cannot go on; gets the reason.
 pub type Fatal = Arc<dyn Fn(&str) + Send + Sync>;
-
-/// What a room keeps.
-#[derive(Debug, Default)]
-struct Kept {
-    retention: RoomRetention,
-    /// What the shards know to have expired.
-    floor: u64,
-}
 
 /// See the module.
 pub struct MessageLog {
@@ -188,42 +184,6 @@ impl MessageLog {
         Ok(())
     }
 
-    /// Tells the store what these rooms keep, and remembers it for when the store is opened anew.
-    fn keep_rooms(&mut self, rooms: Vec<(RoomName, RoomRetention)>) {
-        if rooms.is_empty() {
-            return;
-        }
-        if let Some(store) = &mut self.store
-            && let Err(error) = store.set_room_retentions(&rooms)
-        {
-            // It is in force all the same, and made durable by the next maintenance.
-            warn!(self.log, "retention of rooms not written yet"; "error" => %error);
-        }
-        for (room, retention) in rooms {
-            // One that has a limit no longer stays here too: what has expired already is still to leave the tails.
-            let kept = self.kept.entry(room).or_default();
-            kept.retention = retention;
-        }
-        self.expire_tails();
-    }
-
-    /// What has expired in the log is not told from memory either.
-    fn expire_tails(&mut self) {
-        let reader = self.reader.current();
-        for (room, kept) in &mut self.kept {
-            let floor = reader.room_floor(room);
-            if floor > kept.floor {
-                kept.floor = floor;
-                for shard in &self.shards {
-                    let room = room.clone();
-                    shard.room.expired(RoomExpired { room, floor });
-                }
-            }
-        }
-        let is_over = |kept: &Kept| kept.retention.is_none();
-        self.kept.retain(|_, kept| !is_over(kept));
-    }
-
     /// Gives the answers that wait, if there is nothing left to commit.
     fn answer_behind(&mut self) {
         if !self.ledger.is_empty() || self.in_hand.is_some() {
@@ -333,89 +293,6 @@ impl Handler<AnswerBehind> for MessageLog {
             self.commit_group();
         }
         self.answer_behind();
-    }
-}
-
-/// What these rooms keep from now on.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct KeepRooms(pub Vec<(RoomName, RoomRetention)>);
-
-impl Handler<KeepRooms> for MessageLog {
-    type Result = ();
-
-    fn handle(&mut self, rooms: KeepRooms, _: &mut Context<Self>) {
-        let rooms = again::keep(self, rooms);
-        let _place = panic_at::place("log/KeepRooms");
-        self.keep_rooms(rooms.0.clone());
-    }
-}
-
-/// A shard joins the log's listeners.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct AddShard(pub ShardLink);
-
-impl Handler<AddShard> for MessageLog {
-    type Result = ();
-
-    fn handle(&mut self, add: AddShard, _: &mut Context<Self>) {
-        let add = again::keep(self, add);
-        let _place = panic_at::place("log/AddShard");
-        self.shards.push(add.take().0);
-    }
-}
-
-/// A fan-out opens a room: it is told the newest id, and later ids come in batches behind that.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct OpenRoom {
-    /// Which shard.
-    pub shard: u16,
-    /// Which room.
-    pub room: RoomName,
-}
-
-impl Handler<OpenRoom> for MessageLog {
-    type Result = ();
-
-    fn handle(&mut self, open: OpenRoom, _: &mut Context<Self>) {
-        let open = again::keep(self, open);
-        let _place = panic_at::place("log/OpenRoom");
-        // Whatever is committed has been told to the shard by now: commits and tellings are one step here.
-        let readable = self.reader.current().room_newest(&open.room);
-        let told = self.ahead.get(&open.room).copied().unwrap_or(0);
-        let newest = readable.max(told);
-        if let Some(shard) = self.shards.get(usize::from(open.shard)) {
-            shard.room.opened(RoomOpened {
-                room: open.room.clone(),
-                newest,
-            });
-        }
-    }
-}
-
-/// A fan-out started anew: tell it again what it has not heard to the end.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Resync {
-    /// Which shard.
-    pub shard: u16,
-    /// Where it is reached.
-    pub room: Addr<Room>,
-}
-
-impl Handler<Resync> for MessageLog {
-    type Result = ();
-
-    fn handle(&mut self, resync: Resync, _: &mut Context<Self>) {
-        let resync = again::keep(self, resync);
-        let _place = panic_at::place("log/Resync");
-        if let Some(shard) = self.shards.get_mut(usize::from(resync.shard)) {
-            shard.room = Box::new(resync.room.clone());
-            let again = shard.tell_again();
-            warn!(self.log, "shard is told again"; "shard" => resync.shard, "batches" => again);
-        }
     }
 }
 

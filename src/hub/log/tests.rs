@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::hub::probe::HearProbe;
-use crate::hub::room::Committed;
+use crate::hub::room::{Committed, RoomExpired, RoomOpened};
 use crate::ops::boot::log_options;
 use crate::ops::config::Config;
 use crate::ops::supervise::{RestartLimit, start_supervised};

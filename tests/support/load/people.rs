@@ -73,7 +73,8 @@ pub(super) fn answer(client: &mut Gc2, tag: &str) -> Option<String> {
     }
 }
 
-/// Registers one account after the other; after a restart the one first that was not answered.
+/// Registers one account after the other; after a restart the one first that was not answered. Each is asked for on a connection of its
+/// own: little may be said on one before its log-in, and while accounts are refused this asks for one again and again.
 pub(super) fn keep_registering(place: &Place, ledger: &Ledger) {
     let (mut epoch, mut number, mut is_unsure) = (0, 0, false);
     while !place.is_stopping() {
@@ -81,12 +82,12 @@ pub(super) fn keep_registering(place: &Place, ledger: &Ledger) {
             return;
         };
         epoch = now;
-        let local = std::net::Ipv4Addr::LOCALHOST;
-        let Ok(mut client) = Gc2::try_connect(server, local, None) else {
-            continue;
-        };
         while !place.is_stopping() {
             let name = format!("acct{number}");
+            let local = std::net::Ipv4Addr::LOCALHOST;
+            let Ok(mut client) = Gc2::try_connect(server, local, None) else {
+                break;
+            };
             let Some(line) = client
                 .try_send(&register(&name))
                 .then(|| answer(&mut client, "r"))
