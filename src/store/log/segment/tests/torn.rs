@@ -10,6 +10,7 @@ use super::super::super::{LogReader, RoomRetention};
 use super::super::audit::{Asked, audit};
 use super::super::files::{Part, part_path};
 use super::super::index::{ENTRY_BYTES, Entry, REMOVED, entry_at};
+use super::super::repair::repair;
 use super::super::{JournalIds, SegmentOptions, Segments};
 use super::support::*;
 use crate::edge::wire::timestamp::Timestamp;
@@ -173,6 +174,14 @@ fn an_audit_tells_of_a_flag_that_nobody_set() {
     let found = audit(&Folder::real(folder), &Asked::default(), |_, _| {}).unwrap();
     assert!(found.faults.iter().any(|fault| fault.offset == entry_at(3)));
     // Served it is all the same: its crc says that nobody removed it.
+    let segments = Segments::open(one_segment(folder), ALL_SYNCED, &log()).unwrap();
+    assert!(segments.reader().get(4).unwrap().is_some());
+    drop(segments);
+    // And so it is repaired, with nothing lost.
+    let repaired = repair(&Folder::real(folder)).unwrap();
+    assert!(repaired.lost.is_empty() && !repaired.aside.is_empty());
+    let found = audit(&Folder::real(folder), &Asked::default(), |_, _| {}).unwrap();
+    assert!(found.faults.is_empty());
     let segments = Segments::open(one_segment(folder), ALL_SYNCED, &log()).unwrap();
     assert!(segments.reader().get(4).unwrap().is_some());
 }
