@@ -56,7 +56,7 @@ fn halves(id: u64) -> Option<[Range<usize>; 2]> {
     let to = from + ENTRY_BYTES as u64;
     let border = from.next_multiple_of(SECTOR_BYTES);
     let torn = from < border && border < to;
-    torn.then(|| [from as usize..border as usize, border as usize..to as usize])
+    torn.then_some([from as usize..border as usize, border as usize..to as usize])
 }
 
 #[test]
