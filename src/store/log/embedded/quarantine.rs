@@ -226,6 +226,8 @@ fn offset_of(path: &Path, copy: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::*;
 
     #[test]
@@ -264,9 +266,9 @@ mod tests {
         copy.extend_from_slice(b"sixteen of salt!secret");
         let [none, seven, eight] = [vec![], vec![7], vec![8]].map(HashSet::from_iter);
         let find = |ids, lost| contents_of_groups(&copy, ids, lost);
-        assert_eq!(find(&seven, &none), [place.clone()]);
+        assert_eq!(find(&seven, &none), from_ref(&place));
         assert_eq!(find(&eight, &none), []);
-        assert_eq!(find(&seven, &seven), [place.clone()]);
+        assert_eq!(find(&seven, &seven), from_ref(&place));
         let rest = [4..place.start, place.end..copy.len()];
         assert_eq!(find(&eight, &eight), rest);
     }
