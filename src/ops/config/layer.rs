@@ -9,7 +9,6 @@ use std::fmt;
 use std::path::PathBuf;
 
 use ::config::{Map, Source, Value, ValueKind};
-use serde::Deserialize;
 
 use super::values::{merged_value, plain_words, typed};
 use super::{Config, Problem};
@@ -185,14 +184,17 @@ impl Layer {
             .push(Problem::at(&path.join("."), origin, what));
     }
 
-    /// Leaves out every value that its key cannot take. The structs decide: each value is tried alone among defaults.
+    /// Leaves out every value that its key cannot take. The structs decide: each value is tried alone among the defaults of its section.
     fn check_types(&mut self, known: &toml::Table) {
         let leaves = std::mem::take(&mut self.leaves);
         for leaf in leaves {
-            let mut trial = known.clone();
-            let default = insert(&mut trial, &leaf.path, leaf.value.clone());
-            match Config::deserialize(toml::Value::Table(trial)) {
-                Ok(_) => self.leaves.push(leaf),
+            let section = leaf.path.first().map_or("", String::as_str);
+            let defaults = known.get(section).and_then(toml::Value::as_table);
+            let mut trial = defaults.cloned().unwrap_or_default();
+            let path = leaf.path.get(1..).unwrap_or_default();
+            let default = insert(&mut trial, path, leaf.value.clone());
+            match Config::try_section(section, trial) {
+                Ok(()) => self.leaves.push(leaf),
                 Err(fault) => {
                     let key = leaf.path.join(".");
                     let default = default
