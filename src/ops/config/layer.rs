@@ -19,6 +19,8 @@ const VARIABLE_SEPARATOR: &str = "__";
 
 /// How alike two names have to be, from 0 to 1, for one to be offered in place of the other.
 const SIMILARITY_MIN: f64 = 0.8;
+/// Longest name that is compared with the known ones, in bytes: twice what the longest of them has. Nobody misspells more.
+const MISSPELT_BYTES_MAX: usize = 64;
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +94,16 @@ impl Layer {
         layer
     }
 
+    /// All that it sets, each value with its origin.
+    pub(super) fn values(&self) -> Map<String, Value> {
+        let mut root = Map::new();
+        for leaf in &self.leaves {
+            let value = merged_value(&leaf.origin.to_string(), &leaf.value);
+            place(&mut root, &leaf.path, value);
+        }
+        root
+    }
+
     /// Sorts the entries of `table` into known keys and problems, section by section.
     fn walk(&mut self, origin: &Origin, above: &[String], table: toml::Table, known: &toml::Table) {
         for (name, value) in table {
@@ -137,6 +149,7 @@ impl Layer {
         let key = path.join(".");
         let all = super::load::defaults();
         let candidates = key_names(all, "").into_iter().chain(all.keys().cloned());
+        let candidates = candidates.take_while(|_| key.len() <= MISSPELT_BYTES_MAX);
         let nearest = candidates
             .map(|candidate| (strsim::jaro_winkler(&candidate, &key), candidate))
             .filter(|(alike, _)| *alike >= SIMILARITY_MIN)
@@ -215,15 +228,7 @@ impl Source for Layer {
     }
 
     fn collect(&self) -> Result<Map<String, Value>, ::config::ConfigError> {
-        let mut root = Map::new();
-        for leaf in &self.leaves {
-            place(
-                &mut root,
-                &leaf.path,
-                merged_value(&leaf.origin.to_string(), &leaf.value),
-            );
-        }
-        Ok(root)
+        Ok(self.values())
     }
 }
 

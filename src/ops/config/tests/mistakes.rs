@@ -180,6 +180,13 @@ fn every_mistake_names_its_key_and_its_file() {
     }
 }
 
+#[test]
+fn a_name_that_is_far_too_long_is_no_slip() {
+    let told = |letters: usize| local(&format!("[server]\nname{} = 1", "e".repeat(letters)));
+    assert!(told(50).ends_with("unknown key; did you mean server.name?"));
+    assert!(told(60).contains("unknown key; known here: data_dir, name"));
+}
+
 /// Each value is tried in its section alone; a section that is left out there would take anything.
 #[test]
 fn every_key_refuses_what_is_of_the_wrong_type() {

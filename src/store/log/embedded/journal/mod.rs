@@ -236,6 +236,12 @@ impl Journal {
     }
 }
 
+/// Whether all bytes are zero; by pieces, since a half has many and each byte alone would be a question.
+fn is_zero(bytes: &[u8]) -> bool {
+    let mut pieces = bytes.chunks(4096);
+    pieces.all(|piece| piece.iter().fold(0, |all, byte| all | byte) == 0)
+}
+
 impl Half {
     fn open(folder: &Folder, name: &str, half_bytes: u64) -> Result<(Self, HalfScan), LogError> {
         let path = folder.join(name);
@@ -287,7 +293,7 @@ impl Half {
             .collect();
         self.last_id = scan.groups.last().map_or(0, |group| group.last_id);
         let tail = scan.bytes.get(scan.end()..).unwrap_or_default();
-        if tail.iter().any(|byte| *byte != 0) {
+        if !is_zero(tail) {
             self.stale_everywhere();
         }
     }
