@@ -323,3 +323,18 @@ impl Half {
         self.stale_ids = (0, u64::MAX);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::is_zero;
+
+    #[test]
+    fn every_byte_counts_that_is_not_zero() {
+        assert!(is_zero(&[]) && is_zero(&[0; 9000]));
+        for at in [0, 1, 4095, 4096, 8191, 8192, 8999] {
+            let mut bytes = [0; 9000];
+            bytes[at] = 1;
+            assert!(!is_zero(&bytes), "at {at}");
+        }
+    }
+}
