@@ -11,7 +11,7 @@ use super::super::LogError;
 use super::super::disk::Folder;
 use super::super::stored::REMOVED_FILL;
 use super::files::{make_folder, open_file, refused, sync_failed, sync_folder};
-use super::journal::layout::{GROUP_HEADER_BYTES, GROUP_MAGIC, blank_bytes, content_places};
+use super::journal::layout::{GROUP_HEADER_BYTES, GROUP_MAGIC, content_places};
 use crate::edge::wire::record::parse_id;
 
 /// Files kept; each is at most one half of the journal or one segment.
@@ -184,15 +184,19 @@ fn contents_of_groups(copy: &[u8], ids: &HashSet<u64>, lost: &HashSet<u64>) -> V
     let mut found = Vec::new();
     let mut readable: Vec<Range<usize>> = Vec::new();
     let mut lost = lost.clone();
+    // Content can hold the magic too, so that records are come upon from many places: from each on, once is enough.
+    let mut seen = HashSet::new();
     for group in memmem::find_iter(copy, &GROUP_MAGIC) {
         let from = group + GROUP_HEADER_BYTES;
         let payload = copy.get(from..).unwrap_or_default();
-        for (id, at, content) in content_places(payload) {
-            let place = from + at..from + at + blank_bytes(content).len();
-            // Where a sector is missing.
-            if id == 0 || place.end > copy.len() {
+        let mut record = from;
+        for (id, place) in content_places(payload) {
+            let place = from + place.start..from + place.end;
+            // No id: where a sector is missing.
+            if id == 0 || !seen.insert(record) {
                 break;
             }
+            record = place.end;
             lost.remove(&id);
             readable.push(place.clone());
             if ids.contains(&id) {
@@ -271,6 +275,23 @@ mod tests {
         assert_eq!(find(&seven, &seven), from_ref(&place));
         let rest = [4..place.start, place.end..copy.len()];
         assert_eq!(find(&eight, &eight), rest);
+    }
+
+    #[test]
+    fn records_of_a_cut_group_are_read_once_however_many_groups_their_content_pretends() {
+        let mut copy = GROUP_MAGIC.to_vec();
+        copy.resize(GROUP_HEADER_BYTES, 0);
+        for _ in 0..50 {
+            let record = copy.len();
+            copy.resize(record + 96 + 16, 0);
+            copy[record] = 7;
+            copy[record + 88] = 100;
+            copy.resize(record + 96 + 16 + 100, b'x');
+            let end = copy.len();
+            copy[end - GROUP_HEADER_BYTES..][..4].copy_from_slice(&GROUP_MAGIC);
+        }
+        let found = contents_of_groups(&copy, &HashSet::from([7]), &HashSet::new());
+        assert_eq!(found.len(), 50);
     }
 
     #[test]

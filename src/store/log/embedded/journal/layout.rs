@@ -246,16 +246,16 @@ pub(super) fn claimed_generation(head: &[u8]) -> Option<u64> {
     (head.get(..4)? == GROUP_MAGIC && head.len() >= GROUP_HEADER_BYTES).then(|| u64_at(head, 8))
 }
 
-/// Of every record in the payload of a group: its id, where its salt and content stand, and the content's bytes.
+/// Of every record in the payload of a group: its id, and where its salt and content stand.
 pub(in super::super) fn content_places(
     payload: &[u8],
-) -> impl Iterator<Item = (u64, usize, usize)> + '_ {
+) -> impl Iterator<Item = (u64, Range<usize>)> + '_ {
     let mut from = 0;
     std::iter::from_fn(move || {
         let place = Place::read(payload, from)?;
         from = place.end();
         let id = u64_at(payload, place.from);
-        Some((id, place.checked().end, place.content))
+        Some((id, place.checked().end..place.end()))
     })
 }
 
@@ -276,9 +276,9 @@ pub(super) fn blank(record: &mut StoredRecord) {
     }
 }
 
-/// Salt and content of a removed record.
-pub(in super::super) fn blank_bytes(content: usize) -> Vec<u8> {
-    let mut bytes = vec![REMOVED_FILL; SALT_BYTES + content];
+/// Salt and content of a removed record; `length` of both.
+pub(super) fn blank_bytes(length: usize) -> Vec<u8> {
+    let mut bytes = vec![REMOVED_FILL; length];
     bytes[..SALT_BYTES].copy_from_slice(&REMOVED_SALT);
     bytes
 }

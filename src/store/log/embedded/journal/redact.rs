@@ -66,14 +66,14 @@ impl Half {
         let mut payload = vec![0; claimed_bytes(&head) - GROUP_HEADER_BYTES];
         let payload_at = offset + GROUP_HEADER_BYTES as u64;
         self.read(&mut payload, payload_at)?;
-        for (id, at, content) in content_places(&payload) {
-            let blank = blank_bytes(content);
-            if ids.binary_search(&id).is_err() || payload[at..at + blank.len()] == blank {
+        for (id, place) in content_places(&payload) {
+            let blank = blank_bytes(place.len());
+            if ids.binary_search(&id).is_err() || payload[place.clone()] == blank {
                 continue;
             }
             self.dirty = true;
             self.file
-                .write_all_at(&blank, payload_at + at as u64)
+                .write_all_at(&blank, payload_at + place.start as u64)
                 .map_err(refused("overwriting removed content in", &self.path))?;
         }
         Ok(())
