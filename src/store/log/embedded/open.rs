@@ -48,7 +48,7 @@ pub(super) fn open(
     report_cuts(&journal, &scans, &quarantine, &log)?;
     let mut segments =
         Segments::open_in(folder.clone(), segment_options(&options), ids_there, &log)?;
-    let applied = apply(&scans, &mut segments, &log)?;
+    let (applied, gap) = apply(&scans, &mut segments, &log)?;
     // A crash may have come between a removal's commit and the overwriting.
     let removals: Vec<u64> = scans.iter().flat_map(HalfScan::removals).collect();
     forget_copies(&removals, &segments, &mut journal, &quarantine)?;
@@ -99,7 +99,10 @@ pub(super) fn open(
         journal.wipe(age, scan.beginning.clone())?;
     }
     drop(scans);
-    journal.begin(newest.number + 1, next_id, newest.link)?;
+    // No link leads over a gap, so a start that compares what stands behind it takes that for torn, and the half that could bring it back will
+    // be written over. All of it is synced by now.
+    let settled = if gap { next_id - 1 } else { 0 };
+    journal.begin(newest.number + 1, next_id, newest.link, settled)?;
     sync_folder(&folder)?;
 
     let reader: Arc<dyn LogReader> = segments.reader();
@@ -165,18 +168,30 @@ fn report_cuts(
         }
         for cut in &scan.cuts {
             let bytes = scan.cut_bytes(cut);
-            let why = if cut.damage {
+            let is_over = (1..=settled(scans)).contains(&last_id(&scans[age..=age]));
+            let damage = cut.damage && !is_over;
+            let is_blank = bytes.iter().all(|byte| *byte == 0);
+            if is_blank && is_over {
+                // The gap, which was told when it was found.
+                continue;
+            }
+            let why = if damage {
                 "damaged: whole groups stand behind it; what the segments have of it is served, the rest is in no file but this"
             } else {
                 "a write that did not end: nobody was told of it"
             };
             let (at, length) = (cut.range.start as u64, bytes.len());
             let name = format!("{}-turn-{}", name.to_string_lossy(), scan.generation);
-            let kept = quarantine.keep(&name, at, why, bytes)?;
-            let copy = kept.map_or("none, quarantine is full".to_owned(), |path| {
-                path.display().to_string()
-            });
-            if cut.damage {
+            let copy = if is_blank {
+                // A start that did not come to its end has a copy of what stood there.
+                "none, all of it is zeros".to_owned()
+            } else {
+                let kept = quarantine.keep(&name, at, why, bytes)?;
+                kept.map_or("none, quarantine is full".to_owned(), |path| {
+                    path.display().to_string()
+                })
+            };
+            if damage {
                 error!(log, "the journal is damaged; messages in the damaged part are lost unless the segments have them";
                     "file" => &file, "at" => at, "bytes" => length, "copy" => copy);
             } else {
@@ -188,9 +203,13 @@ fn report_cuts(
     Ok(())
 }
 
-/// Appends what the segments lack. Returns the number of groups.
-fn apply(scans: &[HalfScan], segments: &mut Segments, log: &Logger) -> Result<u64, LogError> {
-    let mut applied = 0;
+/// Appends what the segments lack. Returns the number of groups, and whether some are missing before one of them.
+fn apply(
+    scans: &[HalfScan],
+    segments: &mut Segments,
+    log: &Logger,
+) -> Result<(u64, bool), LogError> {
+    let (mut applied, mut gap) = (0, false);
     for scan in scans {
         for meta in &scan.groups {
             if meta.last_id <= segments.newest_id() {
@@ -208,12 +227,13 @@ fn apply(scans: &[HalfScan], segments: &mut Segments, log: &Logger) -> Result<u6
                 error!(log, "groups are missing between segments and journal: messages were lost, the chain has a gap";
                     "segments_to_group" => number, "journal_from_group" => group.number,
                     "newest_id" => segments.newest_id(), "first_id" => meta.first_id);
+                gap = true;
             }
             segments.append(&group)?;
             applied += 1;
         }
     }
-    Ok(applied)
+    Ok((applied, gap))
 }
 
 fn journal_tags(scans: &[HalfScan]) -> Vec<Tagged> {
@@ -229,9 +249,15 @@ fn journal_tags(scans: &[HalfScan]) -> Vec<Tagged> {
 
 /// Ids that the segments cannot be trusted with yet. A journal that says nothing was just made, after everything was synced.
 fn journal_ids(scans: &[HalfScan], last: u64, folder: &Folder) -> Result<JournalIds, LogError> {
+    let settled = settled(scans);
     let halves = scans.iter();
     let begun = halves.filter_map(|half| Some((half.first_id()?, half.first_group())));
-    let (first, first_group) = match begun.min() {
+    let (first, first_group) = match begun.clone().min() {
+        // A half whose header was to be overwritten tells what it held before, or had a gap that is known.
+        Some((first, _)) if first <= settled => {
+            let begins = begun.filter(|(first, _)| *first == settled + 1).max();
+            (settled + 1, begins.map_or(0, |(_, group)| group))
+        }
         Some(first) => first,
         None if has_segments(folder)? => (u64::MAX, 0),
         None => (1, 0),
@@ -248,6 +274,11 @@ fn has_segments(folder: &Folder) -> Result<bool, LogError> {
     let names = folder.disk().names(folder);
     let names = names.map_err(refused("reading", folder))?;
     Ok(names.iter().any(|name| name.ends_with(".log")))
+}
+
+/// Up to this id nothing in the segments needs the journal.
+fn settled(scans: &[HalfScan]) -> u64 {
+    scans.iter().map(HalfScan::settled).max().unwrap_or(0)
 }
 
 fn last_id(scans: &[HalfScan]) -> u64 {

@@ -25,6 +25,7 @@ pub fn journal(data: &[u8]) {
         first_group: 1,
         first_id,
         link: [0; 32],
+        settled: 0,
     };
     let groups = groups(&mut input, first_id);
     let mut half = vec![0; FILE_HEADER_BYTES];

@@ -35,6 +35,9 @@ pub(super) struct FileHeader {
     pub(super) first_group: u64,
     pub(super) first_id: u64,
     pub(super) link: [u8; 32],
+    /// When the half was begun, all that there was up to this id stood in segments and sidecars that were synced: nobody has to compare
+    /// these with a journal any more.
+    pub(super) settled: u64,
 }
 
 impl FileHeader {
@@ -48,6 +51,7 @@ impl FileHeader {
         out[24..32].copy_from_slice(&self.first_group.to_le_bytes());
         out[32..40].copy_from_slice(&self.first_id.to_le_bytes());
         out[40..72].copy_from_slice(&self.link);
+        out[72..80].copy_from_slice(&self.settled.to_le_bytes());
         let crc = crc32fast::hash(out);
         out[12..16].copy_from_slice(&crc.to_le_bytes());
     }
@@ -64,6 +68,7 @@ impl FileHeader {
             first_group: u64_at(&head, 24),
             first_id: u64_at(&head, 32),
             link: *head[40..].first_chunk().unwrap_or(&[0; 32]),
+            settled: u64_at(&head, 72),
         })
     }
 }

@@ -45,6 +45,8 @@ pub(super) struct Journal {
     halves: [Half; 2],
     active: usize,
     half_bytes: u64,
+    /// See [`FileHeader::settled`].
+    settled: u64,
     /// Makes the next write or sync fail, for tests.
     #[cfg(test)]
     pub(super) fault: Option<Fault>,
@@ -81,6 +83,7 @@ impl Journal {
             active: usize::from(second.generation > first.generation),
             halves: [first, second],
             half_bytes,
+            settled: first_scan.settled().max(second_scan.settled()),
             #[cfg(test)]
             fault: None,
         };
@@ -134,11 +137,15 @@ impl Journal {
         let generation = self.halves[self.active].generation + u64::from(starts);
         let first_id = group.records.first().map_or(0, |record| record.event.id);
         let last_id = group.records.last().map_or(0, |record| record.event.id);
+        if starts {
+            self.settle(self.halves[1 - self.active].last_id);
+        }
         let header = starts.then_some(FileHeader {
             generation,
             first_group: group.number,
             first_id,
             link: link_before,
+            settled: self.settled,
         });
         let bytes = encoder.finish(generation, group, header.as_ref());
         let index = if starts { 1 - self.active } else { self.active };
@@ -202,13 +209,15 @@ impl Journal {
     }
 
     /// Begins anew after recovery: all that the halves hold is synced elsewhere. Halves of another size are made again; the
-    /// newest group's half is left as it is.
+    /// newest group's half is left as it is, but no start compares segments up to the id `settled` again.
     pub(super) fn begin(
         &mut self,
         first_group: u64,
         first_id: u64,
         link: [u8; 32],
+        settled: u64,
     ) -> Result<(), LogError> {
+        self.settle(settled);
         let generation = self.halves[self.active].generation + 1;
         for half in &mut self.halves {
             if half.file_bytes != self.half_bytes {
@@ -218,6 +227,7 @@ impl Journal {
         if !self.halves[self.active].groups.is_empty() {
             self.active = 1 - self.active;
         }
+        self.settle(self.halves[self.active].last_id);
         let half = &mut self.halves[self.active];
         half.restart(generation);
         let mut bytes = vec![0; FILE_HEADER_BYTES];
@@ -226,6 +236,7 @@ impl Journal {
             first_group,
             first_id,
             link,
+            settled: self.settled,
         }
         .write_to(&mut bytes);
         half.file
@@ -233,6 +244,11 @@ impl Journal {
             .map_err(refused("writing", &half.path))?;
         half.dirty = true;
         self.sync()
+    }
+
+    /// Every half that is begun from now on says that all up to this id is synced elsewhere.
+    fn settle(&mut self, id: u64) {
+        self.settled = self.settled.max(id);
     }
 }
 

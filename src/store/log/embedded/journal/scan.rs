@@ -183,6 +183,11 @@ impl HalfScan {
         self.header.as_ref().map(|header| header.first_id).or(first)
     }
 
+    /// Up to this id all was synced in segments and sidecars when this half was begun; 0 if it is not known.
+    pub(in super::super) fn settled(&self) -> u64 {
+        self.header.as_ref().map_or(0, |header| header.settled)
+    }
+
     /// Number of the first group of this turn; 0 if it is not known.
     pub(in super::super) fn first_group(&self) -> u64 {
         self.header.as_ref().map_or(0, |header| header.first_group)
