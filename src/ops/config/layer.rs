@@ -9,7 +9,6 @@ use std::fmt;
 use std::path::PathBuf;
 
 use ::config::{Map, Source, Value, ValueKind};
-use serde::Deserialize;
 
 use super::values::{merged_value, plain_words, typed};
 use super::{Config, Problem};
@@ -20,6 +19,8 @@ const VARIABLE_SEPARATOR: &str = "__";
 
 /// How alike two names have to be, from 0 to 1, for one to be offered in place of the other.
 const SIMILARITY_MIN: f64 = 0.8;
+/// Longest name that is compared with the known ones, in bytes: twice what the longest of them has. Nobody misspells more.
+const MISSPELT_BYTES_MAX: usize = 64;
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +94,16 @@ impl Layer {
         layer
     }
 
+    /// All that it sets, each value with its origin.
+    pub(super) fn values(&self) -> Map<String, Value> {
+        let mut root = Map::new();
+        for leaf in &self.leaves {
+            let value = merged_value(&leaf.origin.to_string(), &leaf.value);
+            place(&mut root, &leaf.path, value);
+        }
+        root
+    }
+
     /// Sorts the entries of `table` into known keys and problems, section by section.
     fn walk(&mut self, origin: &Origin, above: &[String], table: toml::Table, known: &toml::Table) {
         for (name, value) in table {
@@ -138,6 +149,7 @@ impl Layer {
         let key = path.join(".");
         let all = super::load::defaults();
         let candidates = key_names(all, "").into_iter().chain(all.keys().cloned());
+        let candidates = candidates.take_while(|_| key.len() <= MISSPELT_BYTES_MAX);
         let nearest = candidates
             .map(|candidate| (strsim::jaro_winkler(&candidate, &key), candidate))
             .filter(|(alike, _)| *alike >= SIMILARITY_MIN)
@@ -185,14 +197,17 @@ impl Layer {
             .push(Problem::at(&path.join("."), origin, what));
     }
 
-    /// Leaves out every value that its key cannot take. The structs decide: each value is tried alone among defaults.
+    /// Leaves out every value that its key cannot take. The structs decide: each value is tried alone among the defaults of its section.
     fn check_types(&mut self, known: &toml::Table) {
         let leaves = std::mem::take(&mut self.leaves);
         for leaf in leaves {
-            let mut trial = known.clone();
-            let default = insert(&mut trial, &leaf.path, leaf.value.clone());
-            match Config::deserialize(toml::Value::Table(trial)) {
-                Ok(_) => self.leaves.push(leaf),
+            let section = leaf.path.first().map_or("", String::as_str);
+            let defaults = known.get(section).and_then(toml::Value::as_table);
+            let mut trial = defaults.cloned().unwrap_or_default();
+            let path = leaf.path.get(1..).unwrap_or_default();
+            let default = insert(&mut trial, path, leaf.value.clone());
+            match Config::try_section(section, trial) {
+                Ok(()) => self.leaves.push(leaf),
                 Err(fault) => {
                     let key = leaf.path.join(".");
                     let default = default
@@ -213,15 +228,7 @@ impl Source for Layer {
     }
 
     fn collect(&self) -> Result<Map<String, Value>, ::config::ConfigError> {
-        let mut root = Map::new();
-        for leaf in &self.leaves {
-            place(
-                &mut root,
-                &leaf.path,
-                merged_value(&leaf.origin.to_string(), &leaf.value),
-            );
-        }
-        Ok(root)
+        Ok(self.values())
     }
 }
 

@@ -10,7 +10,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use ::config::{Map, Value};
+use ::config::{Map, Source, Value};
 
 use super::check;
 use super::layer::{Layer, Origin, VARIABLE_PREFIX};
@@ -183,16 +183,31 @@ fn place(text: &[u8], offset: usize) -> (usize, usize) {
     (line, column)
 }
 
+/// The lowest layer. It is the same at every reading; making and checking its hundred values anew would cost more than all the rest.
+#[derive(Clone, Copy, Debug)]
+struct BuiltIn;
+
+impl Source for BuiltIn {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(*self)
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, ::config::ConfigError> {
+        static VALUES: LazyLock<Map<String, Value>> = LazyLock::new(|| {
+            let layer = Layer::from_table(&Origin::BuiltIn, defaults().clone(), defaults());
+            layer.values()
+        });
+        Ok(VALUES.clone())
+    }
+}
+
 /// Merges the defaults, the files in their order and the environment, and checks the result.
 pub(super) fn merge(
     files: Vec<(PathBuf, toml::Table)>,
     environment: &Environment,
 ) -> Result<Loaded, ConfigError> {
-    // The same at every reload; checking its hundred values anew would cost more than all the rest.
-    static BUILT_IN: LazyLock<Layer> =
-        LazyLock::new(|| Layer::from_table(&Origin::BuiltIn, defaults().clone(), defaults()));
     let known = defaults();
-    let mut layers = vec![BUILT_IN.clone()];
+    let mut layers = Vec::new();
     let mut names = Vec::new();
     for (path, table) in files {
         names.push(path.clone());
@@ -202,7 +217,7 @@ pub(super) fn merge(
 
     let mut problems = Vec::new();
     let mut bad_keys = BTreeSet::new();
-    let mut builder = ::config::Config::builder();
+    let mut builder = ::config::Config::builder().add_source(BuiltIn);
     for mut layer in layers {
         problems.append(&mut layer.problems);
         bad_keys.append(&mut layer.bad_keys);

@@ -37,30 +37,50 @@ pub use units::{ByteSize, lists, parse_duration, parse_size};
 pub const DEFAULT_TEXT: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/default.toml"));
 
-/// Everything that can be set, one field a section.
-///
-/// A new section is a struct in `sections.rs`, a field here and its keys in `config/default.toml`.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
+macro_rules! sections {
+    ($($(#[$what:meta])* $name:ident: $section:ty),* $(,)?) => {
+        /// Everything that can be set, one field a section.
+        ///
+        /// A new section is a struct in `sections.rs`, a field here and its keys in `config/default.toml`.
+        #[derive(Clone, Debug, Deserialize, PartialEq)]
+        #[serde(deny_unknown_fields)]
+        pub struct Config {
+            $($(#[$what])* pub $name: $section),*
+        }
+
+        impl Config {
+            /// Whether the section of this name can be made from `table`, which holds all of its keys.
+            fn try_section(name: &str, table: toml::Table) -> Result<(), toml::de::Error> {
+                let value = toml::Value::Table(table);
+                match name {
+                    $(stringify!($name) => <$section>::deserialize(value).map(drop),)*
+                    // Nobody can set anything in it: it is no key of the defaults.
+                    _ => Ok(()),
+                }
+            }
+        }
+    };
+}
+
+sections! {
     /// The process as a whole.
-    pub server: Server,
+    server: Server,
     /// The native port.
-    pub listen: Listen,
+    listen: Listen,
     /// Its certificate.
-    pub tls: Tls,
+    tls: Tls,
     /// Clients of the original system.
-    pub legacy: Legacy,
+    legacy: Legacy,
     /// When silence means death.
-    pub heartbeat: Heartbeat,
+    heartbeat: Heartbeat,
     /// The message log.
-    pub storage: Storage,
+    storage: Storage,
     /// What rooms keep in memory.
-    pub rooms: Rooms,
+    rooms: Rooms,
     /// What clients may ask for.
-    pub limits: Limits,
+    limits: Limits,
     /// Logging in.
-    pub auth: Auth,
+    auth: Auth,
     /// The program's own log lines.
-    pub logging: Logging,
+    logging: Logging,
 }

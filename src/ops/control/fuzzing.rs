@@ -44,11 +44,11 @@ fn written(mut input: Input<'_>) {
         input.byte().is_multiple_of(2),
         usize::from(input.short()) % 5000,
     );
-    // Mostly few and short; sometimes about as many and as long as an answer holds.
-    let (count, length) = if times < 4900 {
+    // Mostly few and short; seldom, since that costs a thousand times as much, about as many and as long as an answer holds.
+    let (count, length) = if times < 4990 {
         (times % 5, 1)
     } else {
-        (times - 3895, times - 4890)
+        (times - 3996, (times - 4989) * 40)
     };
     let mut lines = vec![String::from_utf8_lossy(input.piece()).repeat(length)];
     lines.extend((0..count).map(|_| String::from_utf8_lossy(input.piece()).into_owned()));

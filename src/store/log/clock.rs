@@ -10,7 +10,7 @@ pub(crate) enum Clock {
     /// The machine's; time goes by since the moment kept here.
     System(Instant),
     /// A test's: what both clocks say.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     Simulated(std::sync::Arc<dyn Fn() -> (Duration, Timestamp) + Send + Sync>),
 }
 
@@ -24,7 +24,7 @@ impl Clock {
     pub(crate) fn wall(&self) -> Timestamp {
         match self {
             Self::System(_) => Timestamp::now(),
-            #[cfg(test)]
+            #[cfg(any(test, feature = "fuzzing"))]
             Self::Simulated(both) => both().1,
         }
     }
@@ -33,7 +33,7 @@ impl Clock {
     pub(crate) fn uptime(&self) -> Duration {
         match self {
             Self::System(since) => since.elapsed(),
-            #[cfg(test)]
+            #[cfg(any(test, feature = "fuzzing"))]
             Self::Simulated(both) => both().0,
         }
     }

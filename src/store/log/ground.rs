@@ -30,6 +30,6 @@ pub(crate) enum Background {
     /// A thread of its own.
     Thread,
     /// The log's own thread, whenever a test says that it is time.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     Inline(Arc<dyn Fn() -> bool + Send + Sync>),
 }

@@ -181,6 +181,29 @@ fn every_mistake_names_its_key_and_its_file() {
 }
 
 #[test]
+fn a_name_that_is_far_too_long_is_no_slip() {
+    let told = |letters: usize| local(&format!("[server]\nname{} = 1", "e".repeat(letters)));
+    assert!(told(50).ends_with("unknown key; did you mean server.name?"));
+    assert!(told(60).contains("unknown key; known here: data_dir, name"));
+}
+
+/// Each value is tried in its section alone; a section that is left out there would take anything.
+#[test]
+fn every_key_refuses_what_is_of_the_wrong_type() {
+    let defaults: toml::Table = crate::ops::config::DEFAULT_TEXT.parse().unwrap();
+    for (section, keys) in &defaults {
+        for (key, default) in keys.as_table().unwrap() {
+            // A table that takes any name: its entry.
+            let entry = if default.is_table() { ".x" } else { "" };
+            let told = local(&format!("[{section}]\n{key}{entry} = [[]]"));
+            let subject = format!("{section}.{key}{entry} in local.toml: invalid type: ");
+            assert!(told.starts_with(&subject), "{told}");
+            assert!(!told.contains('\n'), "{told}");
+        }
+    }
+}
+
+#[test]
 fn default_toml_and_the_environment_are_held_to_the_same_rules() {
     let found = complaints(&[("default.toml", "[auth]\nguest = \"always\"")], &[]);
     assert_eq!(

@@ -5,7 +5,7 @@
 
 mod folder;
 mod real;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod simulated;
 
 use std::fmt::Debug;
@@ -116,7 +116,7 @@ pub(crate) enum File {
     /// Of the file system.
     Real(std::fs::File),
     /// Of a test.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     Simulated(simulated::SimulatedFile),
 }
 
@@ -125,7 +125,7 @@ impl File {
     pub(crate) fn try_clone(&self) -> io::Result<Self> {
         match self {
             Self::Real(file) => file.try_clone().map(Self::Real),
-            #[cfg(test)]
+            #[cfg(any(test, feature = "fuzzing"))]
             Self::Simulated(file) => Ok(Self::Simulated(file.again())),
         }
     }
@@ -137,7 +137,7 @@ impl Deref for File {
     fn deref(&self) -> &Self::Target {
         match self {
             Self::Real(file) => file,
-            #[cfg(test)]
+            #[cfg(any(test, feature = "fuzzing"))]
             Self::Simulated(file) => file,
         }
     }

@@ -43,7 +43,8 @@ pub(super) struct Draft {
     /// Newest id of every room that this group touches.
     rooms: HashMap<RoomName, u64>,
     rooms_new: usize,
-    salts: StdRng,
+    /// What content is hashed with, so that a hash tells nobody what was removed.
+    pub(super) salts: StdRng,
     nobody: UserName,
 }
 

@@ -1,45 +1,35 @@
 //! Whole log folders whose files somebody has changed: opening them never panics, and what is served is what was stored.
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 
 pub use super::journal::fuzzing::journal;
 use super::{Durability, EmbeddedLog, EmbeddedOptions};
 use crate::edge::wire::names::{RoomName, UserName};
 use crate::edge::wire::timestamp::Timestamp;
 use crate::fuzzing::Input;
+use crate::store::log::clock::Clock;
+use crate::store::log::disk::simulated::{Dice, Machine};
+use crate::store::log::ground::{Background, Ground};
 use crate::store::log::{
     Event, EventKind, LogError, LogReader, LogStore, NewEvent, Outcome, PageQuery, RoomRetention,
 };
 
 mod mend;
 
-/// A folder in memory, if there is one, that goes with the value.
-struct Folder(PathBuf);
+/// Where the log is on its disk.
+const FOLDER: &str = "data/log";
+/// The key of the tags, which is chance otherwise: the same input is to be the same log in every process.
+const KEY: &[u8; 16] = b"a key of the tag";
 
-impl Folder {
-    fn new() -> Self {
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let memory = Path::new("/dev/shm");
-        let parent = if memory.is_dir() {
-            memory.to_owned()
-        } else {
-            std::env::temp_dir()
-        };
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = parent.join(format!("gencomm-fuzz-{}-{number}", std::process::id()));
-        fs::create_dir_all(&path).expect("a folder");
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+/// A machine with an empty disk.
+fn machine() -> Machine {
+    Machine::new(Dice::new(1), false)
 }
 
 /// A log as its files are, and what it holds.
@@ -49,9 +39,9 @@ struct Image {
     events: Vec<Event>,
 }
 
-fn options(folder: &Path) -> EmbeddedOptions {
+fn options() -> EmbeddedOptions {
     EmbeddedOptions {
-        folder: folder.to_owned(),
+        folder: PathBuf::from(FOLDER),
         durability: Durability::Os,
         flush_interval: Duration::from_secs(1),
         segment_bytes: 1024,
@@ -64,9 +54,23 @@ fn options(folder: &Path) -> EmbeddedOptions {
     }
 }
 
-fn open(folder: &Path) -> Result<EmbeddedLog, LogError> {
+/// Starts a process on the machine. Its clocks go on by a tenth of a second whenever they are looked at, the work beside is done at once,
+/// and what is chance otherwise follows from the number.
+fn open(machine: &Machine, number: u64) -> Result<EmbeddedLog, LogError> {
+    let ticks = AtomicU64::new(0);
+    let clocks = move || {
+        let uptime = Duration::from_millis(100) * ticks.fetch_add(1, Ordering::Relaxed) as u32;
+        (uptime, at(90 + uptime.as_secs()))
+    };
+    let ground = Ground {
+        disk: machine.start(),
+        clock: Clock::Simulated(Arc::new(clocks)),
+        background: Background::Inline(Arc::new(|| true)),
+    };
     let silent = slog::Logger::root(slog::Discard, slog::o!());
-    EmbeddedLog::open(options(folder), silent)
+    let mut log = EmbeddedLog::open_on(&ground, options(), silent)?;
+    log.draft.salts = StdRng::seed_from_u64(number);
+    Ok(log)
 }
 
 fn at(seconds: u64) -> Timestamp {
@@ -85,11 +89,12 @@ fn message(room: &str, body: String) -> NewEvent {
     }
 }
 
-/// Several segments, removals, tags, a room that keeps little; stopped cleanly, or not at all.
-fn image(is_stopped: bool) -> Image {
-    let folder = Folder::new();
-    let mut log = open(&folder.0).expect("a new log");
-    for n in 0..36_u64 {
+/// Several segments, removals, tags, a room that keeps little, of so many messages; stopped cleanly, or not at all.
+fn image(messages: u64, is_stopped: bool) -> Image {
+    let machine = machine();
+    machine.put(&Path::new(FOLDER).join("tags/key"), KEY);
+    let mut log = open(&machine, 0).expect("a new log");
+    for n in 0..messages {
         let room = ["lobby", "dev", "short"][n as usize % 3];
         let mut event = message(room, format!("message {n} of many; with \\\\ in it"));
         if n.is_multiple_of(4) {
@@ -119,7 +124,7 @@ fn image(is_stopped: bool) -> Image {
         for n in 0..3 {
             log.close().expect("a stop");
             drop(log);
-            log = open(&folder.0).expect("a good log");
+            log = open(&machine, 1 + n).expect("a good log");
             log.stage(message("dev", format!("start {n}")));
             log.commit(at(60 + n)).expect("a commit");
         }
@@ -129,25 +134,26 @@ fn image(is_stopped: bool) -> Image {
         log.close().expect("a stop");
     }
     drop(log);
-    Image {
-        files: files(&folder.0, Path::new("")),
-        events,
-    }
+    let mut files = machine.files(Path::new(FOLDER));
+    files.retain(|(name, _)| name != Path::new("LOCK"));
+    let mut tables = files.iter_mut();
+    let table = tables.find(|(name, _)| name == Path::new("rooms.table"));
+    in_order(&mut table.expect("a table of rooms").1);
+    Image { files, events }
 }
 
-fn files(root: &Path, below: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let entries = fs::read_dir(root.join(below)).expect("a folder");
-    let mut found = Vec::new();
-    for entry in entries {
-        let name = below.join(entry.expect("an entry").file_name());
-        if root.join(&name).is_dir() {
-            found.extend(files(root, &name));
-        } else if name != Path::new("LOCK") {
-            found.push((name.clone(), fs::read(root.join(&name)).expect("a file")));
-        }
+/// Sorts the rooms of a table, whose order is chance otherwise.
+fn in_order(table: &mut Vec<u8>) {
+    let (mut at, end) = (24, table.len() - 4);
+    let mut rooms = Vec::new();
+    while at < end {
+        let next = at + 9 + usize::from(table[at + 8]);
+        rooms.push(table[at..next].to_vec());
+        at = next;
     }
-    found.sort();
-    found
+    rooms.sort();
+    table.splice(24..end, rooms.concat());
+    mend::checksums(Path::new("rooms.table"), table);
 }
 
 /// All that readers get, by pages and by ids.
@@ -177,13 +183,18 @@ fn served(reader: &dyn LogReader) -> Result<Vec<Event>, LogError> {
     }
 }
 
-static IMAGES: LazyLock<[Image; 2]> = LazyLock::new(|| [image(true), image(false)]);
+/// Messages of a small log, and of one that costs twice as much.
+const MESSAGES: [u64; 2] = [16, 36];
+
+static IMAGES: LazyLock<[[Image; 2]; 2]> =
+    LazyLock::new(|| MESSAGES.map(|messages| [image(messages, true), image(messages, false)]));
 
 /// Which log, and what is done to its files.
 pub fn log_folder(data: &[u8]) {
     let mut input = Input(data);
     let how = input.byte();
-    let image = &IMAGES[usize::from(how & 1)];
+    let is_large = how & 0x1C == 0x04;
+    let image = &IMAGES[usize::from(is_large)][usize::from(how & 1)];
     // Somebody who puts checksums right is beyond chance: what is served then is not known, but nothing panics.
     let is_mended = how & 2 != 0;
     let mut files = image.files.clone();
@@ -192,11 +203,9 @@ pub fn log_folder(data: &[u8]) {
         is_copied |= change(&mut files, &mut input, is_mended);
         changed += 1;
     }
-    let folder = Folder::new();
+    let machine = machine();
     for (name, bytes) in &files {
-        let path = folder.0.join(name);
-        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-        fs::write(path, bytes).expect("a file");
+        machine.put(&Path::new(FOLDER).join(name), bytes);
     }
     let is_text_changed = files
         .iter()
@@ -207,17 +216,18 @@ pub fn log_folder(data: &[u8]) {
         with_names: !is_text_changed,
         is_copied,
     });
-    // Twice: what the first start made of it is no worse.
-    for _ in 0..2 {
-        if !start(&folder.0, expected.as_ref()) {
+    // Often twice: what the first start made of it is no worse.
+    let starts = 1 + u64::from(how & 0x20 == 0);
+    for number in 10..10 + starts {
+        if !start(&machine, number, expected.as_ref()) {
             return;
         }
     }
 }
 
 /// Opens, reads, writes; returns whether that was possible.
-fn start(folder: &Path, expected: Option<&Expected<'_>>) -> bool {
-    let Ok(mut log) = open(folder) else {
+fn start(machine: &Machine, number: u64, expected: Option<&Expected<'_>>) -> bool {
+    let Ok(mut log) = open(machine, number) else {
         return false;
     };
     let reader = log.reader();
@@ -229,10 +239,10 @@ fn start(folder: &Path, expected: Option<&Expected<'_>>) -> bool {
     for room in ["lobby", "dev", "short", "none"] {
         let room = RoomName::parse(room).expect("a room");
         let _ = reader.resolve(&room, crate::store::log::From::Last(3));
-        let _ = reader.resolve(&room, crate::store::log::From::Since(at(20)));
+        let _ = reader.resolve(&room, crate::store::log::From::Since(at(10)));
         assert!(reader.room_newest(&room) <= reader.newest() || expected.is_none());
     }
-    for id in [1, 2, 20, 21, 30, u64::MAX] {
+    for id in [1, 2, 10, 11, 20, 30, u64::MAX] {
         let _ = reader.get(id);
     }
     let newest = reader.newest();
@@ -271,7 +281,8 @@ fn was_stored(event: &Event, expected: &Expected<'_>) {
     let mut events = expected.events.iter();
     let Some(stored) = events.find(|stored| stored.id == event.id) else {
         // Removed, or expired, until somebody damaged what said so.
-        return assert!(event.id <= 40, "nobody stored {}", event.id);
+        let newest = expected.events.last().map_or(0, |event| event.id);
+        return assert!(event.id <= newest, "nobody stored {}", event.id);
     };
     if expected.with_names {
         assert_eq!((&event.room, &event.user), (&stored.room, &stored.user));
@@ -320,4 +331,18 @@ fn change(files: &mut [(PathBuf, Vec<u8>)], input: &mut Input<'_>, is_mended: bo
         mend::checksums(name, bytes);
     }
     what % 8 >= 6
+}
+
+/// Else what has broken something would not break it again.
+#[cfg(test)]
+#[test]
+fn the_logs_are_the_same_in_every_process() {
+    for (messages, is_stopped) in [(16, true), (16, false), (36, true), (36, false)] {
+        let (one, other) = (image(messages, is_stopped), image(messages, is_stopped));
+        for (one, other) in one.files.iter().zip(&other.files) {
+            assert!(one == other, "{} differs", one.0.display());
+        }
+        assert_eq!(one.files.len(), other.files.len());
+        assert!(!one.events.is_empty() && one.events == other.events);
+    }
 }

@@ -56,7 +56,7 @@ enum Hands {
         thread: Option<JoinHandle<()>>,
     },
     /// The log's own thread, when a test says so.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     Inline {
         work: Option<SyncWork>,
         report: Option<Result<u64, LogError>>,
@@ -91,7 +91,7 @@ impl Hands {
                 let sender = work.as_ref().ok_or_else(thread_gone)?;
                 sender.send(round).map_err(|_| thread_gone())
             }
-            #[cfg(test)]
+            #[cfg(any(test, feature = "fuzzing"))]
             Self::Inline { work, .. } => {
                 *work = Some(round);
                 Ok(())
@@ -108,7 +108,7 @@ impl Hands {
                 Err(TryRecvError::Empty) => Ok(None),
                 Err(TryRecvError::Disconnected) => Err(thread_gone()),
             },
-            #[cfg(test)]
+            #[cfg(any(test, feature = "fuzzing"))]
             Self::Inline { .. } => {
                 self.work_beside(wait);
                 let Self::Inline { report, .. } = self else {
@@ -120,7 +120,7 @@ impl Hands {
     }
 
     /// Does the round under way, if now is when the thread would have done it, or `must` have.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     fn work_beside(&mut self, must: bool) {
         if let Self::Inline { work, report, now } = self
             && work.is_some()
@@ -137,7 +137,7 @@ impl Hands {
                 let ended = thread.take().map_or(Ok(()), JoinHandle::join);
                 ended.map_err(|_| thread_gone())
             }
-            #[cfg(test)]
+            #[cfg(any(test, feature = "fuzzing"))]
             Self::Inline { .. } => Ok(()),
         }
     }
@@ -148,7 +148,7 @@ impl Syncer {
     pub(super) fn start(synced: u64, ground: &Ground) -> Result<Self, LogError> {
         let hands = match &ground.background {
             Background::Thread => Hands::thread()?,
-            #[cfg(test)]
+            #[cfg(any(test, feature = "fuzzing"))]
             Background::Inline(now) => Hands::Inline {
                 work: None,
                 report: None,

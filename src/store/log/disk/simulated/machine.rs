@@ -79,7 +79,9 @@ impl State {
     /// Decides about an operation; the second says whether whoever does it is to panic then.
     pub(super) fn decide(&mut self, kind: Kind, what: &str, path: &str) -> (Fate, bool) {
         self.operations += 1;
-        for byte in what.bytes().chain(path.bytes()) {
+        // Nobody but a test asks for it.
+        let told = if cfg!(test) { [what, path] } else { [""; 2] };
+        for byte in told.iter().flat_map(|part| part.bytes()) {
             self.digest = (self.digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
         }
         let fate = self.fate(kind, path);

@@ -44,6 +44,15 @@ impl Loss {
 }
 
 impl Content {
+    /// A file that is on the disk as it is seen.
+    pub(super) fn durable(bytes: &[u8]) -> Self {
+        Self {
+            now: bytes.to_vec(),
+            durable: bytes.to_vec(),
+            changes: Vec::new(),
+        }
+    }
+
     pub(super) fn change(&mut self, change: Change) {
         apply(&change, &mut self.now);
         self.changes.push(change);

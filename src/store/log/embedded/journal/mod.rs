@@ -236,6 +236,12 @@ impl Journal {
     }
 }
 
+/// Whether all bytes are zero; by pieces, since a half has many and each byte alone would be a question.
+fn is_zero(bytes: &[u8]) -> bool {
+    let mut pieces = bytes.chunks(4096);
+    pieces.all(|piece| piece.iter().fold(0, |all, byte| all | byte) == 0)
+}
+
 impl Half {
     fn open(folder: &Folder, name: &str, half_bytes: u64) -> Result<(Self, HalfScan), LogError> {
         let path = folder.join(name);
@@ -287,7 +293,7 @@ impl Half {
             .collect();
         self.last_id = scan.groups.last().map_or(0, |group| group.last_id);
         let tail = scan.bytes.get(scan.end()..).unwrap_or_default();
-        if tail.iter().any(|byte| *byte != 0) {
+        if !is_zero(tail) {
             self.stale_everywhere();
         }
     }
@@ -315,5 +321,20 @@ impl Half {
     fn stale_everywhere(&mut self) {
         self.stale_to = self.file_bytes;
         self.stale_ids = (0, u64::MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_zero;
+
+    #[test]
+    fn every_byte_counts_that_is_not_zero() {
+        assert!(is_zero(&[]) && is_zero(&[0; 9000]));
+        for at in [0, 1, 4095, 4096, 8191, 8192, 8999] {
+            let mut bytes = [0; 9000];
+            bytes[at] = 1;
+            assert!(!is_zero(&bytes), "at {at}");
+        }
     }
 }
