@@ -37,6 +37,8 @@ struct Half {
     stale_to: u64,
     /// ... and hold ids in this range (first, last).
     stale_ids: (u64, u64),
+    /// See [`HalfScan::unbegun`].
+    unbegun: Vec<(usize, u64)>,
     dirty: bool,
 }
 
@@ -218,7 +220,15 @@ impl Journal {
         settled: u64,
     ) -> Result<(), LogError> {
         self.settle(settled);
-        let generation = self.halves[self.active].generation + 1;
+        // No group that lies in a half may count as of a turn to come: not by the number of this one, ...
+        let generation = self.halves.iter().map(Half::newest_turn).max().unwrap_or(0) + 1;
+        // ... and not where a later header is torn, so that the groups tell the turn.
+        if self.halves.iter().any(|half| !half.unbegun.is_empty()) {
+            for half in &mut self.halves {
+                half.forget_unbegun()?;
+            }
+            self.sync()?;
+        }
         for half in &mut self.halves {
             if half.file_bytes != self.half_bytes {
                 half.make(self.half_bytes)?;
@@ -271,6 +281,7 @@ impl Half {
             last_id: 0,
             stale_to: 0,
             stale_ids: (u64::MAX, 0),
+            unbegun: Vec::new(),
             // What is read may be what a killed process wrote and did not sync.
             dirty: true,
         };
@@ -308,6 +319,7 @@ impl Half {
             .map(|group| (group.first_id, group.offset as u64))
             .collect();
         self.last_id = scan.groups.last().map_or(0, |group| group.last_id);
+        self.unbegun.clone_from(&scan.unbegun);
         let tail = scan.bytes.get(scan.end()..).unwrap_or_default();
         if !is_zero(tail) {
             self.stale_everywhere();
@@ -324,6 +336,21 @@ impl Half {
         self.end = FILE_HEADER_BYTES as u64;
         self.groups.clear();
         self.last_id = 0;
+    }
+
+    /// The highest generation of which anything whole lies here.
+    fn newest_turn(&self) -> u64 {
+        let unbegun = self.unbegun.iter().map(|(_, generation)| *generation);
+        unbegun.max().unwrap_or(0).max(self.generation)
+    }
+
+    /// Takes the headers from whole groups of turns that never were. What they hold stays a leftover, as it was.
+    fn forget_unbegun(&mut self) -> Result<(), LogError> {
+        for (at, _) in std::mem::take(&mut self.unbegun) {
+            let at = at as u64;
+            self.zero(at..at + GROUP_HEADER_BYTES as u64)?;
+        }
+        Ok(())
     }
 
     /// After a failed write of `bytes`: whatever arrived of it must not be read as a group.

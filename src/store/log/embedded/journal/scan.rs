@@ -48,6 +48,9 @@ pub(in super::super) struct HalfScan {
     pub(in super::super) cuts: Vec<Cut>,
     /// Where the header is lost: what stands before the first group, which is no group but may hold content.
     pub(in super::super) beginning: Range<usize>,
+    /// Offset and generation of whole groups of a turn that the header knows nothing of: they reached the disk, the header of their turn did not.
+    /// Their turn never was, so they do not count, and must not in a turn to come.
+    pub(super) unbegun: Vec<(usize, u64)>,
 }
 
 impl HalfScan {
@@ -70,6 +73,7 @@ impl HalfScan {
         };
         if generation > 0 {
             scan.walk(&bytes);
+            scan.unbegun = groups_of_later_turns(&bytes, generation);
         }
         scan.bytes = bytes;
         scan
@@ -231,4 +235,14 @@ fn whole_groups(bytes: &Bytes, from: usize) -> impl Iterator<Item = (usize, Foun
         .map(move |found| from + found)
         .filter(|place| place % 8 == 0)
         .filter_map(|place| Some((place, read_group(bytes, place)?)))
+}
+
+/// Offset and generation of every whole group of a later turn than `generation`.
+fn groups_of_later_turns(bytes: &Bytes, generation: u64) -> Vec<(usize, u64)> {
+    memmem::find_iter(bytes, &GROUP_MAGIC)
+        .filter(|place| place % 8 == 0)
+        // Most of what is left over is of earlier turns: it need not be read.
+        .filter(|place| claimed_generation(&bytes[*place..]).is_some_and(|turn| turn > generation))
+        .filter_map(|place| Some((place, read_group(bytes, place)?.generation)))
+        .collect()
 }
