@@ -328,7 +328,8 @@ fn orphan(
     set_orphan_aside(folder, id, journal, log)
 }
 
-/// Takes the segments from `from` on out of the log. Returns the newest id that went to quarantine.
+/// Takes the segments from `from` on out of the log, the newest one first and each for good before the next: where the power goes in between,
+/// what is left goes on from the segment before it, as it did. Returns the newest id that went to quarantine.
 fn drop_behind(
     folder: &Folder,
     ids: &mut Vec<u64>,
@@ -341,10 +342,10 @@ fn drop_behind(
         return Ok(0);
     };
     let mut newest = 0;
-    for id in ids.drain(from..) {
+    for id in ids.drain(from..).rev() {
         newest = newest.max(set_aside(folder, id, journal, log)?);
+        sync_folder(folder)?;
     }
-    sync_folder(folder)?;
     Ok(newest)
 }
 

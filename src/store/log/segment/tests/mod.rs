@@ -1,5 +1,6 @@
 //! The segments against a plain model, and against what crashes, damage and removals do to their files.
 
+mod aside;
 mod basic;
 mod beside;
 mod damage;
