@@ -130,14 +130,16 @@ impl Model {
         self.floor.max(self.room_floors[n])
     }
 
-    /// Passes the oldest events of a room while there are too many messages or they are too old.
-    fn expire(&mut self, n: usize, retention: RoomRetention, now: u64) {
+    /// Passes the oldest events of a room while there are too many messages or they are too old. What is in no file any more keeps
+    /// nothing behind it, though it were not too old itself: the clock may have stepped back.
+    fn expire(&mut self, n: usize, retention: RoomRetention, now: u64, first_there: u64) {
         let age = retention.age.as_micros() as u64;
         let cutoff = if age == 0 { 0 } else { now.saturating_sub(age) };
         let in_room = |e: &&(Event, bool)| e.0.room.as_str() == ROOMS[n];
         let is_message = |e: &Event| matches!(e.kind, EventKind::Message(_));
         let events: Vec<_> = self.events.iter().filter(in_room).collect();
-        let above = events.iter().filter(|e| e.0.id >= self.room_floors[n]);
+        let lowest = self.room_floors[n].max(first_there);
+        let above = events.iter().filter(|e| e.0.id >= lowest);
         let mut messages = above.clone().filter(|e| is_message(&e.0)).count() as u64;
         let mut floor = self.room_floors[n];
         for (event, _) in above {
@@ -268,6 +270,13 @@ impl World {
         self.segments.as_mut().unwrap()
     }
 
+    /// The first id of which there is a file.
+    fn first_there(&mut self) -> u64 {
+        let segments = self.segments();
+        let sealed = segments.shared.read().sealed.first().map(|s| s.first_id);
+        sealed.unwrap_or_else(|| segments.active_segment().first_id)
+    }
+
     fn step(&mut self, step: Step) {
         match step {
             Step::Append(events) => {
@@ -298,8 +307,9 @@ impl World {
                 self.now = self.now.max(self.model.newest_time());
                 let (now, setting) = (Timestamp::from_micros(self.now), self.limits[n]);
                 let rooms = [(room(ROOMS[n]), setting)];
+                let first_there = self.first_there();
                 self.segments().set_room_retentions(&rooms, now).unwrap();
-                self.model.expire(n, setting, self.now);
+                self.model.expire(n, setting, self.now, first_there);
             }
             Step::Overwrite => {
                 let segments = self.segments();
@@ -349,9 +359,10 @@ impl World {
         // A second is gone since the last look, else rooms are not looked at.
         self.now = (self.now + 1_000_000).max(self.model.newest_time());
         let now = Timestamp::from_micros(self.now);
+        let first_there = self.first_there();
         let floor = self.segments().retain(now).unwrap();
         for n in 0..ROOMS.len() {
-            self.model.expire(n, self.limits[n], self.now);
+            self.model.expire(n, self.limits[n], self.now, first_there);
         }
         let (mut messages, mut bytes) = (0, 0);
         let mut expected = self.model.newest() + 1;
@@ -458,24 +469,6 @@ impl World {
         );
         assert!(page.more || matching.len() == page.events.len());
     }
-}
-
-fn line_bytes(event: &Event) -> u64 {
-    let user = match event.kind {
-        EventKind::Message(_) => "alice",
-        EventKind::Removal(_) => ".gone",
-    };
-    let room = if event.room.is_lobby() {
-        String::new()
-    } else {
-        format!("#{}", event.room)
-    };
-    let content = match &event.kind {
-        EventKind::Message(body) => body.len(),
-        EventKind::Removal(target) => target.to_string().len(),
-    };
-    let head = format!("{};{};{user}{room};", event.id, event.time);
-    (head.len() + content + 1) as u64
 }
 
 proptest! {
