@@ -1,16 +1,15 @@
 //! What is made of figures, end to end: files that are written, read back, put into a page, compared; and the workloads that grow.
 
+mod support;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::{Value, json};
 
-const PAGE: &str = "# Kept\n<!-- figures: begin -->\nold\n<!-- figures: end -->\n\nKept as well.\n";
+use support::run;
 
-fn run(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_loadtests"));
-    command.args(arguments).output().unwrap()
-}
+const PAGE: &str = "# Kept\n<!-- figures: begin -->\nold\n<!-- figures: end -->\n\nKept as well.\n";
 
 /// A folder that goes with the test.
 fn folder() -> tempfile::TempDir {

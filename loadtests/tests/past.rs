@@ -1,15 +1,13 @@
 //! The workload of long logs, with short ones, against the real programs: every answer about the past is compared with what was
 //! written, so this is also a test of reading over several segments.
 
+mod support;
+
 use std::path::PathBuf;
-use std::process::{Command, Output};
 
 use serde_json::Value;
 
-fn run(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_loadtests"));
-    command.args(arguments).output().unwrap()
-}
+use support::run;
 
 fn report(name: &str, arguments: &[&str]) -> Value {
     let name = format!("past-{}-{name}.json", std::process::id());

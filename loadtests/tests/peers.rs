@@ -1,16 +1,14 @@
 //! Other servers beside ours, tiny: their real programs where they are installed. Where one is not, its test says so and checks that the
 //! tool says what to install.
 
+mod support;
+
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, Output};
 
 use serde_json::Value;
 
-fn run(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_loadtests"));
-    command.args(arguments).output().unwrap()
-}
+use support::run;
 
 /// Runs once; `None`, said aloud, if the server is not installed.
 fn rows(arguments: &[&str]) -> Option<Vec<Value>> {

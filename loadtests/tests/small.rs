@@ -1,14 +1,12 @@
 //! Every scenario, tiny, against the real server: the benchmarks themselves have to work, and so have their checks.
 
+mod support;
+
 use std::path::PathBuf;
-use std::process::{Command, Output};
 
 use serde_json::Value;
 
-fn run(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_loadtests"));
-    command.args(arguments).output().unwrap()
-}
+use support::run;
 
 /// Runs a scenario once and returns its rows.
 fn rows(arguments: &[&str]) -> Vec<Value> {

@@ -7,14 +7,16 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
 use std::os::fd::AsRawFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::Addr;
 use mio::net::TcpListener;
 use slog::{Logger, debug, error};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
+use crate::edge::bar;
 use crate::hub::session::{Accepted, SessionSupervisor, refuse_full};
+use crate::hub::strangers;
 use crate::ops::logging::NowAndThen;
 use crate::ops::supervise::whatever_happens;
 use crate::ops::{panic_at, sys};
@@ -91,13 +93,23 @@ fn listening(socket: Socket) -> io::Result<StdListener> {
     Ok(listener)
 }
 
+/// When the next go is to be.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Pace {
+    /// Nobody is accepted before that, whoever comes.
+    pub pause: Option<Duration>,
+    /// It is asked again after that, though nobody comes.
+    pub by: Option<Duration>,
+}
+
 /// Accepts until it is dropped, and hands every connection, which does not block, to `take`, or to `refuse` if it has one of the last
-/// descriptors.
+/// descriptors. `pace` learns how long each go took, and says when the next one is to be.
 pub async fn accept(
     listener: StdListener,
     log: &Logger,
     mut take: impl FnMut(StdStream, SocketAddr),
     mut refuse: impl FnMut(StdStream),
+    mut pace: impl FnMut(&TcpListener, Duration) -> Pace,
 ) {
     let limit = sys::descriptor_limit().map_or(u64::MAX, |(limit, _)| limit);
     let descriptors = limit - DESCRIPTORS_KEPT.min(limit / 4);
@@ -109,14 +121,24 @@ pub async fn accept(
         }
     };
     let (mut failures, mut refusals) = (NowAndThen::default(), NowAndThen::default());
+    let mut next = pace(listener.get_ref(), Duration::ZERO);
     loop {
-        let mut ready = match listener.readable().await {
-            Ok(ready) => ready,
-            Err(error) => {
+        let ready = match next.by {
+            Some(by) => tokio::time::timeout(by, listener.readable()).await.ok(),
+            None => Some(listener.readable().await),
+        };
+        let mut ready = match ready {
+            Some(Ok(ready)) => ready,
+            Some(Err(error)) => {
                 error!(log, "listening failed"; "error" => %error);
                 return;
             }
+            None => {
+                next = pace(listener.get_ref(), Duration::ZERO);
+                continue;
+            }
         };
+        let (begin, mut wait) = (Instant::now(), None);
         // Some at a time, so that those who are here already get their turns.
         for _ in 0..ACCEPTS_MAX {
             match ready.get_inner().accept() {
@@ -145,19 +167,37 @@ pub async fn accept(
                         error!(log, "accepting failed; trying again, and nobody comes in meanwhile"; "error" => %error,
                             "failures" => count, "pause_ms" => ACCEPT_PAUSE.as_millis() as u64);
                     }
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    wait = Some(ACCEPT_PAUSE);
                     break;
                 }
             }
         }
-        tokio::task::yield_now().await;
+        next = pace(listener.get_ref(), begin.elapsed());
+        match wait.or(next.pause) {
+            Some(pause) => tokio::time::sleep(pause).await,
+            None => tokio::task::yield_now().await,
+        }
     }
 }
 
 /// The main port of one shard; runs on the thread of `sessions`.
 pub async fn accept_clients(listener: StdListener, sessions: Addr<SessionSupervisor>, log: Logger) {
     let take = |stream, peer| sessions.do_send(Accepted { stream, peer });
-    accept(listener, &log, take, refuse_full).await;
+    // Whatever another process, which had the socket before, has put up is to go.
+    let mut put_up = u64::MAX;
+    let pace = |listener: &TcpListener, took| {
+        strangers::spend(took);
+        let (changes, by) = strangers::bars();
+        if put_up != changes {
+            put_up = changes;
+            if let Err(error) = bar::put_up(listener, &strangers::barred()) {
+                debug!(log, "addresses are not barred"; "error" => %error);
+            }
+        }
+        let pause = strangers::pause();
+        Pace { pause, by }
+    };
+    accept(listener, &log, take, refuse_full, pace).await;
 }
 
 fn is_about_one_connection(error: &io::Error) -> bool {

@@ -44,6 +44,8 @@ counters! {
     log_ins_queue_full_total,
     /// Wrong passwords, tokens and proofs.
     log_ins_wrong_total,
+    /// Connections turned away because too many came from their address in a flood and did not log in.
+    strangers_turned_away_total,
     /// Connections closed for saying nothing, or too much, before their log-in.
     strangers_closed_total,
     /// Rooms not begun because of `limits.new_rooms_per_minute`, `limits.rooms_per_account` or `limits.rooms`.

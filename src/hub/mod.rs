@@ -2,7 +2,7 @@
 //!
 //! A message comes in at its sender's [`client`], goes to [`log`], which is one, and from there once to each shard's [`room`], which wakes
 //! the members' clients. [`session`] and [`auth`] are above the clients, [`leaving`] is how they go, [`heartbeat`] watches them, [`codec`] is C16, [`registry`] decides about rooms. What they decide is in
-//! [`rules`], without actors; what a shard's actors share is in [`shard`] and, for each client, its [`seat`]. Clients are [`light`] actors; [`probe`] shows that all of it works; [`runner`] runs
+//! [`rules`], without actors; what a shard's actors share is in [`shard`] and, for each client, its [`seat`]. Clients are [`light`] actors; [`probe`] shows that all of it works; [`strangers`] is what those take who are not in; [`runner`] runs
 //! them.
 
 pub mod addresses;
@@ -30,6 +30,7 @@ pub mod runner;
 pub mod seat;
 pub mod session;
 pub mod shard;
+pub mod strangers;
 
 /// Makes an actor panic, to show that it is survived; the text says where, for actors that have several places.
 #[cfg(feature = "fault-injection")]

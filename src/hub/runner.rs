@@ -14,6 +14,7 @@ use crate::ops::supervise::GiveUp;
 
 use super::light;
 use super::shard::Shard;
+use super::strangers;
 
 /// Turns that are given before the other actors of the thread get theirs.
 const TURNS_MAX: usize = 128;
@@ -83,10 +84,15 @@ fn give_turn(shard: &Shard, number: u32, begin: Instant) -> Instant {
     let Some(seat) = shard.seat_at(number) else {
         return begin;
     };
+    let is_stranger = !seat.is_known();
     seat.begin_turn();
     seat.run_client(light::turn);
     let end = Instant::now();
-    seat.note_turn(end.duration_since(begin) >= LONG_TURN);
+    let took = end.duration_since(begin);
+    seat.note_turn(took >= LONG_TURN);
+    if is_stranger {
+        strangers::spend(took);
+    }
     end
 }
 

@@ -20,6 +20,7 @@ use super::connections::ConnectionCount;
 use super::messages::{ClientRef, UseConfig};
 use super::seat::{EvictReason, Identity};
 use super::shard::{Links, Shard};
+use super::strangers;
 
 /// See the module.
 pub struct SessionSupervisor {
@@ -135,6 +136,7 @@ impl Handler<Accepted> for SessionSupervisor {
     fn handle(&mut self, accepted: Accepted, _: &mut Context<Self>) {
         let accepted = again::keep(self, accepted);
         let _place = panic_at::place("sessions/Accepted");
+        let _work = strangers::work();
         let accepted = accepted.take();
         if self.is_stopping {
             return;
@@ -144,6 +146,9 @@ impl Handler<Accepted> for SessionSupervisor {
             self.connections.enter_in_any_case();
             return self.start_client(accepted, Arrival::Probe);
         }
+        let Some(accepted) = strangers::receive(&self.shard, accepted) else {
+            return;
+        };
         if !self.connections.enter() {
             self.shard
                 .links()
@@ -154,6 +159,7 @@ impl Handler<Accepted> for SessionSupervisor {
                 warn!(self.log, "connections refused: limits.connections is reached";
                     "last" => %accepted.peer, "refused" => count, "connections" => self.connections.max());
             }
+            strangers::waste(&self.shard, accepted.peer.ip());
             refuse_full(accepted.stream);
             return;
         }
@@ -166,6 +172,7 @@ impl Handler<Accepted> for SessionSupervisor {
         };
         let Some(is_counted) = is_counted else {
             self.connections.leave();
+            strangers::waste(&self.shard, address);
             refuse_politely(accepted.stream, TOO_MANY_FROM_ADDRESS);
             return;
         };
@@ -244,7 +251,10 @@ impl Handler<LogInDecided> for SessionSupervisor {
                     // From here on its end is reported as this account's.
                     Ok(Granted::In {
                         identity, created, ..
-                    }) => self.shard.identify(&seat, identity.clone(), *created),
+                    }) => {
+                        strangers::let_in();
+                        self.shard.identify(&seat, identity.clone(), *created);
+                    }
                     Ok(Granted::PasswordChanged { epoch }) => seat.set_epoch(*epoch),
                     _ => {}
                 }
@@ -340,6 +350,10 @@ impl Handler<ClientEnded> for SessionSupervisor {
         let ended = again::keep(self, ended);
         let _place = panic_at::place("sessions/ClientEnded");
         let ended = ended.take();
+        let _work = ended.identity.is_none().then(|| {
+            strangers::waste(&self.shard, ended.peer.ip());
+            strangers::work()
+        });
         self.connections.leave();
         let user = ended
             .identity

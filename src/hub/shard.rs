@@ -101,6 +101,7 @@ pub struct Shard {
     tls: RefCell<Option<Arc<ServerConfig>>>,
     reports: Cell<u32>,
     address_refusals: RefCell<NowAndThen>,
+    turned_away: RefCell<NowAndThen>,
 }
 
 impl Shard {
@@ -132,6 +133,7 @@ impl Shard {
             tls: RefCell::default(),
             reports: Cell::default(),
             address_refusals: RefCell::default(),
+            turned_away: RefCell::default(),
         })
     }
 
@@ -214,6 +216,11 @@ impl Shard {
                 "last" => %address, "refused" => count);
         }
         None
+    }
+
+    /// Somebody was turned away at the door. If that is to be told now: how many since it was told last.
+    pub fn note_turned_away(&self) -> Option<u64> {
+        self.turned_away.borrow_mut().note()
     }
 
     /// Time on the shard's clock.

@@ -164,7 +164,11 @@ fn connecting_and_leaving_without_a_word_leaves_nothing_behind() {
             std::thread::spawn(move || {
                 let from = fresh_address();
                 for _ in 0..count / 4 {
-                    drop(connect(address, from).expect("a connection"));
+                    // Whoever floods is turned away, and waits for its kernel to try again.
+                    let _ = connect(address, from);
+                    if begun.elapsed() > Duration::from_secs(20) {
+                        break;
+                    }
                 }
             })
         });
@@ -176,7 +180,7 @@ fn connecting_and_leaving_without_a_word_leaves_nothing_behind() {
     let rate = count as f64 / begun.elapsed().as_secs_f64();
     let grown = server.resident_bytes().saturating_sub(before);
     println!(
-        "{count} came and left, {rate:.0}/s; others {beside:.0}/s instead of {alone:.0}/s; grew by {}",
+        "up to {count} came and left or were turned away, at most {rate:.0}/s; others {beside:.0}/s instead of {alone:.0}/s; grew by {}",
         mib(grown)
     );
     assert!(grown < 16 * MIB, "grew by {}", mib(grown));

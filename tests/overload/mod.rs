@@ -5,6 +5,7 @@
 mod commands;
 mod connections;
 mod descriptors;
+mod floods;
 mod full;
 #[cfg(feature = "fault-injection")]
 mod lagging;

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::edge::listener;
+use crate::edge::listener::{self, Pace};
 use crate::edge::wire::legacy::{AUTH_REQUEST, AUTH1};
 use crate::ops::config::lists;
 use crate::ops::panic_at;
@@ -99,5 +99,5 @@ async fn accept(
             info!(log, "original client refused: not in legacy.allow"; "peer" => %peer);
         }
     };
-    listener::accept(listener, log, take, drop).await;
+    listener::accept(listener, log, take, drop, |_, _| Pace::default()).await;
 }

@@ -62,6 +62,18 @@ impl Bucket {
         (over > 0.0).then(|| Duration::from_secs_f64(over / rate))
     }
 
+    /// Gives back `units` that were taken for nothing.
+    pub fn give_back(&mut self, units: f64, rate: f64, now: Duration) {
+        self.regain(rate, now);
+        self.used = (self.used - units).max(0.0);
+    }
+
+    /// Units taken and not yet regained.
+    pub fn used(&mut self, rate: f64, now: Duration) -> f64 {
+        self.regain(rate, now);
+        self.used
+    }
+
     /// Whether it would be full now: then nothing is lost if it is forgotten.
     pub fn is_full(&self, rate: f64, now: Duration) -> bool {
         self.used <= now.saturating_sub(self.at).as_secs_f64() * rate
@@ -153,6 +165,17 @@ mod tests {
         assert_eq!(bucket.charge(5.0, 10.0, 20.0, at(0.0)), Some(at(0.5)));
         assert_eq!(bucket.charge(0.0, 10.0, 20.0, at(0.5)), None);
         assert_eq!(bucket.charge(1e9, 0.0, 20.0, at(0.5)), None);
+    }
+
+    #[test]
+    fn what_is_given_back_makes_it_no_more_than_full() {
+        let mut bucket = Bucket::full(at(0.0));
+        assert_eq!(bucket.charge(25.0, 10.0, 20.0, at(0.0)), Some(at(0.5)));
+        bucket.give_back(15.0, 10.0, at(0.0));
+        assert_eq!(bucket.used(10.0, at(0.5)), 5.0);
+        bucket.give_back(15.0, 10.0, at(0.5));
+        assert_eq!(bucket.take(20.0, 10.0, 20.0, at(0.5)), Ok(()));
+        assert_eq!(bucket.take(1.0, 10.0, 20.0, at(0.5)), Err(at(0.1)));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! [`block`], [`tail`] and [`cursor`] together are the one way in which anything is read: JOIN's past, catch-up,
 //! resume and the present. [`access`] says who may do what, [`beat`] when a silent client is asked and when it is gone, [`presence`] who
-//! comes and goes.
+//! comes and goes, [`strangers`] how much of a shard those take who are not in.
 
 pub mod access;
 pub mod back_off;
@@ -16,5 +16,6 @@ pub mod names_in_use;
 pub mod presence;
 pub mod room_change;
 pub mod standing;
+pub mod strangers;
 pub mod tail;
 pub mod tail_budget;

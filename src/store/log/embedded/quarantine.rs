@@ -11,6 +11,7 @@ use super::super::LogError;
 use super::super::disk::Folder;
 use super::super::stored::REMOVED_FILL;
 use super::files::{make_folder, open_file, refused, sync_failed, sync_folder};
+use super::journal::layout::{GROUP_HEADER_BYTES, GROUP_MAGIC, blank_bytes, content_places};
 use crate::edge::wire::record::parse_id;
 
 /// Files kept; each is at most one half of the journal or one segment.
@@ -68,18 +69,51 @@ impl Quarantine {
         Ok(())
     }
 
-    /// Overwrites the content in what was cut off the texts of segments, in the lines of removed messages.
-    pub(super) fn forget_lines(&self, ids: &HashSet<u64>) -> Result<(), LogError> {
+    /// Overwrites the content of removed messages in groups that were cut out of the journal. What cannot be read of these may be any
+    /// message's, so all of it goes if one of `lost` is not among what can: no segment has these.
+    pub(super) fn forget_groups(
+        &self,
+        ids: &HashSet<u64>,
+        lost: &HashSet<u64>,
+    ) -> Result<(), LogError> {
         if ids.is_empty() || !self.folder.disk().exists(&self.folder) {
             return Ok(());
         }
         for path in self.files()? {
             let name = path.file_name().and_then(|name| name.to_str());
-            if !name.is_some_and(|name| name.contains(".log.")) {
-                continue;
+            if name.is_some_and(|name| name.starts_with("journal-")) {
+                let bytes = self.folder.read(&path).map_err(refused("reading", &path))?;
+                self.overwrite(&path, contents_of_groups(&bytes, ids, lost))?;
             }
-            let bytes = self.folder.read(&path).map_err(refused("reading", &path))?;
-            self.overwrite(&path, contents_of(&bytes, ids))?;
+        }
+        Ok(())
+    }
+
+    /// Overwrites the content of removed messages that no segment tells of, in lines that were cut off the texts of segments, and
+    /// wherever what stands in these lines does.
+    pub(super) fn forget_lines(&self, ids: &HashSet<u64>) -> Result<(), LogError> {
+        if ids.is_empty() || !self.folder.disk().exists(&self.folder) {
+            return Ok(());
+        }
+        let mut texts = Vec::new();
+        for path in self.files()? {
+            let name = path.file_name().and_then(|name| name.to_str());
+            if name.is_some_and(|name| name.contains(".log.")) {
+                let bytes = self.folder.read(&path).map_err(refused("reading", &path))?;
+                texts.push((path, contents_of(&bytes, ids), bytes));
+            }
+        }
+        // The lines themselves come last: they are where the content is known from.
+        for (_, places, bytes) in &texts {
+            let whole = places
+                .iter()
+                .filter(|place| bytes.get(place.end) == Some(&b'\n'));
+            for place in whole {
+                self.forget(&bytes[place.clone()])?;
+            }
+        }
+        for (path, places, _) in texts {
+            self.overwrite(&path, places)?;
         }
         Ok(())
     }
@@ -145,6 +179,38 @@ fn contents_of(text: &[u8], ids: &HashSet<u64>) -> Vec<Range<usize>> {
     found
 }
 
+/// Where salt and content of these messages stand in groups of the journal, whose records may go on as something else.
+fn contents_of_groups(copy: &[u8], ids: &HashSet<u64>, lost: &HashSet<u64>) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut readable: Vec<Range<usize>> = Vec::new();
+    let mut lost = lost.clone();
+    for group in memmem::find_iter(copy, &GROUP_MAGIC) {
+        let from = group + GROUP_HEADER_BYTES;
+        let payload = copy.get(from..).unwrap_or_default();
+        for (id, at, content) in content_places(payload) {
+            let place = from + at..from + at + blank_bytes(content).len();
+            // Where a sector is missing.
+            if id == 0 || place.end > copy.len() {
+                break;
+            }
+            lost.remove(&id);
+            readable.push(place.clone());
+            if ids.contains(&id) {
+                found.push(place);
+            }
+        }
+    }
+    if !lost.is_empty() {
+        let mut at = memchr::memchr(b'\n', copy).map_or(0, |line| line + 1);
+        for place in readable {
+            found.push(at..place.start.max(at));
+            at = at.max(place.end);
+        }
+        found.push(at..copy.len());
+    }
+    found
+}
+
 /// Where the first sector of the file, of which `path` is a copy, begins in the copy. Names end with the offset (`-at-{offset}`, behind a
 /// line of text) or with it and a number (`.{offset}.{number}`).
 fn offset_of(path: &Path, copy: &[u8]) -> usize {
@@ -160,6 +226,8 @@ fn offset_of(path: &Path, copy: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::*;
 
     #[test]
@@ -182,6 +250,29 @@ mod tests {
         let short = pieces(b"xx short xx", 0, b"short");
         assert_eq!(short.first(), Some(&(3..8)));
     }
+
+    #[test]
+    fn removed_content_is_found_in_a_cut_group_and_what_cannot_be_read_goes_with_what_is_lost() {
+        let mut copy = b"why\n".to_vec();
+        copy.extend_from_slice(b"what only this piece knows");
+        let from = copy.len();
+        copy.extend_from_slice(&GROUP_MAGIC);
+        copy.resize(from + GROUP_HEADER_BYTES, 0);
+        let record = copy.len();
+        copy.resize(record + 96, 0);
+        copy[record] = 7;
+        copy[record + 88] = 6;
+        let place = copy.len()..copy.len() + 16 + 6;
+        copy.extend_from_slice(b"sixteen of salt!secret");
+        let [none, seven, eight] = [vec![], vec![7], vec![8]].map(HashSet::from_iter);
+        let find = |ids, lost| contents_of_groups(&copy, ids, lost);
+        assert_eq!(find(&seven, &none), from_ref(&place));
+        assert_eq!(find(&eight, &none), []);
+        assert_eq!(find(&seven, &seven), from_ref(&place));
+        let rest = [4..place.start, place.end..copy.len()];
+        assert_eq!(find(&eight, &eight), rest);
+    }
+
     #[test]
     fn lines_of_removed_messages_are_found_by_their_ids() {
         let text = b"7;x\n12;2024;a#b;to go\n120;2024;a#b;stays\n13;2024;a;to; go too";

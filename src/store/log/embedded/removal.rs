@@ -60,13 +60,16 @@ pub(super) fn forget_copies(
 ) -> Result<(), LogError> {
     // Of which the segments do not have the content: they may have been cut off at the start before it was overwritten there, and been
     // completed from the journal, where it was.
-    let mut without = HashSet::new();
+    let (mut without, mut lost) = (HashSet::new(), HashSet::new());
     for id in ids {
         let record = match segments.lookup(*id) {
             // Its content is not known for sure, but where it stands is: it is overwritten there.
             Err(LogError::Damaged { .. }) => None,
             record => record?,
         };
+        if record.is_none() && !segments.has_had(*id)? {
+            lost.insert(*id);
+        }
         if let Some(record) = record
             && !record.is_removed()
             && let EventKind::Message(body) = &record.event.kind
@@ -78,5 +81,6 @@ pub(super) fn forget_copies(
         journal.redact(*id)?;
     }
     quarantine.forget_lines(&without)?;
+    quarantine.forget_groups(&ids.iter().copied().collect(), &lost)?;
     journal.sync()
 }

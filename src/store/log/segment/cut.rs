@@ -157,7 +157,7 @@ fn in_journal(newest: u64, last_kept: u64, last_group: u64, journal: JournalIds)
 fn newest_in(text: &[u8], entries: &[u8], links: &[u8]) -> u64 {
     let lines = text.split(|byte| *byte == b'\n');
     let lines = lines.filter_map(|line| parse_id(&line[..memchr::memchr(b';', line)?]));
-    let entries = entries.chunks_exact(ENTRY_BYTES).filter_map(Entry::decode);
+    let entries = entries.chunks_exact(ENTRY_BYTES).filter_map(Entry::read);
     let links = links.chunks_exact(LINK_BYTES).filter_map(Link::decode);
     let ids = lines
         .chain(entries.map(|entry| entry.id))

@@ -1,5 +1,6 @@
 //! The `.idx` sidecar: a header and one entry of 128 bytes per record, in rising order of id.
-//! Behind the header of 64 bytes every fourth entry straddles a border of 512 bytes, where overwriting one in place can be torn.
+//! Behind the header of 64 bytes every fourth entry straddles a border of 512 bytes, in its middle. A removal overwrites an entry in
+//! place and can be torn there: [`Entry::read`] tells of such a one what it was, and whether the removal reached it.
 
 use hashbrown::HashMap;
 
@@ -11,6 +12,7 @@ use crate::edge::wire::names::RoomName;
 const MAGIC: &[u8; 8] = b"GCINDX01";
 /// Bytes of an entry.
 pub(super) const ENTRY_BYTES: usize = 128;
+const FLAGS_AT: usize = 61;
 const CRC_AT: usize = 120;
 /// Flag of a record whose content was overwritten.
 pub(super) const REMOVED: u8 = 2;
@@ -121,7 +123,7 @@ impl Entry {
         put(&mut out, 52, &self.line_bytes.to_le_bytes());
         put(&mut out, 56, &self.content_bytes.to_le_bytes());
         out[60] = self.kind;
-        out[61] = self.flags;
+        out[FLAGS_AT] = self.flags;
         put(&mut out, 64, &self.salt);
         put(&mut out, 80, &self.hash);
         put(&mut out, 112, &self.group.to_le_bytes());
@@ -147,12 +149,23 @@ impl Entry {
             line_bytes: u32_at(bytes, 52),
             content_bytes: u32_at(bytes, 56),
             kind: bytes[60],
-            flags: bytes[61],
+            flags: bytes[FLAGS_AT],
             salt: array(bytes, 64),
             hash: array(bytes, 80),
             group: u64_at(bytes, 112),
         };
         (entry.id > 0 && entry.content_bytes < entry.line_bytes).then_some(entry)
+    }
+
+    /// As [`Entry::decode`], of one too that a removal overwrote by half. Of what a removal changes the flag stands in the first half,
+    /// salt and crc in the second: so the crc fits the other flag, and says by that whether the entry is the old one or the new one.
+    /// What begins with the old one has its removal in the journal, or its room's floor above it, and is overwritten again.
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        Self::decode(bytes).or_else(|| {
+            let mut other: [u8; ENTRY_BYTES] = bytes.try_into().ok()?;
+            other[FLAGS_AT] ^= REMOVED;
+            Self::decode(&other)
+        })
     }
 
     pub(super) fn is_message(&self) -> bool {

@@ -1,6 +1,9 @@
 //! Retention of single rooms: the writer's side of the rooms' floors.
 //!
 //! In: settings, what is appended, the clock. Out: floors that only rise; each is durable in `floors` before a reader sees it.
+//!
+//! Age takes a room's oldest records: what stands behind one that is young enough is kept with it, though a clock that was set back made it
+//! older. What is below the floor of the whole log keeps nothing, whether its segment is deleted yet or not.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -28,8 +31,23 @@ pub(super) struct Kept {
     messages: u64,
     /// What was counted may be gone, deleted for the whole log's retention.
     recount: bool,
-    /// Time of the first record above the floor in microseconds; `None` if there is no record, or if it was not looked at.
-    next_time: Option<u64>,
+    /// The first record that is kept; `None` if there is none, or if it was not looked at.
+    next: Option<Next>,
+}
+
+/// The record that keeps those behind it from expiring by age.
+#[derive(Debug, Clone, Copy)]
+struct Next {
+    id: u64,
+    /// Microseconds.
+    time: u64,
+}
+
+impl From<Entry> for Next {
+    fn from(entry: Entry) -> Self {
+        let Entry { id, time, .. } = entry;
+        Self { id, time }
+    }
 }
 
 impl Kept {
@@ -39,7 +57,7 @@ impl Kept {
 
     /// After a failure: whatever was counted, everything is looked at again.
     fn look_again(&mut self) {
-        self.next_time = Some(0);
+        self.next = Some(Next { id: 0, time: 0 });
         self.messages = self.retention.messages.saturating_add(1);
         self.recount = true;
     }
@@ -65,6 +83,10 @@ pub(super) struct RoomsKept {
     pub(super) waiting: bool,
     /// Time of the last look, in microseconds.
     looked: Option<u64>,
+    /// Time of the newest record in microseconds, `None` before the first append.
+    newest_time: Option<u64>,
+    /// From this id on no record is older than the one before it; `None` if that is not known.
+    steady_from: Option<u64>,
 }
 
 impl RoomsKept {
@@ -87,13 +109,27 @@ impl RoomsKept {
 
     /// Notes what was appended.
     pub(super) fn appended(&mut self, record: &StoredRecord) {
+        let (id, time) = (record.event.id, record.event.time.as_micros());
+        if self.newest_time.is_none_or(|newest| time < newest) {
+            self.steady_from = Some(id);
+        }
+        self.newest_time = Some(time);
         if self.rooms.is_empty() {
             return;
         }
         if let Some(kept) = self.rooms.get_mut(&record.event.room) {
             kept.messages += u64::from(matches!(record.event.kind, EventKind::Message(_)));
-            kept.next_time.get_or_insert(record.event.time.as_micros());
+            kept.next.get_or_insert(Next { id, time });
         }
+    }
+
+    /// Whether it is time to look at a room. That the log's floor passed the first record that it kept matters if one behind it may be
+    /// older: the clock was set back between them.
+    fn is_room_due(&self, kept: &Kept, floor: u64, now: Timestamp) -> bool {
+        let cutoff = kept.retention.cutoff(now.as_micros());
+        let older_behind = |next: Next| self.steady_from.is_none_or(|from| next.id < from);
+        let aged = |next: Next| next.time < cutoff || next.id < floor && older_behind(next);
+        kept.is_over() || cutoff > 0 && kept.next.is_some_and(aged)
     }
 
     /// After some were overwritten.
@@ -150,13 +186,10 @@ impl Segments {
 
     /// Raises the floors of the rooms in which something has expired. Readers know it after [`Segments::publish_floors`].
     pub(super) fn raise_rooms(&mut self, now: Timestamp) -> Result<(), LogError> {
-        let due = |kept: &Kept| {
-            let cutoff = kept.retention.cutoff(now.as_micros());
-            kept.is_over() || kept.next_time.is_some_and(|time| time < cutoff)
-        };
+        let floor = self.log_floor();
         let rooms = self.rooms_kept.rooms.iter();
         let due: Vec<RoomName> = rooms
-            .filter(|(_, kept)| due(kept))
+            .filter(|(_, kept)| self.rooms_kept.is_room_due(kept, floor, now))
             .map(|(room, _)| room.clone())
             .collect();
         if due.is_empty() {
@@ -197,10 +230,15 @@ impl Segments {
     }
 
     pub(super) fn write_floors(&mut self) -> Result<(), LogError> {
-        let all = self.floor.id.max(self.shared.read().floor);
+        let all = self.log_floor();
         floors::write(&self.shared.folder, all, self.rooms_kept.floors())?;
         self.rooms_kept.progress = false;
         Ok(())
+    }
+
+    /// The floor of the whole log; readers may not know it yet.
+    fn log_floor(&self) -> u64 {
+        self.floor.id.max(self.shared.read().floor)
     }
 
     /// Lowers floors to `next_id`, the next id that will be given: higher ones are not of this log, and would hide what comes.
@@ -241,10 +279,12 @@ impl Segments {
     ) -> Result<(), LogError> {
         let newest = self.reader.room_newest(room);
         let cutoff = kept.retention.cutoff(now.as_micros());
+        let log_floor = self.log_floor();
         let mut lowest = kept.floor.id;
         kept.recount = false;
         let first = loop {
-            let first = self.first_kept(snapshot, room, newest, lowest, cutoff)?;
+            let from = lowest.max(log_floor);
+            let first = self.first_kept(snapshot, room, newest, from, cutoff)?;
             if cutoff > 0 && newest > 0 {
                 lowest = first.map_or(newest + 1, |entry| entry.id).max(lowest);
             }
@@ -260,7 +300,7 @@ impl Segments {
                 None => break first,
             }
         };
-        kept.next_time = first.map(|entry| entry.time);
+        kept.next = first.map(Next::from);
         let gone = first.map_or(newest, |entry| entry.prev);
         if lowest > kept.floor.id && gone > 0 {
             // If it is not there, the whole log's retention knows its time.
@@ -336,11 +376,13 @@ impl Segments {
             since: 0,
             expected: 0,
         };
+        let log_floor = self.log_floor();
+        let young = |entry: &Entry| cutoff == 0 || entry.time >= cutoff && entry.id >= log_floor;
         let (mut first, mut gone) = (None, None);
         for n in snapshot.position(wanted.ids.start)..snapshot.len() {
             self.reader
                 .each_entry(snapshot.segment(n), &wanted, End::Front, |entry| {
-                    if !kept.is_over() && entry.time >= cutoff {
+                    if !kept.is_over() && young(entry) {
                         first = Some(*entry);
                         return false;
                     }
@@ -352,7 +394,7 @@ impl Segments {
                 break;
             }
         }
-        kept.next_time = first.map(|entry| entry.time);
+        kept.next = first.map(Next::from);
         if let Some(gone) = gone {
             let id = first.map_or(self.reader.room_newest(room) + 1, |entry| entry.id);
             kept.raise(id, gone.time_max);

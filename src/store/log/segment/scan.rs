@@ -234,7 +234,7 @@ impl Scan<'_> {
                 .peek(&self.scanned.files.index)
                 .map_err(|e| io_error("read", &self.index_path)(e))?;
             let Some(block) = block else { break };
-            let entry = Entry::decode(block);
+            let entry = Entry::read(block);
             if entry.is_some_and(|entry| entry.id > link.last_id) {
                 break;
             }

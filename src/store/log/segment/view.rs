@@ -56,7 +56,7 @@ impl Run {
     /// Entry `n`; `None` if it is damaged or not in this run.
     pub(super) fn entry(&self, n: u32) -> Option<Entry> {
         let at = n.checked_sub(self.first)? as usize * ENTRY_BYTES;
-        let entry = Entry::decode(self.bytes.get(at..at + ENTRY_BYTES)?);
+        let entry = Entry::read(self.bytes.get(at..at + ENTRY_BYTES)?);
         entry.filter(|entry| self.bounds.allow(n, entry))
     }
 }
@@ -192,7 +192,7 @@ impl<'a> Opened<'a> {
         self.index()
             .read_exact_at(&mut bytes, entry_at(n))
             .map_err(|error| io_error("read", &self.path(Part::Index))(error))?;
-        Ok(Entry::decode(&bytes).filter(|entry| self.bounds().allow(n, entry)))
+        Ok(Entry::read(&bytes).filter(|entry| self.bounds().allow(n, entry)))
     }
 
     fn bounds(&self) -> Bounds {

@@ -24,7 +24,7 @@ const SALT_BYTES: usize = 16;
 const FILE_MAGIC: [u8; 8] = *b"GCJRNL01";
 const VERSION: u32 = 1;
 /// What a group begins with.
-pub(super) const GROUP_MAGIC: [u8; 4] = *b"GCGR";
+pub(in super::super) const GROUP_MAGIC: [u8; 4] = *b"GCGR";
 const CRC_AT: usize = 36;
 const TAGGED: u8 = 1;
 
@@ -247,7 +247,9 @@ pub(super) fn claimed_generation(head: &[u8]) -> Option<u64> {
 }
 
 /// Of every record in the payload of a group: its id, where its salt and content stand, and the content's bytes.
-pub(super) fn content_places(payload: &[u8]) -> impl Iterator<Item = (u64, usize, usize)> + '_ {
+pub(in super::super) fn content_places(
+    payload: &[u8],
+) -> impl Iterator<Item = (u64, usize, usize)> + '_ {
     let mut from = 0;
     std::iter::from_fn(move || {
         let place = Place::read(payload, from)?;
@@ -275,7 +277,7 @@ pub(super) fn blank(record: &mut StoredRecord) {
 }
 
 /// Salt and content of a removed record.
-pub(super) fn blank_bytes(content: usize) -> Vec<u8> {
+pub(in super::super) fn blank_bytes(content: usize) -> Vec<u8> {
     let mut bytes = vec![REMOVED_FILL; SALT_BYTES + content];
     bytes[..SALT_BYTES].copy_from_slice(&REMOVED_SALT);
     bytes

@@ -93,10 +93,7 @@ pub(super) fn repair(
 /// The entries that can be read, in the order of their ids, each where the one before it ends or behind that.
 fn whole_entries(here: &Here<'_>, before: &Before, old: &[u8]) -> Vec<Entry> {
     let blocks = old.get(place(0)..).unwrap_or_default();
-    let mut entries: Vec<Entry> = blocks
-        .chunks(ENTRY_BYTES)
-        .filter_map(Entry::decode)
-        .collect();
+    let mut entries: Vec<Entry> = blocks.chunks(ENTRY_BYTES).filter_map(Entry::read).collect();
     entries.retain(|entry| {
         entry.id >= here.first_id && entry.id > before.last_id && entry.id < here.next_first
     });

@@ -8,3 +8,4 @@ mod model;
 mod removal;
 mod rooms;
 mod support;
+mod torn;

@@ -149,6 +149,45 @@ fn a_count_stays_right_when_the_log_itself_expires() {
 }
 
 #[test]
+fn what_the_whole_log_has_passed_keeps_nothing_behind_it() {
+    // Its segment may be deleted or not, the room's messages be counted or not.
+    for (segment_bytes, messages) in [(1, 0), (1 << 20, 0), (1, 9), (1 << 20, 9)] {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SegmentOptions {
+            segment_bytes,
+            retain_messages: 3,
+            ..options(folder.path())
+        };
+        let mut segments = Segments::open(options.clone(), NO_JOURNAL, &log()).unwrap();
+        // The clock is set back behind the first one.
+        for (id, second) in [(1, 100), (2, 50), (3, 51), (4, 101)] {
+            let event = message(id, second * 1_000_000, "dev", "x");
+            append(&mut segments, vec![event]);
+        }
+        let set = [(room("dev"), limits(messages, 20))];
+        segments.set_room_retentions(&set, at(105)).unwrap();
+        assert_eq!(served(&segments), [1, 2, 3, 4], "the first one keeps them");
+        assert_eq!(segments.retain(at(106)).unwrap(), 2);
+        assert_eq!(served(&segments), [4]);
+        assert_eq!(segments.reader().room_floor(&room("dev")), 4);
+        // And if that was so before anybody limited the room.
+        let late = tempfile::tempdir().unwrap();
+        let options = SegmentOptions {
+            folder: late.path().to_owned(),
+            ..options
+        };
+        let mut segments = Segments::open(options, NO_JOURNAL, &log()).unwrap();
+        for (id, second) in [(1, 100), (2, 50), (3, 51), (4, 101)] {
+            let event = message(id, second * 1_000_000, "dev", "x");
+            append(&mut segments, vec![event]);
+        }
+        assert_eq!(segments.retain(at(105)).unwrap(), 2);
+        segments.set_room_retentions(&set, at(105)).unwrap();
+        assert_eq!(served(&segments), [4]);
+    }
+}
+
+#[test]
 fn what_has_expired_stays_so_after_a_restart_with_an_earlier_clock() {
     let folder = tempfile::tempdir().unwrap();
     let aged = SegmentOptions {

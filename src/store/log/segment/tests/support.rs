@@ -110,22 +110,3 @@ pub(super) fn everything() -> PageQuery {
 pub(super) fn ids(events: &[Event]) -> Vec<u64> {
     events.iter().map(|event| event.id).collect()
 }
-
-/// Of its line in the text, in bytes.
-pub(super) fn line_bytes(event: &Event) -> u64 {
-    let user = match event.kind {
-        EventKind::Message(_) => "alice",
-        EventKind::Removal(_) => ".gone",
-    };
-    let room = if event.room.is_lobby() {
-        String::new()
-    } else {
-        format!("#{}", event.room)
-    };
-    let content = match &event.kind {
-        EventKind::Message(body) => body.len(),
-        EventKind::Removal(target) => target.to_string().len(),
-    };
-    let head = format!("{};{};{user}{room};", event.id, event.time);
-    (head.len() + content + 1) as u64
-}

@@ -1,9 +1,12 @@
 //! Random histories: whatever was appended, removed, expired, synced or reopened, every query answers as a plain
 //! list would.
 
-use proptest::prelude::*;
+mod chances;
+mod list;
 
 use std::time::Duration;
+
+use proptest::prelude::*;
 
 use super::super::super::{
     Event, EventKind, From, LogReader, Page, PageQuery, RoomRetention, Start,
@@ -11,227 +14,8 @@ use super::super::super::{
 use super::super::{SegmentOptions, Segments};
 use super::support::*;
 use crate::edge::wire::timestamp::Timestamp;
-
-const ROOMS: [&str; 3] = ["lobby", "dev", "quiet"];
-
-#[derive(Debug, Clone)]
-enum Step {
-    /// Events of one group: room, body length, time step (the clock may step back), ids left out before it.
-    Append(Vec<(usize, usize, i64, u64)>),
-    /// Remove the message at this place in the list.
-    Remove(prop::sample::Index),
-    Sync,
-    Retain,
-    /// Give a room a retention: messages, age in milliseconds; or none.
-    Limit(usize, u64, u64),
-    /// Overwrite a batch of what has expired in rooms.
-    Overwrite,
-    /// Reopen, after a clean stop or not, with nothing known to be synced or everything.
-    Reopen(bool, bool),
-}
-
-#[derive(Debug, Clone)]
-struct Ask {
-    room: Option<usize>,
-    after: prop::sample::Index,
-    before: Option<prop::sample::Index>,
-    since: Option<prop::sample::Index>,
-    newest_first: bool,
-    with_removals: bool,
-    events_max: usize,
-    bytes_max: usize,
-    last: u64,
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let room = prop_oneof![6 => Just(0usize), 3 => Just(1), 1 => Just(2)];
-    let gap = prop_oneof![9 => Just(0u64), 1 => 1u64..70_000];
-    let event = (room, 1usize..60, -3000i64..5000, gap);
-    let step = prop_oneof![
-        12 => prop::collection::vec(event, 1..6).prop_map(Step::Append),
-        3 => any::<prop::sample::Index>().prop_map(Step::Remove),
-        2 => Just(Step::Sync),
-        3 => Just(Step::Retain),
-        2 => (0usize..3, limit(12), limit(60_000)).prop_map(|(r, n, age)| Step::Limit(r, n, age)),
-        1 => Just(Step::Overwrite),
-        1 => any::<(bool, bool)>().prop_map(|(clean, synced)| Step::Reopen(clean, synced)),
-    ];
-    prop::collection::vec(step, 1..60)
-}
-
-fn limit(max: u64) -> impl Strategy<Value = u64> {
-    prop_oneof![Just(0), 1..max]
-}
-
-fn asks() -> impl Strategy<Value = Vec<Ask>> {
-    let ask = (
-        prop::option::of(0usize..3),
-        any::<prop::sample::Index>(),
-        prop::option::of(any::<prop::sample::Index>()),
-        prop::option::of(any::<prop::sample::Index>()),
-        any::<(bool, bool)>(),
-        prop_oneof![1usize..8, Just(100_000)],
-        prop_oneof![0usize..200, Just(usize::MAX)],
-        0u64..12,
-    );
-    let ask = ask.prop_map(
-        |(
-            room,
-            after,
-            before,
-            since,
-            (newest_first, with_removals),
-            events_max,
-            bytes_max,
-            last,
-        )| Ask {
-            room,
-            after,
-            before,
-            since,
-            newest_first,
-            with_removals,
-            events_max,
-            bytes_max,
-            last,
-        },
-    );
-    prop::collection::vec(ask, 12)
-}
-
-/// The log as a list.
-#[derive(Default)]
-struct Model {
-    /// Event, and whether its content was removed.
-    events: Vec<(Event, bool)>,
-    floor: u64,
-    room_floors: [u64; 3],
-}
-
-impl Model {
-    fn newest(&self) -> u64 {
-        self.events.last().map_or(0, |(event, _)| event.id)
-    }
-
-    fn newest_time(&self) -> u64 {
-        self.events
-            .last()
-            .map_or(1_000_000, |(e, _)| e.time.as_micros())
-    }
-
-    fn kept(&self) -> impl DoubleEndedIterator<Item = &(Event, bool)> {
-        self.events
-            .iter()
-            .filter(|(event, _)| event.id >= self.floor_of(event.room.as_str()))
-    }
-
-    fn floor_of(&self, room: &str) -> u64 {
-        let n = ROOMS.iter().position(|name| *name == room).unwrap();
-        self.floor.max(self.room_floors[n])
-    }
-
-    /// Passes the oldest events of a room while there are too many messages or they are too old. What is in no file any more keeps
-    /// nothing behind it, though it were not too old itself: the clock may have stepped back.
-    fn expire(&mut self, n: usize, retention: RoomRetention, now: u64, first_there: u64) {
-        let age = retention.age.as_micros() as u64;
-        let cutoff = if age == 0 { 0 } else { now.saturating_sub(age) };
-        let in_room = |e: &&(Event, bool)| e.0.room.as_str() == ROOMS[n];
-        let is_message = |e: &Event| matches!(e.kind, EventKind::Message(_));
-        let events: Vec<_> = self.events.iter().filter(in_room).collect();
-        let lowest = self.room_floors[n].max(first_there);
-        let above = events.iter().filter(|e| e.0.id >= lowest);
-        let mut messages = above.clone().filter(|e| is_message(&e.0)).count() as u64;
-        let mut floor = self.room_floors[n];
-        for (event, _) in above {
-            let over = retention.messages > 0 && messages > retention.messages;
-            if !over && event.time.as_micros() >= cutoff {
-                floor = floor.max(event.id);
-                break;
-            }
-            messages -= u64::from(is_message(event));
-            floor = event.id + 1;
-        }
-        self.room_floors[n] = floor;
-    }
-
-    fn page(&self, query: &PageQuery) -> Vec<Event> {
-        let matching = self.kept().filter(|(event, removed)| {
-            let kind = match event.kind {
-                EventKind::Message(_) => !removed,
-                EventKind::Removal(_) => query.with_removals,
-            };
-            kind && query.room.as_ref().is_none_or(|room| *room == event.room)
-                && event.id > query.after
-                && event.id < query.before
-                && event.time >= query.since
-        });
-        let mut matching: Vec<Event> = matching.map(|(event, _)| event.clone()).collect();
-        if query.newest_first {
-            matching.reverse();
-        }
-        let mut bytes = 0;
-        let mut page: Vec<Event> = Vec::new();
-        for event in matching {
-            if let EventKind::Message(body) = &event.kind {
-                bytes += body.len();
-            }
-            if page.len() >= query.events_max || (bytes > query.bytes_max && !page.is_empty()) {
-                break;
-            }
-            page.push(event);
-            if bytes > query.bytes_max {
-                break;
-            }
-        }
-        if query.newest_first {
-            page.reverse();
-        }
-        page
-    }
-
-    fn in_room(&self, room: &str) -> Vec<&(Event, bool)> {
-        self.kept()
-            .filter(|(e, _)| e.room.as_str() == room)
-            .collect()
-    }
-
-    fn room_expired(&self, room: &str, after: u64) -> bool {
-        self.events
-            .iter()
-            .any(|(e, _)| e.room.as_str() == room && e.id < self.floor_of(room) && e.id > after)
-    }
-
-    /// What a gap points to: the room's first id kept, or the log's.
-    fn first_kept(&self, room: &str) -> u64 {
-        let kept = self.in_room(room);
-        kept.first().map_or(self.floor_of(room), |(e, _)| e.id)
-    }
-
-    fn messages(&self, room: &str) -> Vec<u64> {
-        let live = |(event, removed): &&(Event, bool)| {
-            matches!(event.kind, EventKind::Message(_)) && !removed
-        };
-        let kept = self.in_room(room).into_iter();
-        kept.filter(live).map(|(event, _)| event.id).collect()
-    }
-
-    fn newest_start(&self, room: &str, before: u64, count: u64) -> Option<u64> {
-        let mut messages = self.messages(room);
-        messages.retain(|id| *id < before);
-        let from = messages.len().saturating_sub(count as usize);
-        messages.get(from).map(|id| id - 1)
-    }
-
-    fn last(&self, room: &str, count: u64) -> Start {
-        let messages = self.messages(room);
-        let from = messages.len().saturating_sub(count as usize);
-        let short = (messages.len() as u64) < count && self.room_expired(room, 0);
-        Start {
-            after: messages.get(from).map_or(self.newest(), |id| id - 1),
-            gap: short.then(|| self.first_kept(room)),
-        }
-    }
-}
+use chances::{Ask, ROOMS, Step, asks, steps};
+use list::Model;
 
 struct World {
     folder: tempfile::TempDir,
@@ -270,13 +54,6 @@ impl World {
         self.segments.as_mut().unwrap()
     }
 
-    /// The first id of which there is a file.
-    fn first_there(&mut self) -> u64 {
-        let segments = self.segments();
-        let sealed = segments.shared.read().sealed.first().map(|s| s.first_id);
-        sealed.unwrap_or_else(|| segments.active_segment().first_id)
-    }
-
     fn step(&mut self, step: Step) {
         match step {
             Step::Append(events) => {
@@ -307,9 +84,8 @@ impl World {
                 self.now = self.now.max(self.model.newest_time());
                 let (now, setting) = (Timestamp::from_micros(self.now), self.limits[n]);
                 let rooms = [(room(ROOMS[n]), setting)];
-                let first_there = self.first_there();
                 self.segments().set_room_retentions(&rooms, now).unwrap();
-                self.model.expire(n, setting, self.now, first_there);
+                self.model.expire(n, setting, self.now);
             }
             Step::Overwrite => {
                 let segments = self.segments();
@@ -359,11 +135,7 @@ impl World {
         // A second is gone since the last look, else rooms are not looked at.
         self.now = (self.now + 1_000_000).max(self.model.newest_time());
         let now = Timestamp::from_micros(self.now);
-        let first_there = self.first_there();
         let floor = self.segments().retain(now).unwrap();
-        for n in 0..ROOMS.len() {
-            self.model.expire(n, self.limits[n], self.now, first_there);
-        }
         let (mut messages, mut bytes) = (0, 0);
         let mut expected = self.model.newest() + 1;
         for (event, _) in self.model.events.iter().rev() {
@@ -387,6 +159,9 @@ impl World {
             "{floor} {expected}"
         );
         self.model.floor = self.model.floor.max(floor);
+        for n in 0..ROOMS.len() {
+            self.model.expire(n, self.limits[n], self.now);
+        }
     }
 
     fn ask(&mut self, ask: &Ask) {
@@ -469,6 +244,24 @@ impl World {
         );
         assert!(page.more || matching.len() == page.events.len());
     }
+}
+
+fn line_bytes(event: &Event) -> u64 {
+    let user = match event.kind {
+        EventKind::Message(_) => "alice",
+        EventKind::Removal(_) => ".gone",
+    };
+    let room = if event.room.is_lobby() {
+        String::new()
+    } else {
+        format!("#{}", event.room)
+    };
+    let content = match &event.kind {
+        EventKind::Message(body) => body.len(),
+        EventKind::Removal(target) => target.to_string().len(),
+    };
+    let head = format!("{};{};{user}{room};", event.id, event.time);
+    (head.len() + content + 1) as u64
 }
 
 proptest! {
