@@ -252,9 +252,15 @@ fn turned_away(server: &Server) -> u64 {
 
 /// One flood: what it costs the server, what it leaves to others, and that somebody else can log in meanwhile.
 fn flood_with(kind: Kind, seconds: Duration) {
-    let server = Server::builder().set("storage.durability", "os").start();
+    let is_apart = std::env::var_os("GENCOMM_FLOOD_APART").is_some();
+    let mut builder = Server::builder().set("storage.durability", "os");
+    if is_apart {
+        // As many as the server has cores, as by default.
+        builder = builder.set("server.shards", "1");
+    }
+    let server = builder.start();
     let address = server.address();
-    let cores = std::env::var_os("GENCOMM_FLOOD_APART").map(|_| set_apart(&server));
+    let cores = is_apart.then(|| set_apart(&server));
     let talk = Talk::start(address, 2);
     let quiet = talk.rate(seconds);
     let flood = Flood::start(kind, THREADS, address, cores);

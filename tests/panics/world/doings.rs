@@ -196,9 +196,14 @@ pub fn come_and_go(homes: [Ipv4Addr; 4], ports: Ports, stop: &AtomicBool) -> usi
         (home, callback)
     });
     let mut log_ins = 0;
+    // Panics may have cost every try of a short round: where nothing panics any more one gets through.
+    let mut end_of_calm = None;
     for (home, callback) in callbacks.iter().cycle() {
         if stop.load(Ordering::Relaxed) {
-            break;
+            let end = *end_of_calm.get_or_insert_with(|| Instant::now() + PATIENCE);
+            if log_ins > 0 || Instant::now() > end {
+                break;
+            }
         }
         let home = *home;
         // A panic may take either half, and then it begins again.
