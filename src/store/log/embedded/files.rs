@@ -23,6 +23,23 @@ pub(super) fn sync_failed(path: &Path) -> impl FnOnce(io::Error) -> LogError {
     }
 }
 
+/// No log comes so far by itself: a billion ids a second would be there after 292 years. What says more was forged, and counting on from
+/// it would begin anew at 0.
+const NUMBER_MAX: u64 = 1 << 63;
+
+/// Refuses a log in whose `file` an id, or another number that is counted on from, is beyond what a log can reach.
+pub(super) fn refuse_beyond(file: &Path, numbers: &[u64]) -> Result<(), LogError> {
+    let Some(number) = numbers.iter().find(|number| **number >= NUMBER_MAX) else {
+        return Ok(());
+    };
+    Err(LogError::Damaged {
+        file: file.display().to_string(),
+        reason: format!(
+            "it counts up to {number}, and no log comes that far by itself; put it back from a backup"
+        ),
+    })
+}
+
 /// Creates a folder with mode 0700 unless it is there; its name is durable then.
 pub(super) fn make_folder(folder: &Folder) -> Result<(), LogError> {
     let disk = folder.disk();

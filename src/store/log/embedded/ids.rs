@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::super::LogError;
 use super::super::disk::{File, Folder};
-use super::files::{open_file, refused, sync_failed, u32_at, u64_at};
+use super::files::{open_file, refuse_beyond, refused, sync_failed, u32_at, u64_at};
 
 const MAGIC: [u8; 4] = *b"GCID";
 const SLOT_BYTES: usize = 32;
@@ -35,6 +35,7 @@ impl Ids {
             .filter(|slot| slot[..4] == MAGIC && u32_at(slot, 4) == checksum(slot))
             .max_by_key(|slot| u64_at(slot, 8));
         let field = |at| newest.map_or(0, |slot| u64_at(slot, at));
+        refuse_beyond(&path, &[field(8), field(16), field(24)])?;
         Ok(Self {
             counter: field(8),
             reserved: field(16),
@@ -135,6 +136,20 @@ mod tests {
         }
         std::fs::write(&path, [7; 64]).unwrap();
         assert!(Ids::open(&folder).unwrap().damaged);
+    }
+
+    #[test]
+    fn what_no_log_reaches_is_refused_and_not_counted_on_from() {
+        for (reserved, is_taken) in [(u64::MAX, false), (1 << 63, false), ((1 << 63) - 1, true)] {
+            let place = tempfile::tempdir().unwrap();
+            let folder = Folder::real(place.path());
+            Ids::open(&folder).unwrap().reserve(reserved).unwrap();
+            let opened = Ids::open(&folder);
+            assert_eq!(opened.is_ok(), is_taken);
+            if let Err(error) = opened {
+                assert!(error.to_string().contains("ids: it counts up to"));
+            }
+        }
     }
 
     #[test]

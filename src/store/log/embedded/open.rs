@@ -11,7 +11,7 @@ use super::super::segment::{Expired, JournalIds, SegmentOptions, Segments};
 use super::super::stored::{Group, chain_link};
 use super::super::{LogError, LogReader};
 use super::draft::Draft;
-use super::files::{make_folder, refused, sync_folder};
+use super::files::{make_folder, refuse_beyond, refused, sync_folder};
 use super::ids::{AHEAD, Ids};
 use super::journal::Journal;
 use super::journal::layout::GROUP_HEADER_BYTES;
@@ -37,6 +37,14 @@ pub(super) fn open(
     let quarantine = Quarantine::new(&folder);
     let expired = Expired::read(&folder)?;
     let (mut journal, scans) = Journal::open(&folder, options.journal_bytes, &expired)?;
+    for (age, scan) in scans.iter().enumerate() {
+        let last = scan.groups.last().map_or(0, |group| group.last_id);
+        let first = scan.first_id().unwrap_or(0);
+        refuse_beyond(
+            journal.path(age),
+            &[scan.generation, scan.first_group(), first, last],
+        )?;
+    }
     let journal_last = last_id(&scans);
     let ids_there = journal_ids(&scans, journal_last, &folder)?;
     if renew::is_marked(&folder) {
@@ -48,7 +56,9 @@ pub(super) fn open(
     report_cuts(&journal, &scans, &quarantine, &log)?;
     let mut segments =
         Segments::open_in(folder.clone(), segment_options(&options), ids_there, &log)?;
+    refuse_beyond(&folder, &numbers(&segments))?;
     let (applied, gap) = apply(&scans, &mut segments, &log)?;
+    refuse_beyond(&folder, &numbers(&segments))?;
     // A crash may have come between a removal's commit and the overwriting.
     let removals: Vec<u64> = scans.iter().flat_map(HalfScan::removals).collect();
     forget_copies(&removals, &segments, &mut journal, &quarantine)?;
@@ -138,6 +148,15 @@ pub(super) fn open(
         log,
         _lock: lock,
     })
+}
+
+/// What is counted on from.
+fn numbers(segments: &Segments) -> [u64; 3] {
+    [
+        segments.newest_id(),
+        segments.newest_aside(),
+        segments.newest_group(),
+    ]
 }
 
 /// The part of the options that the segments take.

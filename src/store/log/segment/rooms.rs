@@ -164,11 +164,19 @@ impl RoomsFile {
         let mut bytes = [0; ROOM_BYTES];
         let at = HEADER_BYTES as u64 + u64::from(n) * ROOM_BYTES as u64;
         self.file.read_exact_at(&mut bytes, at)?;
-        Ok(RoomSpan {
-            hash: u64_at(&bytes, 0),
-            first: u32_at(&bytes, 24),
-            count: u32_at(&bytes, 28),
-        })
+        let (first, count) = (u32_at(&bytes, 24), u32_at(&bytes, 28));
+        // Whatever the checksum says: memory is taken for what the file has.
+        match first.checked_add(count) {
+            Some(end) if end <= self.postings => Ok(RoomSpan {
+                hash: u64_at(&bytes, 0),
+                first,
+                count,
+            }),
+            _ => Err(std::io::Error::new(
+                std::io::ErrorKind::InvalidData,
+                "a room has more postings than the file",
+            )),
+        }
     }
 
     /// How many rooms the segment holds.
