@@ -42,7 +42,13 @@ pub(super) fn open(
         let first = scan.first_id().unwrap_or(0);
         refuse_beyond(
             journal.path(age),
-            &[scan.generation, scan.first_group(), first, last],
+            &[
+                scan.newest_turn(),
+                scan.first_group(),
+                scan.settled(),
+                first,
+                last,
+            ],
         )?;
     }
     let journal_last = last_id(&scans);

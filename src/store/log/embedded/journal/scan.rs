@@ -192,6 +192,12 @@ impl HalfScan {
         self.header.as_ref().map_or(0, |header| header.settled)
     }
 
+    /// The highest generation of which anything whole lies in the half.
+    pub(in super::super) fn newest_turn(&self) -> u64 {
+        let unbegun = self.unbegun.iter().map(|(_, generation)| *generation);
+        unbegun.max().unwrap_or(0).max(self.generation)
+    }
+
     /// Number of the first group of this turn; 0 if it is not known.
     pub(in super::super) fn first_group(&self) -> u64 {
         self.header.as_ref().map_or(0, |header| header.first_group)

@@ -190,6 +190,36 @@ fn a_group_whose_turn_never_began_counts_in_no_later_turn() {
     assert_eq!(bodies(&open(cut.path())).last().unwrap().0, next);
 }
 
+/// Writes into the header of a half up to which id all is settled; returns what stood there.
+fn put_settled(half: &Path, id: u64) -> u64 {
+    let mut bytes = fs::read(half).unwrap();
+    let said = u64::from_le_bytes(bytes[72..80].try_into().unwrap());
+    bytes[72..80].copy_from_slice(&id.to_le_bytes());
+    bytes[12..16].fill(0);
+    let crc = crc32fast::hash(&bytes[..4096]);
+    bytes[12..16].copy_from_slice(&crc.to_le_bytes());
+    fs::write(half, bytes).unwrap();
+    said
+}
+
+#[test]
+fn a_journal_that_says_more_is_settled_than_any_log_reaches_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    say(&mut open(folder.path()), "message");
+    let half = newest_half(folder.path());
+    let said = put_settled(&half, u64::MAX);
+    let refused = EmbeddedLog::open(options(folder.path()), silent());
+    assert!(
+        refused
+            .err()
+            .unwrap()
+            .to_string()
+            .contains("it counts up to")
+    );
+    put_settled(&half, said);
+    assert_eq!(bodies(&open(folder.path())).len(), 1);
+}
+
 /// Up to which id all is settled stands where earlier versions wrote zeros.
 #[test]
 fn a_journal_that_does_not_say_what_is_settled_is_read_as_before() {
@@ -200,18 +230,9 @@ fn a_journal_that_does_not_say_what_is_settled_is_read_as_before() {
     }
     let all = bodies(&log);
     drop(log);
-    let mut said = 0;
-    for name in ["journal-0", "journal-1"] {
-        let half = folder.path().join(name);
-        let mut bytes = fs::read(&half).unwrap();
-        said += bytes[72..80].iter().filter(|byte| **byte != 0).count();
-        bytes[72..80].fill(0);
-        bytes[12..16].fill(0);
-        let crc = crc32fast::hash(&bytes[..4096]);
-        bytes[12..16].copy_from_slice(&crc.to_le_bytes());
-        fs::write(&half, bytes).unwrap();
-    }
-    assert!(said > 0, "no half has said it");
+    let halves = ["journal-0", "journal-1"].map(|name| folder.path().join(name));
+    let said = halves.each_ref().map(|half| put_settled(half, 0));
+    assert!(said[0].max(said[1]) > 0, "no half has said it");
     let mut log = open(folder.path());
     assert_eq!(bodies(&log), all);
     let next = say(&mut log, "goes on");
