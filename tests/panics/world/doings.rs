@@ -22,6 +22,13 @@ pub const PASSING: &str = "passing by";
 /// Walks through rooms and looks at everything.
 pub fn walk(mut person: Person, stop: &AtomicBool) -> Person {
     let mut said = Vec::new();
+    // There is no `den` until the first of those who talk there has come in.
+    while !stop.load(Ordering::Relaxed) {
+        let found = person.get_done("WHO", "den", &["not-found"]);
+        if found.is_some_and(|(_, answer)| answer.starts_with("OK;")) {
+            break;
+        }
+    }
     for round in 0.. {
         if stop.load(Ordering::Relaxed) {
             break;
