@@ -262,7 +262,9 @@ impl Client {
                 },
                 () = sleep_until(next), if may_talk => {
                     next = tokio::time::Instant::now() + self.member.pause;
-                    Some(self.say())
+                    // The phase is held meanwhile: once it has changed, all that is still said is counted.
+                    let phase = phase.borrow();
+                    (*phase == Phase::Talk).then(|| self.say())
                 }
                 changed = phase.changed() => {
                     changed.expect("the test is there");
