@@ -65,6 +65,18 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
+/// Where a call to this address comes from. On loopback each has one of its own: the usual one may be barred for a flood
+/// ([`bar`](crate::edge::bar)), and a call from there would wait until it is not.
+fn source(called: IpAddr) -> IpAddr {
+    match called {
+        IpAddr::V4(address) if address.is_loopback() => {
+            let [high, middle, low] = rand::random::<[u8; 3]>();
+            Ipv4Addr::new(127, high, middle, low.clamp(1, 254)).into()
+        }
+        other => other,
+    }
+}
+
 /// One connection, one question; the shard that answered it.
 async fn call(address: SocketAddr, probes: &Arc<Probes>) -> Result<u16, String> {
     let failed = |error: std::io::Error| error.to_string();
@@ -74,7 +86,7 @@ async fn call(address: SocketAddr, probes: &Arc<Probes>) -> Result<u16, String> 
     }
     .map_err(failed)?;
     socket
-        .bind(SocketAddr::new(address.ip(), 0))
+        .bind(SocketAddr::new(source(address.ip()), 0))
         .map_err(failed)?;
     // Before it is there, so that whoever accepts it knows.
     let expected = probes.expect(socket.local_addr().map_err(failed)?);
@@ -103,5 +115,16 @@ mod tests {
         assert_eq!(at("0.0.0.0:7"), "127.0.0.1:7");
         assert_eq!(at("[::]:7"), "[::1]:7");
         assert_eq!(at("192.0.2.1:7"), "192.0.2.1:7");
+    }
+
+    #[test]
+    fn a_call_on_loopback_comes_from_an_address_of_its_own() {
+        let called = IpAddr::from(Ipv4Addr::LOCALHOST);
+        let sources: std::collections::HashSet<IpAddr> = (0..20).map(|_| source(called)).collect();
+        assert!(sources.len() > 1 && sources.iter().all(IpAddr::is_loopback));
+        for other in ["::1", "192.0.2.1"] {
+            let other: IpAddr = other.parse().unwrap();
+            assert_eq!(source(other), other);
+        }
     }
 }
