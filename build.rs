@@ -39,4 +39,9 @@ fn main() {
         library.flag("-fsanitize=address");
     }
     library.compile("c16");
+
+    // For counts of instructions, which are comparable only when built alike.
+    let [profile, level] =
+        ["PROFILE", "OPT_LEVEL"].map(|name| std::env::var(name).unwrap_or_default());
+    println!("cargo:rustc-env=GENCOMM_BUILT_AS={profile}, level {level}");
 }

@@ -12,7 +12,7 @@ pub(crate) const SLACK_ELSEWHERE: f64 = 0.15;
 
 const HEAD: &str = "\
 # Instructions per operation, counted by `.ci/instructions`; see benches/instructions/main.rs.
-# Made by `cargo bench --bench instructions -- --write`, under:
+# Made by `.ci/instructions --write`, under:
 ";
 
 /// Instructions per operation of one path.

@@ -91,6 +91,7 @@ pub(crate) fn conditions() -> Result<Vec<Condition>, String> {
         false => "without AVX2",
     };
     Ok(vec![
+        ("build".to_owned(), env!("GENCOMM_BUILT_AS").to_owned()),
         ("rustc".to_owned(), first_line("rustc", "--version")?),
         ("cc".to_owned(), known("cc", "--version")),
         ("libc".to_owned(), known("getconf", "GNU_LIBC_VERSION")),

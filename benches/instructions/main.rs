@@ -1,10 +1,10 @@
 //! A guard against slow-downs that needs no clock: counts the instructions of a few paths under `valgrind --tool=callgrind` and
-//! compares them with the budgets in `budgets.txt`. `.ci/instructions` runs it; by hand:
+//! compares them with the budgets in `budgets.txt`. `.ci/instructions` builds it as the budgets want it, and runs it:
 //!
 //! ```sh
-//! cargo bench --bench instructions                 # compare
-//! cargo bench --bench instructions -- --write      # make what is counted now the budgets
-//! cargo bench --bench instructions -- --runs 5     # count five times and say how far apart the counts are
+//! .ci/instructions                 # compare
+//! .ci/instructions --write         # make what is counted now the budgets
+//! .ci/instructions --runs 5        # count five times and say how far apart the counts are
 //! ```
 //!
 //! `paths.rs` holds what is counted, `callgrind.rs` the counting, `budget.rs` the file and the verdicts.
@@ -78,7 +78,7 @@ fn guard(write: bool, runs: u32) -> Result<(), String> {
         0 => Ok(()),
         n => Err(format!(
             "{n} of the paths above cost more than their budget. If that is meant, \
-             `cargo bench --bench instructions -- --write`, and say why in the commit"
+             `.ci/instructions --write`, and say why in the commit"
         )),
     }
 }
