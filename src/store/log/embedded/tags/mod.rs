@@ -30,8 +30,10 @@ const FORGET_MICROS: i64 = 15 * 60 * 1_000_000;
 const WINDOW_MICROS: u64 = (FORGET_MICROS - TURN_MICROS) as u64;
 
 struct Generation {
-    /// By the wall clock, in microseconds.
+    /// When its file was made by the wall clock, in microseconds.
     created: u64,
+    /// The time of its newest entry, in microseconds; that of its file if it has none.
+    newest: u64,
     /// The same by [`Tags::uptime`]; `None` as long as nobody has told the time since it was read from its file.
     begun: Option<i64>,
     file: TagFile,
@@ -123,11 +125,12 @@ impl Tags {
                         info!(log, "cut the torn end of a tag file, the journal has it";
                             "file" => %path.display(), "bytes" => cut);
                     }
-                    // It was written to for a turn: its newest entry is no older than that, whatever the clock was set to meanwhile.
-                    let newest = entries.last().map_or(0, |(_, tag)| tag.time.as_micros());
-                    let begun_by = newest.saturating_sub(TURN_MICROS as u64);
+                    let created = created.as_micros();
+                    let newest = entries.last();
+                    let newest = newest.map_or(created, |(_, tag)| tag.time.as_micros());
                     tags.generations.push_back(Generation {
-                        created: created.as_micros().max(begun_by),
+                        created,
+                        newest,
                         begun: None,
                         file,
                         dirty: true,
@@ -276,13 +279,26 @@ impl Tags {
         uptime
     }
 
-    /// How old what was read from files is, its wall clock says; one that was ahead says nothing.
+    /// How old what was read from files is, the wall clock says. One that was ahead says nothing; and if it was set forwards while a later
+    /// generation was written to, the time between the two is what it said when that one was made.
     fn tell_time(&mut self, now: Timestamp) {
         let uptime = self.uptime();
-        for generation in self.generations.iter_mut().filter(|g| g.begun.is_none()) {
-            let age = now.as_micros().saturating_sub(generation.created);
-            let age = i64::try_from(age).unwrap_or(i64::MAX);
-            generation.begun = Some(uptime.saturating_sub(age));
+        let micros =
+            |from: u64, to: u64| i64::try_from(to.saturating_sub(from)).unwrap_or(i64::MAX);
+        // When the later one was made, and the age of its newest entry.
+        let mut later: Option<(u64, i64)> = None;
+        for generation in self.generations.iter_mut().rev() {
+            let (created, newest) = (generation.created, generation.newest);
+            if generation.begun.is_some() {
+                continue;
+            }
+            let by_now = micros(newest, now.as_micros());
+            let by_later = later.map(|(made, age)| age.saturating_add(micros(newest, made)));
+            let age = by_later.map_or(by_now, |by_later| by_later.min(by_now));
+            // It was written to for a turn at most, whatever the clock was set to meanwhile.
+            let turn = micros(created, newest).min(TURN_MICROS);
+            generation.begun = Some(uptime.saturating_sub(age).saturating_sub(turn));
+            later = Some((created, age));
         }
     }
 
@@ -297,6 +313,9 @@ impl Tags {
                 .by_id
                 .extend(numbered.map(|(number, tag)| (tag.id, tag.mark.key, number)));
             current.dirty = true;
+            if let Some(tag) = self.unwritten.last() {
+                current.newest = tag.time.as_micros();
+            }
             self.unwritten.clear();
         }
         Ok(())
@@ -338,6 +357,7 @@ impl Tags {
         let path = self.folder.join(format!("{number}.tags"));
         self.generations.push_back(Generation {
             created: created.as_micros(),
+            newest: created.as_micros(),
             begun,
             file: TagFile::create(&self.folder, path, created)?,
             dirty: true,

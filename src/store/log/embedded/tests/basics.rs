@@ -161,6 +161,41 @@ fn a_start_after_a_jump_of_the_clock_knows_what_was_sent_since() {
 }
 
 #[test]
+fn a_jump_in_one_life_forgets_nothing_of_the_life_before() {
+    const MONTH: u64 = 30 * 86_400;
+    let folder = tempfile::tempdir().unwrap();
+    // Set forwards in every life, so that the next one begins a file of its own.
+    let lives: &[&[(&str, u64, bool)]] = &[
+        &[("zeroth", 1_000, false), ("first", 10_000, false)],
+        &[("second", 10_001, false), ("third", 10_002 + MONTH, false)],
+        &[
+            ("fourth", 10_003 + MONTH, false),
+            ("fifth", 10_004 + 2 * MONTH, false),
+        ],
+        &[
+            ("sixth", 10_005 + 2 * MONTH, false),
+            ("seventh", 10_006 + 3 * MONTH, false),
+        ],
+        &[
+            ("first", 10_007 + 3 * MONTH, true),
+            ("third", 10_008 + 3 * MONTH, true),
+        ],
+        // Old is what was sent long before a start, whatever came between.
+        &[("first", 10_920 + 3 * MONTH, false)],
+    ];
+    for sent in lives {
+        let mut log = open(folder.path());
+        for (tag, seconds, is_known) in *sent {
+            let event = tagged(&log, tag, "kept");
+            log.stage(event);
+            let outcome = log.commit(at(*seconds)).unwrap().outcomes[0];
+            let is_repeated = matches!(outcome, Outcome::Repeated { .. });
+            assert_eq!(is_repeated, *is_known, "{tag}: {outcome:?}");
+        }
+    }
+}
+
+#[test]
 fn tags_outlive_the_journal_and_are_forgotten_in_time() {
     let folder = tempfile::tempdir().unwrap();
     let mut log = open(folder.path());
