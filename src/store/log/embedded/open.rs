@@ -278,8 +278,8 @@ fn journal_ids(scans: &[HalfScan], last: u64, folder: &Folder) -> Result<Journal
     let halves = scans.iter();
     let begun = halves.filter_map(|half| Some((half.first_id()?, half.first_group())));
     let (first, first_group) = match begun.clone().min() {
-        // A half whose header was to be overwritten tells what it held before, or had a gap that is known.
-        Some((first, _)) if first <= settled => {
+        // A half whose header was to be overwritten tells what it held before, had a gap that is known, or has lost its beginning.
+        Some(_) if settled > 0 => {
             let begins = begun.filter(|(first, _)| *first == settled + 1).max();
             (settled + 1, begins.map_or(0, |(_, group)| group))
         }

@@ -5,13 +5,14 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use memchr::memmem;
 
 use super::super::LogError;
 use super::super::disk::Folder;
 use super::super::stored::REMOVED_FILL;
 use super::files::{make_folder, open_file, refused, sync_failed, sync_folder};
-use super::journal::layout::{GROUP_HEADER_BYTES, GROUP_MAGIC, content_places};
+use super::journal::layout::{GROUP_HEADER_BYTES, GROUP_MAGIC, content_places, has_content};
 use crate::edge::wire::record::parse_id;
 
 /// Files kept; each is at most one half of the journal or one segment.
@@ -83,14 +84,14 @@ impl Quarantine {
             let name = path.file_name().and_then(|name| name.to_str());
             if name.is_some_and(|name| name.starts_with("journal-")) {
                 let bytes = self.folder.read(&path).map_err(refused("reading", &path))?;
-                self.overwrite(&path, contents_of_groups(&bytes, ids, lost))?;
+                self.overwrite(&path, contents_of_groups(&bytes.into(), ids, lost))?;
             }
         }
         Ok(())
     }
 
-    /// Overwrites the content of removed messages that no segment tells of, in lines that were cut off the texts of segments, and
-    /// wherever what stands in these lines does.
+    /// Overwrites the content of removed messages in lines that were cut off the texts of segments, and wherever what stands in these
+    /// lines does: no segment may tell of them, and of a line that shared bytes with another removed one a piece may be overwritten.
     pub(super) fn forget_lines(&self, ids: &HashSet<u64>) -> Result<(), LogError> {
         if ids.is_empty() || !self.folder.disk().exists(&self.folder) {
             return Ok(());
@@ -180,7 +181,7 @@ fn contents_of(text: &[u8], ids: &HashSet<u64>) -> Vec<Range<usize>> {
 }
 
 /// Where salt and content of these messages stand in groups of the journal, whose records may go on as something else.
-fn contents_of_groups(copy: &[u8], ids: &HashSet<u64>, lost: &HashSet<u64>) -> Vec<Range<usize>> {
+fn contents_of_groups(copy: &Bytes, ids: &HashSet<u64>, lost: &HashSet<u64>) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut readable: Vec<Range<usize>> = Vec::new();
     let mut lost = lost.clone();
@@ -188,17 +189,21 @@ fn contents_of_groups(copy: &[u8], ids: &HashSet<u64>, lost: &HashSet<u64>) -> V
     let mut seen = HashSet::new();
     for group in memmem::find_iter(copy, &GROUP_MAGIC) {
         let from = group + GROUP_HEADER_BYTES;
-        let payload = copy.get(from..).unwrap_or_default();
+        let payload = copy.slice(from.min(copy.len())..);
         let mut record = from;
-        for (id, place) in content_places(payload) {
-            let place = from + place.start..from + place.end;
+        for (id, place) in content_places(&payload) {
             // No id: where a sector is missing.
             if id == 0 || !seen.insert(record) {
                 break;
             }
+            // In a torn group other messages may stand where this one claims to.
+            let is_sure = has_content(&payload, record - from);
+            let place = from + place.start..from + place.end;
             record = place.end;
-            lost.remove(&id);
-            readable.push(place.clone());
+            if is_sure {
+                lost.remove(&id);
+                readable.push(place.clone());
+            }
             if ids.contains(&id) {
                 found.push(place);
             }
@@ -232,7 +237,12 @@ fn offset_of(path: &Path, copy: &[u8]) -> usize {
 mod tests {
     use std::slice::from_ref;
 
+    use super::super::super::stored::{Group, StoredRecord};
+    use super::super::super::{Event, EventKind};
+    use super::super::journal::layout::Encoder;
     use super::*;
+    use crate::edge::wire::names::{RoomName, UserName};
+    use crate::edge::wire::timestamp::Timestamp;
 
     #[test]
     fn content_is_found_whole_and_in_pieces() {
@@ -255,43 +265,86 @@ mod tests {
         assert_eq!(short.first(), Some(&(3..8)));
     }
 
+    fn record(id: u64, body: &[u8]) -> StoredRecord {
+        let mut record = StoredRecord {
+            event: Event {
+                id,
+                time: Timestamp::from_micros(id),
+                room: RoomName::parse("lobby").unwrap(),
+                user: UserName::parse("ann").unwrap(),
+                kind: EventKind::Message(Bytes::copy_from_slice(body)),
+                origin: 1,
+                nonce: 1,
+            },
+            prev: 0,
+            salt: [7; 16],
+            hash: [0; 32],
+            tag: None,
+        };
+        record.seal();
+        record
+    }
+
+    /// A group of the journal, and where salts and contents stand in it.
+    fn group(records: Vec<StoredRecord>) -> (Vec<u8>, Vec<Range<usize>>) {
+        let mut encoder = Encoder::new();
+        encoder.begin();
+        records.iter().for_each(|record| encoder.push(record));
+        let number = 1;
+        let link = [0; 32];
+        let lengths: Vec<usize> = records.iter().map(|r| 16 + r.content().len()).collect();
+        let group = Group {
+            number,
+            link,
+            records,
+        };
+        let bytes = encoder.finish(1, &group, None).to_vec();
+        let (mut at, mut places) = (GROUP_HEADER_BYTES, Vec::new());
+        for length in lengths {
+            at += 96 + "ann".len() + "lobby".len();
+            places.push(at..at + length);
+            at += length;
+        }
+        (bytes, places)
+    }
+
     #[test]
     fn removed_content_is_found_in_a_cut_group_and_what_cannot_be_read_goes_with_what_is_lost() {
         let mut copy = b"why\n".to_vec();
         copy.extend_from_slice(b"what only this piece knows");
         let from = copy.len();
-        copy.extend_from_slice(&GROUP_MAGIC);
-        copy.resize(from + GROUP_HEADER_BYTES, 0);
-        let record = copy.len();
-        copy.resize(record + 96, 0);
-        copy[record] = 7;
-        copy[record + 88] = 6;
-        let place = copy.len()..copy.len() + 16 + 6;
-        copy.extend_from_slice(b"sixteen of salt!secret");
-        let [none, seven, eight] = [vec![], vec![7], vec![8]].map(HashSet::from_iter);
-        let find = |ids, lost| contents_of_groups(&copy, ids, lost);
-        assert_eq!(find(&seven, &none), from_ref(&place));
-        assert_eq!(find(&eight, &none), []);
-        assert_eq!(find(&seven, &seven), from_ref(&place));
-        let rest = [4..place.start, place.end..copy.len()];
-        assert_eq!(find(&eight, &eight), rest);
+        let (bytes, places) = group(vec![record(7, b"secret"), record(8, b"other")]);
+        copy.extend_from_slice(&bytes);
+        let moved = |place: &Range<usize>| from + place.start..from + place.end;
+        let [seventh, eighth] = [&places[0], &places[1]].map(moved);
+        let [none, seven, nine] = [vec![], vec![7], vec![9]].map(HashSet::from_iter);
+        let whole = Bytes::copy_from_slice(&copy);
+        let find = |copy: &Bytes, ids, lost| contents_of_groups(copy, ids, lost);
+        assert_eq!(find(&whole, &seven, &none), from_ref(&seventh));
+        assert_eq!(find(&whole, &nine, &none), []);
+        assert_eq!(find(&whole, &seven, &seven), from_ref(&seventh));
+        let rest = [
+            4..seventh.start,
+            seventh.end..eighth.start,
+            eighth.end..copy.len(),
+        ];
+        assert_eq!(find(&whole, &nine, &nine), rest);
+        // Something else stands in the middle of a content: who knows whose that is.
+        copy[eighth.end - 2] ^= 1;
+        let torn = Bytes::from(copy);
+        let rest = [4..seventh.start, seventh.end..torn.len()];
+        assert_eq!(find(&torn, &nine, &nine), rest);
     }
 
     #[test]
     fn records_of_a_cut_group_are_read_once_however_many_groups_their_content_pretends() {
-        let mut copy = GROUP_MAGIC.to_vec();
-        copy.resize(GROUP_HEADER_BYTES, 0);
-        for _ in 0..50 {
-            let record = copy.len();
-            copy.resize(record + 96 + 16, 0);
-            copy[record] = 7;
-            copy[record + 88] = 100;
-            copy.resize(record + 96 + 16 + 100, b'x');
-            let end = copy.len();
-            copy[end - GROUP_HEADER_BYTES..][..4].copy_from_slice(&GROUP_MAGIC);
-        }
+        let mut body = vec![b'x'; 100 - GROUP_HEADER_BYTES];
+        body.extend_from_slice(&GROUP_MAGIC);
+        body.resize(100, b'x');
+        let records = (1..=50).map(|id| record(id, &body)).collect();
+        let copy = group(records).0.into();
         let found = contents_of_groups(&copy, &HashSet::from([7]), &HashSet::new());
-        assert_eq!(found.len(), 50);
+        assert_eq!(found.len(), 1);
     }
 
     #[test]

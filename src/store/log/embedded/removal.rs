@@ -58,9 +58,7 @@ pub(super) fn forget_copies(
     journal: &mut Journal,
     quarantine: &Quarantine,
 ) -> Result<(), LogError> {
-    // Of which the segments do not have the content: they may have been cut off at the start before it was overwritten there, and been
-    // completed from the journal, where it was.
-    let (mut without, mut lost) = (HashSet::new(), HashSet::new());
+    let mut lost = HashSet::new();
     for id in ids {
         let record = match segments.lookup(*id) {
             // Its content is not known for sure, but where it stands is: it is overwritten there.
@@ -70,17 +68,18 @@ pub(super) fn forget_copies(
         if record.is_none() && !segments.has_had(*id)? {
             lost.insert(*id);
         }
+        // Of some the segments do not have the content: they may have been cut off at the start before it was overwritten there, and been
+        // completed from the journal, where it was.
         if let Some(record) = record
             && !record.is_removed()
             && let EventKind::Message(body) = &record.event.kind
         {
             quarantine.forget(body)?;
-        } else {
-            without.insert(*id);
         }
         journal.redact(*id)?;
     }
-    quarantine.forget_lines(&without)?;
-    quarantine.forget_groups(&ids.iter().copied().collect(), &lost)?;
+    let ids: HashSet<u64> = ids.iter().copied().collect();
+    quarantine.forget_lines(&ids)?;
+    quarantine.forget_groups(&ids, &lost)?;
     journal.sync()
 }

@@ -30,7 +30,7 @@ const TAGGED: u8 = 1;
 
 /// What a half says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct FileHeader {
+pub(in super::super) struct FileHeader {
     pub(super) generation: u64,
     pub(super) first_group: u64,
     pub(super) first_id: u64,
@@ -151,7 +151,7 @@ impl Encoder {
     }
 
     /// Completes the group; `header` starts a half with it. Returns what is to be written.
-    pub(super) fn finish(
+    pub(in super::super) fn finish(
         &mut self,
         generation: u64,
         group: &Group,
@@ -261,6 +261,16 @@ pub(in super::super) fn content_places(
         from = place.end();
         let id = u64_at(payload, place.from);
         Some((id, place.checked().end..place.end()))
+    })
+}
+
+/// Whether the record that begins there has its content, or that content overwritten, and nothing else where it claims to.
+pub(in super::super) fn has_content(payload: &Bytes, record_from: usize) -> bool {
+    let place = Place::read(payload, record_from);
+    let record = place.and_then(|place| place.record(payload));
+    record.is_some_and(|record| match &record.event.kind {
+        EventKind::Message(body) if record.is_removed() => body.iter().all(|b| *b == REMOVED_FILL),
+        _ => record.is_whole(),
     })
 }
 
