@@ -93,9 +93,7 @@ pub(super) fn open(
         Ok(ids_tagged.contains(&id) || segments.has_had(id)?)
     })?;
     let tags_found = tags.complete(&tags_there)?;
-    for id in &removals {
-        tags.redact(*id)?;
-    }
+    tags.redact_all(&removals)?;
 
     let work = SyncWork {
         covers: segments.newest_id(),

@@ -20,9 +20,7 @@ impl EmbeddedLog {
         }
         let ids = &self.unredacted;
         forget_copies(ids, &self.segments, &mut self.journal, &self.quarantine)?;
-        for id in ids {
-            self.tags.redact(*id)?;
-        }
+        self.tags.redact_all(ids)?;
         self.step("journal redacted");
         self.segments.redact_all(&self.unredacted)?;
         self.step("segments redacted");
@@ -79,7 +77,7 @@ pub(super) fn forget_copies(
         journal.redact(*id)?;
     }
     let ids: HashSet<u64> = ids.iter().copied().collect();
-    quarantine.forget_lines(&ids)?;
+    quarantine.forget_lines(&ids, &lost)?;
     quarantine.forget_groups(&ids, &lost)?;
     journal.sync()
 }

@@ -67,10 +67,11 @@ impl Half {
         let payload_at = offset + GROUP_HEADER_BYTES as u64;
         self.read(&mut payload, payload_at)?;
         for (id, place) in content_places(&payload) {
-            let blank = blank_bytes(place.len());
-            if ids.binary_search(&id).is_err() || payload[place.clone()] == blank {
+            if ids.binary_search(&id).is_err() {
                 continue;
             }
+            // Though it may read as overwritten: after a failed sync that says nothing of the disk.
+            let blank = blank_bytes(place.len());
             self.dirty = true;
             self.file
                 .write_all_at(&blank, payload_at + place.start as u64)

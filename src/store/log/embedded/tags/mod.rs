@@ -56,10 +56,9 @@ impl Generation {
                 continue;
             };
             let (_, key, number) = self.by_id[at];
+            // Though it may be forgotten already: after a failed sync that says nothing of the disk.
             let known = self.entries.get_mut(&key);
-            if let Some(tag) = known.filter(|tag| tag.id == *id)
-                && tag.mark.digest != FORGOTTEN_DIGEST
-            {
+            if let Some(tag) = known.filter(|tag| tag.id == *id) {
                 let mut forgotten = *tag;
                 forgotten.mark.digest = FORGOTTEN_DIGEST;
                 self.file.replace(number, &forgotten)?;
@@ -233,11 +232,6 @@ impl Tags {
                     "file" => %gone.file.path.display(), "reason" => %error);
             }
         }
-    }
-
-    /// As [`Tags::redact_all`], of one record.
-    pub(super) fn redact(&mut self, id: u64) -> Result<(), LogError> {
-        self.redact_all(&[id])
     }
 
     /// Forgets what was said in these records, durably, but not that it was said: sent again, they are answered as before.

@@ -1,151 +1,24 @@
-//! What recovery cuts off a file, it keeps here: one file each, its first line says why, the bytes follow as they were.
-//! The folder is bounded; what no longer fits is cut without a copy, and that is said.
+//! Where removed content stands in what recovery has cut off: of torn lines and groups a piece may be all that is left. Pure.
 
 use std::collections::HashSet;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytes::Bytes;
 use memchr::memmem;
 
-use super::super::LogError;
-use super::super::disk::Folder;
-use super::super::stored::REMOVED_FILL;
-use super::files::{make_folder, open_file, refused, sync_failed, sync_folder};
-use super::journal::layout::{GROUP_HEADER_BYTES, GROUP_MAGIC, content_places, has_content};
+use super::super::super::stored::REMOVED_FILL;
+use super::super::journal::layout::{GROUP_HEADER_BYTES, GROUP_MAGIC, content_places, has_content};
 use crate::edge::wire::record::parse_id;
 
-/// Files kept; each is at most one half of the journal or one segment.
-const FILES_MAX: usize = 100;
 /// What a disk writes all or nothing of.
 const SECTOR_BYTES: usize = 512;
-
-/// The folder `quarantine/`, made when first needed.
-pub(super) struct Quarantine {
-    folder: Folder,
-}
-
-impl Quarantine {
-    pub(super) fn new(log_folder: &Folder) -> Self {
-        Self {
-            folder: log_folder.inner("quarantine"),
-        }
-    }
-
-    /// Keeps `bytes`, cut at `offset` of `file`. The same cut made again overwrites its own copy.
-    /// Returns the copy's path, `None` if the folder is full.
-    pub(super) fn keep(
-        &self,
-        file: &str,
-        offset: u64,
-        why: &str,
-        bytes: &[u8],
-    ) -> Result<Option<PathBuf>, LogError> {
-        make_folder(&self.folder)?;
-        let path = self.folder.join(format!("{file}-at-{offset}"));
-        if !self.folder.disk().exists(&path) && self.files()?.len() >= FILES_MAX {
-            return Ok(None);
-        }
-        let copy = open_file(&self.folder, &path)?;
-        let line = format!("{} bytes of {file} at {offset}: {why}\n", bytes.len());
-        copy.set_len(0)
-            .and_then(|()| copy.write_all_at(line.as_bytes(), 0))
-            .and_then(|()| copy.write_all_at(bytes, line.len() as u64))
-            .map_err(refused("writing", &path))?;
-        copy.sync_all().map_err(sync_failed(&path))?;
-        // What was cut is overwritten next: the copy must not be lost by its name.
-        sync_folder(&self.folder)?;
-        Ok(Some(path))
-    }
-
-    /// Overwrites every occurrence of removed content, whole or torn.
-    pub(super) fn forget(&self, content: &[u8]) -> Result<(), LogError> {
-        if content.is_empty() || !self.folder.disk().exists(&self.folder) {
-            return Ok(());
-        }
-        for path in self.files()? {
-            let bytes = self.folder.read(&path).map_err(refused("reading", &path))?;
-            self.overwrite(&path, pieces(&bytes, offset_of(&path, &bytes), content))?;
-        }
-        Ok(())
-    }
-
-    /// Overwrites the content of removed messages in groups that were cut out of the journal. What cannot be read of these may be any
-    /// message's, so all of it goes if one of `lost` is not among what can: no segment has these.
-    pub(super) fn forget_groups(
-        &self,
-        ids: &HashSet<u64>,
-        lost: &HashSet<u64>,
-    ) -> Result<(), LogError> {
-        if ids.is_empty() || !self.folder.disk().exists(&self.folder) {
-            return Ok(());
-        }
-        for path in self.files()? {
-            let name = path.file_name().and_then(|name| name.to_str());
-            if name.is_some_and(|name| name.starts_with("journal-")) {
-                let bytes = self.folder.read(&path).map_err(refused("reading", &path))?;
-                self.overwrite(&path, contents_of_groups(&bytes.into(), ids, lost))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Overwrites the content of removed messages in lines that were cut off the texts of segments, and wherever what stands in these
-    /// lines does: no segment may tell of them, and of a line that shared bytes with another removed one a piece may be overwritten.
-    pub(super) fn forget_lines(&self, ids: &HashSet<u64>) -> Result<(), LogError> {
-        if ids.is_empty() || !self.folder.disk().exists(&self.folder) {
-            return Ok(());
-        }
-        let mut texts = Vec::new();
-        for path in self.files()? {
-            let name = path.file_name().and_then(|name| name.to_str());
-            if name.is_some_and(|name| name.contains(".log.")) {
-                let bytes = self.folder.read(&path).map_err(refused("reading", &path))?;
-                texts.push((path, contents_of(&bytes, ids), bytes));
-            }
-        }
-        // The lines themselves come last: they are where the content is known from.
-        for (_, places, bytes) in &texts {
-            let whole = places
-                .iter()
-                .filter(|place| bytes.get(place.end) == Some(&b'\n'));
-            for place in whole {
-                self.forget(&bytes[place.clone()])?;
-            }
-        }
-        for (path, places, _) in texts {
-            self.overwrite(&path, places)?;
-        }
-        Ok(())
-    }
-
-    /// Overwrites these places of a copy.
-    fn overwrite(&self, path: &Path, places: Vec<Range<usize>>) -> Result<(), LogError> {
-        if places.is_empty() {
-            return Ok(());
-        }
-        let file = open_file(&self.folder, path)?;
-        for place in places {
-            let fill = vec![REMOVED_FILL; place.len()];
-            file.write_all_at(&fill, place.start as u64)
-                .map_err(refused("overwriting removed content in", path))?;
-        }
-        file.sync_data().map_err(sync_failed(path))
-    }
-
-    fn files(&self) -> Result<Vec<PathBuf>, LogError> {
-        let names = self.folder.disk().names(&self.folder);
-        let names = names.map_err(refused("reading", &self.folder))?;
-        Ok(names.iter().map(|name| self.folder.join(name)).collect())
-    }
-}
-
 /// So many bytes that agree are a piece of the content, however it goes on.
 const PIECE_BYTES_MIN: usize = 16;
 
 /// Where the content stands in a copy, and where pieces of it do that a torn write left: they begin with the content, or at a
 /// sector of the file that they were cut off. `sectors_at` is the place of the first whole sector in the copy.
-fn pieces(copy: &[u8], sectors_at: usize, content: &[u8]) -> Vec<Range<usize>> {
+pub(super) fn pieces(copy: &[u8], sectors_at: usize, content: &[u8]) -> Vec<Range<usize>> {
     let agreeing = |at: usize, from: usize| {
         let both = copy[at..].iter().zip(&content[from..]);
         both.take_while(|(here, there)| here == there).count()
@@ -163,7 +36,7 @@ fn pieces(copy: &[u8], sectors_at: usize, content: &[u8]) -> Vec<Range<usize>> {
 
 /// Where the content of these messages stands in lines of a text, as far as it is not overwritten. The first and the last line may be
 /// parts of one.
-fn contents_of(text: &[u8], ids: &HashSet<u64>) -> Vec<Range<usize>> {
+pub(super) fn contents_of(text: &[u8], ids: &HashSet<u64>) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut at = 0;
     for line in text.split(|byte| *byte == b'\n') {
@@ -181,7 +54,11 @@ fn contents_of(text: &[u8], ids: &HashSet<u64>) -> Vec<Range<usize>> {
 }
 
 /// Where salt and content of these messages stand in groups of the journal, whose records may go on as something else.
-fn contents_of_groups(copy: &Bytes, ids: &HashSet<u64>, lost: &HashSet<u64>) -> Vec<Range<usize>> {
+pub(super) fn contents_of_groups(
+    copy: &Bytes,
+    ids: &HashSet<u64>,
+    lost: &HashSet<u64>,
+) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut readable: Vec<Range<usize>> = Vec::new();
     let mut lost = lost.clone();
@@ -210,19 +87,50 @@ fn contents_of_groups(copy: &Bytes, ids: &HashSet<u64>, lost: &HashSet<u64>) -> 
         }
     }
     if !lost.is_empty() {
-        let mut at = memchr::memchr(b'\n', copy).map_or(0, |line| line + 1);
-        for place in readable {
-            found.push(at..place.start.max(at));
-            at = at.max(place.end);
-        }
-        found.push(at..copy.len());
+        let from = memchr::memchr(b'\n', copy).map_or(0, |line| line + 1);
+        found.extend(between(from, readable.iter(), copy.len()));
     }
+    found
+}
+
+/// The lines of a text, with their ids, that stand within one sector: a torn write can have put nothing else into them.
+pub(super) fn sure_lines(text: &[u8], sectors_at: usize) -> Vec<(u64, Range<usize>)> {
+    // Sectors before the first whole one are part of one.
+    let sector = |at: usize| (at + SECTOR_BYTES - sectors_at % SECTOR_BYTES) / SECTOR_BYTES;
+    let (mut found, mut at) = (Vec::new(), 0);
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        let range = at..at + line.len();
+        at = range.end;
+        let id = memchr::memchr(b';', line).and_then(|end| parse_id(&line[..end]));
+        if let Some(id) = id
+            && line.ends_with(b"\n")
+            && sector(range.start) == sector(range.end - 1)
+        {
+            found.push((id, range));
+        }
+    }
+    found
+}
+
+/// What lies between these places, which rise.
+pub(super) fn between<'a>(
+    from: usize,
+    places: impl Iterator<Item = &'a Range<usize>>,
+    to: usize,
+) -> Vec<Range<usize>> {
+    let (mut at, mut found) = (from, Vec::new());
+    for place in places {
+        found.push(at..place.start.max(at));
+        at = at.max(place.end);
+    }
+    found.push(at..to);
+    found.retain(|gap| !gap.is_empty());
     found
 }
 
 /// Where the first sector of the file, of which `path` is a copy, begins in the copy. Names end with the offset (`-at-{offset}`, behind a
 /// line of text) or with it and a number (`.{offset}.{number}`).
-fn offset_of(path: &Path, copy: &[u8]) -> usize {
+pub(super) fn offset_of(path: &Path, copy: &[u8]) -> usize {
     let name = path.file_name().and_then(|name| name.to_str());
     let name = name.unwrap_or_default();
     let (offset, line) = match name.rsplit_once("-at-") {
@@ -237,9 +145,9 @@ fn offset_of(path: &Path, copy: &[u8]) -> usize {
 mod tests {
     use std::slice::from_ref;
 
-    use super::super::super::stored::{Group, StoredRecord};
-    use super::super::super::{Event, EventKind};
-    use super::super::journal::layout::Encoder;
+    use super::super::super::super::stored::{Group, StoredRecord};
+    use super::super::super::super::{Event, EventKind};
+    use super::super::super::journal::layout::Encoder;
     use super::*;
     use crate::edge::wire::names::{RoomName, UserName};
     use crate::edge::wire::timestamp::Timestamp;
@@ -354,6 +262,17 @@ mod tests {
         let found = contents_of(text, &ids);
         let found: Vec<&[u8]> = found.into_iter().map(|place| &text[place]).collect();
         assert_eq!(found, [&b"to go"[..], &b"to; go too"[..]]);
+        // The text was cut off in the middle of a sector, 510 bytes before the next one.
+        let long = [
+            b"14;2024;a#b;".as_slice(),
+            &[b'l'; 600],
+            b"\n15;2024;a#b;ends\nsense",
+        ]
+        .concat();
+        let sure = sure_lines(&[text.as_slice(), b"\n", &long].concat(), 510);
+        let sure: Vec<u64> = sure.into_iter().map(|(id, _)| id).collect();
+        assert_eq!(sure, [7, 12, 120, 13, 15]);
+        assert_eq!(between(1, [2..4, 3..6].iter(), 8), [1..2, 6..8]);
         let fill = String::from_utf8(vec![REMOVED_FILL; 5]).unwrap();
         assert!(contents_of(format!("12;2024;a;{fill}\n").as_bytes(), &ids).is_empty());
     }
