@@ -15,6 +15,8 @@ use crate::edge::wire::record::parse_id;
 const SECTOR_BYTES: usize = 512;
 /// So many bytes that agree are a piece of the content, however it goes on.
 const PIECE_BYTES_MIN: usize = 16;
+/// Of fewer than those, so many at a sector's border.
+const PIECE_BYTES_LEAST: usize = 4;
 
 /// Where the content stands in a copy, and where pieces of it do that a torn write left: they begin with the content, or at a
 /// sector of the file that they were cut off. `sectors_at` is the place of the first whole sector in the copy.
@@ -31,7 +33,19 @@ pub(super) fn pieces(copy: &[u8], sectors_at: usize, content: &[u8]) -> Vec<Rang
         let from = memmem::find(content, begin)?;
         Some(at..at + agreeing(at, from))
     });
-    heads.chain(torn).collect()
+    // Shorter ones, at the end of one sector and at the beginning of another.
+    let lengths = PIECE_BYTES_LEAST..PIECE_BYTES_MIN.min(content.len());
+    let cut = (sectors_at..copy.len())
+        .step_by(SECTOR_BYTES)
+        .flat_map(|at| {
+            let begins = |length: &usize| copy[..at].ends_with(&content[..*length]);
+            let ends = |length: &usize| copy[at..].starts_with(&content[content.len() - length..]);
+            let begun = lengths.clone().rev().find(begins);
+            let ended = lengths.clone().rev().find(ends);
+            let begun = begun.map(|length| at - length..at);
+            begun.into_iter().chain(ended.map(|length| at..at + length))
+        });
+    heads.chain(torn).chain(cut).collect()
 }
 
 /// Where the content of these messages stands in lines of a text, as far as it is not overwritten. The first and the last line may be
@@ -169,6 +183,12 @@ mod tests {
         copy[line + 412..line + 600].copy_from_slice(&content[812..1000]);
         let found = pieces(&copy, sectors, &content);
         assert_eq!(found, [line + 112..line + 412, line + 412..line + 600]);
+        // Less of it than is looked for everywhere: its first eight bytes, its last five.
+        copy[line + 112..].fill(0);
+        copy[line + 404..line + 412].copy_from_slice(&content[..8]);
+        copy[line + 412..line + 417].copy_from_slice(&content[1195..]);
+        let found = pieces(&copy, sectors, &content);
+        assert_eq!(found, [line + 404..line + 412, line + 412..line + 417]);
         let short = pieces(b"xx short xx", 0, b"short");
         assert_eq!(short.first(), Some(&(3..8)));
     }
