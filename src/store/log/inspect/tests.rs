@@ -256,6 +256,13 @@ fn what_has_expired_in_a_room_looks_like_what_was_removed() {
     assert_eq!(clean.records, 301);
     flip(&folder.join("floors"), 30);
     assert_eq!(audited(&folder).faults[0].check, Check::Floors);
+    // The next start has the other copy, and makes both anew.
+    open(&options(&folder), &silent()).unwrap();
+    assert_eq!(audited(&folder).faults_count, 0);
+    for at in [30, 512 + 30] {
+        flip(&folder.join("floors"), at);
+    }
+    assert_eq!(audited(&folder).faults[0].check, Check::Floors);
     // The next start says so and writes a new one, which does not know why messages are overwritten, until the room has its
     // retention again, as a server gives it at once.
     open(&options(&folder), &silent()).unwrap();

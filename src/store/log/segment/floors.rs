@@ -16,6 +16,8 @@ const HEAD_BYTES: usize = 24;
 /// Bytes of a room before its name.
 const ROOM_FIXED_BYTES: usize = 25;
 pub(super) const NAME: &str = "floors";
+/// The second copy begins at a multiple of this: no one sector holds bytes of both.
+const SECTOR_BYTES: usize = 512;
 
 /// How far retention has gone in one room.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,11 +44,28 @@ pub(super) fn write<'a>(
     all: u64,
     rooms: impl Iterator<Item = (&'a RoomName, RoomFloor)>,
 ) -> Result<(), LogError> {
-    replace(folder, &folder.join(NAME), &encode(all, rooms))?;
+    replace(folder, &folder.join(NAME), &twice(&encode(all, rooms)))?;
     sync_folder(folder)
 }
 
-/// The bytes of the file.
+/// The bytes of the file: no other file tells what it says, so it says so twice.
+fn twice(copy: &[u8]) -> Vec<u8> {
+    let mut bytes = copy.to_vec();
+    bytes.resize(copy.len().next_multiple_of(SECTOR_BYTES), 0);
+    bytes.extend_from_slice(copy);
+    bytes
+}
+
+/// The two copies in the file and what lies between them.
+fn halves(bytes: &[u8]) -> [&[u8]; 3] {
+    let second = bytes.len().div_ceil(2).next_multiple_of(SECTOR_BYTES);
+    let second = second.min(bytes.len());
+    let (first, copy) = bytes.split_at(second);
+    let (first, between) = first.split_at(copy.len().min(first.len()));
+    [first, between, copy]
+}
+
+/// The bytes of one copy.
 pub(super) fn encode<'a>(
     all: u64,
     rooms: impl Iterator<Item = (&'a RoomName, RoomFloor)>,
@@ -71,21 +90,51 @@ pub(super) fn encode<'a>(
     bytes
 }
 
-/// What [`read`] found in a file.
+/// What a copy says, or why it cannot be used.
 pub(super) type Readable = Result<Floors, &'static str>;
 
-/// Reads the file; the inner error says why it cannot be used. Without a file nothing has expired by room or age. A disk that does
-/// not read is no reason to forget what has.
-pub(super) fn read(folder: &Folder) -> Result<Readable, LogError> {
-    let path = folder.join(NAME);
-    match folder.read(&path) {
-        Ok(bytes) => Ok(decode(&bytes)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Ok(Floors::default())),
-        Err(error) => Err(io_error("read", &path)(error)),
-    }
+/// What [`read`] found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// An error if neither copy can be used.
+    pub(super) floors: Readable,
+    /// What is wrong with the file, even if one of the copies can be used.
+    pub(super) damage: Option<&'static str>,
 }
 
-/// Reads the bytes of the file.
+/// Reads the file. Without one nothing has expired by room or age. A disk that does not read is no reason to forget what has.
+pub(super) fn read(folder: &Folder) -> Result<Found, LogError> {
+    let path = folder.join(NAME);
+    let bytes = match folder.read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let (floors, damage) = (Ok(Floors::default()), None);
+            return Ok(Found { floors, damage });
+        }
+        Err(error) => return Err(io_error("read", &path)(error)),
+    };
+    // As it was written before there were two.
+    if let Ok(floors) = decode(&bytes) {
+        let (floors, damage) = (Ok(floors), None);
+        return Ok(Found { floors, damage });
+    }
+    let [first, between, second] = halves(&bytes);
+    let [first, second] = [first, second].map(decode);
+    let damage = first
+        .as_ref()
+        .err()
+        .or(second.as_ref().err())
+        .copied()
+        .or((first != second).then_some("its two copies differ"))
+        .or(between
+            .iter()
+            .any(|byte| *byte != 0)
+            .then_some("something stands between its two copies"));
+    let floors = first.or(second);
+    Ok(Found { floors, damage })
+}
+
+/// Reads the bytes of one copy.
 pub(super) fn decode(bytes: &[u8]) -> Readable {
     let length = checked_length(MAGIC, HEAD_BYTES, bytes)?;
     let mut floors = Floors {
@@ -122,7 +171,7 @@ pub(crate) struct Expired(Floors);
 impl Expired {
     /// Reads it.
     pub(crate) fn read(folder: &Folder) -> Result<Self, LogError> {
-        Ok(Self(read(folder)?.unwrap_or_default()))
+        Ok(Self(read(folder)?.floors.unwrap_or_default()))
     }
 
     /// Whether the record has expired in its room, so that its content may be overwritten, by half too.
@@ -174,30 +223,58 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_written_is_read_and_every_flipped_bit_is_found() {
+    fn what_was_written_is_read_and_every_flipped_bit_is_found_and_survived() {
         let place = tempfile::tempdir().unwrap();
         let folder = Folder::real(place.path());
-        assert_eq!(read(&folder).unwrap(), Ok(Floors::default()));
+        let none = Found {
+            floors: Ok(Floors::default()),
+            damage: None,
+        };
+        assert_eq!(read(&folder).unwrap(), none);
         let floor = |id| RoomFloor {
             id,
             time_max: id * 10,
             overwritten: id / 2,
         };
-        let rooms = [("dev", 7), ("lobby", 0), ("x", u64::MAX / 20)];
-        let rooms = rooms.map(|(name, id)| (RoomName::parse(name).unwrap(), floor(id)));
-        write(&folder, 5, rooms.iter().map(|(r, f)| (r, *f))).unwrap();
-        let found = read(&folder).unwrap().unwrap();
-        assert_eq!((found.all, found.rooms.len()), (5, 2));
-        assert!(rooms.iter().all(|(r, f)| f.id == 0 || found.rooms[r] == *f));
-        let path = folder.join(NAME);
-        let whole = std::fs::read(&path).unwrap();
-        for at in 0..whole.len() {
-            let mut bytes = whole.clone();
-            bytes[at] ^= 4;
-            std::fs::write(&path, &bytes).unwrap();
-            assert!(read(&folder).unwrap().is_err(), "{at}");
-            std::fs::write(&path, &whole[..at]).unwrap();
-            assert!(read(&folder).unwrap().is_err(), "cut at {at}");
+        let name = |n: usize| format!("room{n}");
+        let named = [(name(1), 7), (name(2), 0), (name(3), u64::MAX / 20)];
+        // A copy that fits into a sector, and one that does not.
+        for more in [0, 30] {
+            let many = (0..more).map(|n| (name(n + 10), n as u64 + 1));
+            let rooms = named.iter().cloned().chain(many);
+            let rooms = rooms.map(|(name, id)| (RoomName::parse(&name).unwrap(), floor(id)));
+            let rooms: Vec<(RoomName, RoomFloor)> = rooms.collect();
+            write(&folder, 5, rooms.iter().map(|(r, f)| (r, *f))).unwrap();
+            let found = read(&folder).unwrap();
+            assert_eq!(found.damage, None);
+            let floors = found.floors.unwrap();
+            assert_eq!((floors.all, floors.rooms.len()), (5, 2 + more));
+            assert!(
+                rooms
+                    .iter()
+                    .all(|(r, f)| f.id == 0 || floors.rooms[r] == *f)
+            );
+            let path = folder.join(NAME);
+            let whole = std::fs::read(&path).unwrap();
+            let copy = encode(5, rooms.iter().map(|(r, f)| (r, *f)));
+            let second = copy.len().next_multiple_of(SECTOR_BYTES);
+            for at in 0..whole.len() {
+                let mut bytes = whole.clone();
+                bytes[at] ^= 4;
+                std::fs::write(&path, &bytes).unwrap();
+                let found = read(&folder).unwrap();
+                assert_eq!(found.floors.as_ref(), Ok(&floors), "{at}");
+                assert!(found.damage.is_some(), "{at}");
+                // The same byte of the other copy too.
+                if at < copy.len() {
+                    bytes[second + at] ^= 4;
+                    std::fs::write(&path, &bytes).unwrap();
+                    assert!(read(&folder).unwrap().floors.is_err(), "{at}");
+                }
+                std::fs::write(&path, &whole[..at]).unwrap();
+                let cut = read(&folder).unwrap();
+                assert_eq!(cut.damage.is_none(), at == copy.len(), "cut at {at}");
+            }
         }
     }
 }

@@ -92,15 +92,20 @@ impl Segments {
             derived_log(!read_only, log),
         )?;
         let found_floors = floors::read(&folder)?;
-        let unreadable = found_floors.is_err();
-        let floors = found_floors.unwrap_or_else(|why| {
+        let file = folder.join(floors::NAME);
+        // One that is damaged is replaced.
+        let is_damaged = found_floors.damage.is_some();
+        if let (Ok(_), Some(why)) = (&found_floors.floors, found_floors.damage) {
+            warn!(log, "one copy of the floors of retention is damaged; the other is used";
+                "file" => %file.display(), "why" => why);
+        }
+        let floors = found_floors.floors.unwrap_or_else(|why| {
             error!(log, "the floors of retention cannot be read; what had expired in rooms, or by age, and was not overwritten yet is served until retention finds it again";
-                "file" => %folder.join(floors::NAME).display(), "why" => why);
+                "file" => %file.display(), "why" => why);
             Floors::default()
         });
         let mut rooms_kept = RoomsKept::of(floors.rooms);
-        // One that cannot be read is replaced.
-        rooms_kept.progress = unreadable;
+        rooms_kept.progress = is_damaged;
         floor.known = floors.all;
         if rooms.len() > options.rooms_max {
             warn!(log, "the log holds more rooms than are allowed; no more are made";

@@ -86,15 +86,15 @@ fn agrees(file: &RoomsFile, postings: &Postings) -> std::io::Result<bool> {
     Ok(true)
 }
 
-/// Whether `floors` can be read. What it says is in no other file, so there is nothing to compare it with.
+/// Whether both copies in `floors` can be read. What it says is in no other file, so there is nothing to compare it with.
 pub(super) fn floors(folder: &Path, audit: &mut Audit) {
     let path = folder.join(floors_file::NAME);
     if !path.exists() {
         return;
     }
     audit.checked(Check::Floors);
-    let readable = floors_file::read(&Folder::real(folder));
-    if let Err(why) = readable.unwrap_or(Err("it cannot be read")) {
+    let found = floors_file::read(&Folder::real(folder));
+    if let Some(why) = found.map_or(Some("it cannot be read"), |found| found.damage) {
         audit.fault(Check::Floors, &path, 0, None, why);
     }
 }

@@ -165,6 +165,9 @@ pub(crate) const NO_REASON: &str = "the content is overwritten, but no removal n
 fn read_floors(folder: &Path) -> Option<Arc<RoomFloors>> {
     // One that cannot be read explains nothing; that it cannot be read is a fault of its own.
     let floors = floors::read(&Folder::real(folder));
-    let floors = floors.ok().and_then(Result::ok).unwrap_or_default();
+    let floors = floors
+        .ok()
+        .and_then(|found| found.floors.ok())
+        .unwrap_or_default();
     RoomFloors::of(floors.rooms.iter().map(|(room, floor)| (room, *floor)))
 }

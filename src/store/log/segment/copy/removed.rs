@@ -49,7 +49,9 @@ impl Removed {
     /// Everything is to be looked at, with the floors that are in the copy now.
     pub(super) fn begin_again(&mut self, copy: &Path) -> Result<(), LogError> {
         // That they cannot be read is said by whoever reads all of the copy.
-        let floors = floors::read(&Folder::real(copy))?.unwrap_or_default();
+        let floors = floors::read(&Folder::real(copy))?
+            .floors
+            .unwrap_or_default();
         self.floors = RoomFloors::of(floors.rooms.iter().map(|(room, floor)| (room, *floor)));
         self.waiting.clear();
         self.next = (0, 0);
