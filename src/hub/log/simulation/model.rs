@@ -328,12 +328,15 @@ impl Model {
                         "message {number} with id {id} is gone; it is {message:?}"
                     );
                     let message = &mut self.messages[number];
+                    if lost && expired {
+                        // Behind a gap nothing tells what retention had deleted from what the power cut took.
+                        message.tag_known = false;
+                    }
                     if may_be_lost && !expired {
                         message.fate = Fate::Absent;
                         message.tag_known = false;
                     } else if message.removal != Removal::Done {
                         message.expired = true;
-                        message.tag_known &= !may_be_lost;
                     }
                 }
                 (None, Fate::Maybe) => self.messages[number].fate = Fate::Absent,

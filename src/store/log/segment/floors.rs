@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use slog::{Logger, error, warn};
+
 use super::super::LogError;
 use super::super::disk::Folder;
 use super::bytes::{VERSION, checked_length, u64_at};
@@ -132,6 +134,22 @@ pub(super) fn read(folder: &Folder) -> Result<Found, LogError> {
             .then_some("something stands between its two copies"));
     let floors = first.or(second);
     Ok(Found { floors, damage })
+}
+
+/// Reads the file and says what is wrong with it. Returns whether anything is: then it is to be replaced.
+pub(super) fn open(folder: &Folder, log: &Logger) -> Result<(Floors, bool), LogError> {
+    let Found { floors, damage } = read(folder)?;
+    let file = folder.join(NAME);
+    if let (Ok(_), Some(why)) = (&floors, damage) {
+        warn!(log, "one copy of the floors of retention is damaged; the other is used";
+            "file" => %file.display(), "why" => why);
+    }
+    let floors = floors.unwrap_or_else(|why| {
+        error!(log, "the floors of retention cannot be read; what had expired in rooms, or by age, and was not overwritten yet is served until retention finds it again";
+            "file" => %file.display(), "why" => why);
+        Floors::default()
+    });
+    Ok((floors, damage.is_some()))
 }
 
 /// Reads the bytes of one copy.

@@ -15,7 +15,7 @@ use super::cut::{cut_back, set_aside, set_orphan_aside};
 use super::files::{
     Files, Part, io_error, make_folder, parse_name, part_path, remove, sync_folder,
 };
-use super::floors::{self, Floors, RoomFloors};
+use super::floors::{self, RoomFloors};
 use super::index::{ENTRY_BYTES, IndexHeader, RoomHashes};
 use super::retain::Floor;
 use super::room_retain::RoomsKept;
@@ -91,20 +91,9 @@ impl Segments {
             &active,
             derived_log(!read_only, log),
         )?;
-        let found_floors = floors::read(&folder)?;
-        let file = folder.join(floors::NAME);
-        // One that is damaged is replaced.
-        let is_damaged = found_floors.damage.is_some();
-        if let (Ok(_), Some(why)) = (&found_floors.floors, found_floors.damage) {
-            warn!(log, "one copy of the floors of retention is damaged; the other is used";
-                "file" => %file.display(), "why" => why);
-        }
-        let floors = found_floors.floors.unwrap_or_else(|why| {
-            error!(log, "the floors of retention cannot be read; what had expired in rooms, or by age, and was not overwritten yet is served until retention finds it again";
-                "file" => %file.display(), "why" => why);
-            Floors::default()
-        });
+        let (floors, is_damaged) = floors::open(&folder, log)?;
         let mut rooms_kept = RoomsKept::of(floors.rooms);
+        // One that is damaged is replaced.
         rooms_kept.progress = is_damaged;
         floor.known = floors.all;
         if rooms.len() > options.rooms_max {
