@@ -64,6 +64,9 @@ fn an_original_client_survives_the_panics_of_its_actor() {
     let server = builder().start();
     let mut gc2 = server.guest("gil");
     let client = OriginalClient::log_in(&server);
+    // The gate, which provokes those who are in, hears of a log-in behind the client.
+    client.say("ann", "in");
+    client.expect(&[("ann", "in")]);
     for turn in ["one", "two", "three", "four"] {
         gc2.ask("PROVOKE;p;original-clients", "OK;p;original-clients");
         client.say("ann", turn);
