@@ -12,6 +12,7 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use crate::hub::connections::ConnectionCount;
 use crate::hub::counters::Counters;
+use crate::hub::log::StoreFactory;
 use crate::ops::control::{self, Answer, Verbs};
 use crate::ops::health::{self, Health};
 use crate::ops::notify::{KeptAlive, keep_alive};
@@ -22,7 +23,7 @@ use crate::ops::takeover::offer::{Offer, Takers};
 use crate::ops::takeover::{self, Listeners};
 use crate::ops::watchdog::{self, Questions, Threads, Watchdog, Work};
 use crate::ops::{memory, notify};
-use crate::store::log::inspect;
+use crate::store::log::{LogError, LogStore, inspect};
 
 use super::sockets::Sockets;
 use super::{Addresses, BootError, Running, first_steps, store, wiring};
@@ -77,7 +78,10 @@ impl Server<'_> {
         let config = Arc::new(source.loaded.config.clone());
         let log = self.log;
         let factory = store::factory(&config, self.folder.clone(), log.new(o!("actor" => "log")));
-        let store = factory()?;
+        let store = match claim {
+            Some(_) => open_when_free(&factory)?,
+            None => factory()?,
+        };
         let accounts_factory = store::accounts_factory(&config, &self.folder);
         let mut accounts = accounts_factory()?;
         let addresses = sockets.addresses()?;
@@ -218,6 +222,20 @@ pub(super) fn wait_for_log(log: &Logger, folder: &Path) {
             info!(log, "waiting for the log"; "holder" => %holder);
         }
         std::thread::sleep(RELEASE_PAUSE);
+    }
+}
+
+/// Opens the log that another process has let go of. One that could not close it may have it open once more for a moment: its actor was
+/// started again, after the panic that kept it from closing it, until the process ends.
+fn open_when_free(factory: &StoreFactory) -> Result<Box<dyn LogStore>, LogError> {
+    let end = Instant::now() + RELEASE_PATIENCE;
+    loop {
+        match factory() {
+            Err(LogError::Locked { .. }) if Instant::now() < end => {
+                std::thread::sleep(RELEASE_PAUSE);
+            }
+            opened => return opened,
+        }
     }
 }
 
