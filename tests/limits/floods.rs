@@ -4,8 +4,8 @@ use std::io::Write;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::{guest, member, strict};
-use crate::support::{Gc2, PATIENCE, Server, Stop};
+use super::{guest, guest_from, member, strict};
+use crate::support::{Gc2, PATIENCE, Server, Stop, fresh_address};
 
 /// Writes from a thread of its own, until all is taken or the connection ends.
 fn write_aside(client: &Gc2, bytes: Vec<u8>) -> JoinHandle<()> {
@@ -142,7 +142,9 @@ fn who_does_not_stop_is_sent_away() {
         .set("limits.room_messages_per_second", 0)
         .set("limits.patience", "1s")
         .start();
-    let mut ann = member(&server, "ann", "den");
+    let address = fresh_address();
+    let mut ann = guest_from(&server, "ann", address);
+    ann.join("den", "");
     let count = 20_000;
     let writing = write_aside(&ann, sends("den", count));
     let outcome = outcome(&mut ann, count);
@@ -157,7 +159,8 @@ fn who_does_not_stop_is_sent_away() {
     );
     check_stored(&server, "den", &outcome);
     // It may come back.
-    let mut again = member(&server, "ann", "den");
+    let mut again = guest_from(&server, "ann", address);
+    again.join("den", "");
     again.say("den", "again", "sorry");
 }
 
