@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use super::{builder, wait_for_logs};
+use super::builder;
 use crate::support::original_client::{connect_from, finish, read_once};
 use crate::support::{Habits, OriginalClient, PATIENCE, Ports, Server};
 
@@ -141,7 +141,7 @@ fn an_address_that_is_not_allowed_is_refused_everywhere() {
         let _ = stream.write_all(text);
         assert_eq!(read_once(&mut stream, 1024, PATIENCE), b"");
     }
-    wait_for_logs(&server, "not in legacy.allow", 3);
+    server.wait_for_logs("not in legacy.allow", 3);
 }
 
 #[test]

@@ -8,9 +8,7 @@ mod panics;
 mod refusals;
 mod talk;
 
-use std::time::{Duration, Instant};
-
-use crate::support::{Builder, PATIENCE, Server};
+use crate::support::{Builder, Server};
 
 /// A server that lets original clients in, on any free ports of its own.
 pub fn builder() -> Builder {
@@ -18,17 +16,4 @@ pub fn builder() -> Builder {
         .set("legacy.enabled", "true")
         .set("legacy.auth_port", "0")
         .set("legacy.message_port", "0")
-}
-
-/// Waits until `count` log lines hold `text`.
-#[track_caller]
-fn wait_for_logs(server: &Server, text: &str, count: usize) {
-    let end = Instant::now() + PATIENCE;
-    while server.log_text().matches(text).count() < count {
-        assert!(
-            Instant::now() < end,
-            "not {count} times {text:?} in the log"
-        );
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }

@@ -48,7 +48,7 @@ fn what_was_thanked_for_before_the_log_in_ended_survives_the_gate() {
     // Both halves are there and the server calls back in vain, as the port is not open yet.
     say_until_thanked(address, ports, "before");
     gc2.ask("PROVOKE;p;gate", "OK;p;gate");
-    super::wait_for_logs(&server, "gate starts anew", 1);
+    server.wait_for_logs("gate starts anew", 1);
     say_until_thanked(address, ports, "behind");
     let callback = TcpListener::bind((address, 12090)).expect("the callback port");
     let (mut called, _) = callback.accept().expect("a callback");
@@ -73,7 +73,7 @@ fn an_original_client_survives_the_panics_of_its_actor() {
         client.expect(&[("ann", turn)]);
     }
     // The log is written beside what it tells of.
-    super::wait_for_logs(&server, "provoked", 8);
+    server.wait_for_logs("provoked", 8);
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn a_call_that_panics_costs_that_session() {
     let client = OriginalClient::log_in_from(&server, address, Habits::default());
     gc2.ask("PROVOKE;p;at=fatal/call/entry", "OK;p;at=fatal/call/entry");
     client.say("ann", "once");
-    super::wait_for_logs(&server, "original client panicked", 1);
+    server.wait_for_logs("original client panicked", 1);
     drop(client);
     let client = OriginalClient::log_in_from(&server, address, Habits::default());
     client.say("ann", "again");
@@ -104,7 +104,7 @@ fn an_original_client_that_panics_too_often_is_out_and_may_come_again() {
         for _ in 0..6 {
             gc2.ask("PROVOKE;p;original-clients", "OK;p;original-clients");
         }
-        super::wait_for_logs(&server, "original client panicked", turn + 1);
+        server.wait_for_logs("original client panicked", turn + 1);
     }
     gc2.send("WHO;w;lobby");
     gc2.expect("OK;w;0");

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::{builder, wait_for_logs};
+use super::builder;
 use crate::support::original_client::{connect_from, finish, read_once};
 use crate::support::{OriginalClient, PATIENCE, Ports};
 
@@ -33,7 +33,7 @@ fn messages_that_are_none_are_refused_and_harm_nobody() {
         finish(&stream);
         let answer = read_once(&mut stream, 1024, PATIENCE);
         assert!(answer.is_empty() || answer == b"Thx", "{answer:?}");
-        wait_for_logs(&server, why, seen + 1);
+        server.wait_for_logs(why, seen + 1);
     }
     client.say("ann", "fits");
     client.expect(&[("ann", "fits")]);

@@ -286,7 +286,7 @@ fn the_doctor_is_content_with_a_healthy_set_up_and_names_who_is_in_the_way() {
     let told = gencomm(&data, &["doctor"]).failed();
     // Not by its number: what other tests start has the socket too until it is another program.
     let own = std::env::current_exe().expect("this program");
-    let holder = format!(" ({})", own.file_name().expect("its name").display());
+    let holder = format!(" ({}", own.file_name().expect("its name").display());
     let is_named = told.contains("taken by process ") && told.contains(&holder);
     assert!(told.contains("FAIL") && is_named, "{told}");
     assert!(told.contains("listen.main"), "{told}");

@@ -221,11 +221,21 @@ impl Server {
         format!("{}{}", self.earlier, self.process.stderr())
     }
 
-    /// Waits until a log line holds `text`.
+    /// Waits until a log line holds `text`: the log is written beside what it tells of.
+    #[track_caller]
     pub fn wait_for_log(&self, text: &str) {
+        self.wait_for_logs(text, 1);
+    }
+
+    /// Waits until `text` stands in the log so many times.
+    #[track_caller]
+    pub fn wait_for_logs(&self, text: &str, count: usize) {
         let end = Instant::now() + PATIENCE;
-        while !self.log_text().contains(text) {
-            assert!(Instant::now() < end, "the server never logged {text:?}");
+        while self.log_text().matches(text).count() < count {
+            assert!(
+                Instant::now() < end,
+                "the server has not logged {text:?} {count} times"
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
     }

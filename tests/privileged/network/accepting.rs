@@ -42,6 +42,7 @@ fn a_failed_accept_is_tried_again_without_haste_and_told_once() {
         let id = ann.say("den", &fresh_tag(), "welcome");
         bob.until(&format!("MSG;den;{id};"));
         assert!(said > 0, "{error}: nothing failed");
+        server.wait_for_log("accepting failed");
         assert_eq!(
             server.log_text().matches("accepting failed").count(),
             1,
